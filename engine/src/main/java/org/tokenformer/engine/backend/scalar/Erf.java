@@ -1,0 +1,25 @@
+package org.tokenformer.engine.backend.scalar;
+
+/** The error function and what is made of it, to double precision. */
+final class Erf {
+  private Erf() {}
+
+  /** The exact gelu: x·½(1 + erf(x/√2)). */
+  static double gelu(double x) {
+    return x * 0.5 * (1 + erf(x / Math.sqrt(2)));
+  }
+
+  /** By the series 2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, whose terms are all of one sign. */
+  static double erf(double x) {
+    if (Math.abs(x) > 6) {
+      return Math.signum(x); // differs by less than 3e-17
+    }
+    double term = x;
+    double sum = x;
+    for (int n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+      term *= 2 * x * x / (2 * n + 1);
+      sum += term;
+    }
+    return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+  }
+}

@@ -1,0 +1,48 @@
+package org.tokenformer.engine.backend.scalar;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** Numbers of an F32 or BF16 tensor by row and column. */
+record Matrix(MemorySegment data, boolean bf16, int rows, int columns) {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  static Matrix of(Tensor tensor) {
+    return new Matrix(
+        HostBuffer.segmentOf(tensor),
+        tensor.dtype() == DType.BF16,
+        Math.toIntExact(tensor.rows()),
+        Math.toIntExact(tensor.columns()));
+  }
+
+  double get(long row, long column) {
+    long index = row * columns + column;
+    return bf16
+        ? Float.intBitsToFloat(data.getAtIndex(SHORT, index) << 16)
+        : data.getAtIndex(FLOAT, index);
+  }
+
+  void set(long row, long column, double value) {
+    long index = row * columns + column;
+    if (bf16) {
+      data.setAtIndex(SHORT, index, roundToBf16((float) value));
+    } else {
+      data.setAtIndex(FLOAT, index, (float) value);
+    }
+  }
+
+  /** Round to nearest, ties to even; NaN stays NaN. */
+  private static short roundToBf16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    return Float.isNaN(value)
+        ? (short) (bits >>> 16 | 0x40)
+        : (short) ((bits + 0x7FFF + (bits >>> 16 & 1)) >>> 16);
+  }
+}

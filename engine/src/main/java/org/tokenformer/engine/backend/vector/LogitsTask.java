@@ -1,0 +1,93 @@
+package org.tokenformer.engine.backend.vector;
+
+import static org.tokenformer.engine.backend.vector.Simd.PANEL;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** The product with the embedding table: a Pattention's first half, with rows as the result. */
+final class LogitsTask implements Workers.Task {
+  private static final int TILE = Math.max(256, 2 * PANEL);
+
+  private final Workers workers;
+  private final Scratch scratch;
+  private long x;
+  private long table;
+  private long stride;
+  private boolean bf16;
+  private long out;
+  private int rows;
+  private int channels;
+  private int vocabulary;
+  private long panels;
+
+  LogitsTask(Workers workers, Scratch scratch) {
+    this.workers = workers;
+    this.scratch = scratch;
+  }
+
+  void run(Tensor input, Tensor embeddings, Tensor output) {
+    x = HostBuffer.addressOf(input);
+    table = HostBuffer.addressOf(embeddings);
+    bf16 = embeddings.dtype() == DType.BF16;
+    out = HostBuffer.addressOf(output);
+    rows = Math.toIntExact(input.rows());
+    channels = Math.toIntExact(input.columns());
+    vocabulary = Math.toIntExact(embeddings.rows());
+    stride = (long) channels * embeddings.dtype().bytes();
+    if (rows > 1) {
+      panels = scratch.shared(4L * Simd.roundUp(Math.min(rows, TILE), PANEL) * channels);
+    }
+    workers.run(this);
+  }
+
+  @Override
+  public void run(int worker) {
+    if (rows == 1) {
+      long sums = scratch.packed(worker);
+      int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+      for (int i = workers.next(); i < blocks; i = workers.next()) {
+        int row = i * Gemm.ROW_BLOCK;
+        int m = Math.min(Gemm.ROW_BLOCK, vocabulary - row);
+        Stream.dots(table + row * stride, stride, bf16, m, channels, x, out + 4L * row, sums);
+      }
+      return;
+    }
+    for (int first = 0; first < rows; first += TILE) {
+      tile(worker, first, Math.min(TILE, rows - first));
+      workers.barrier(worker);
+    }
+  }
+
+  private void tile(int worker, int first, int inTile) {
+    int panelCount = (inTile + PANEL - 1) / PANEL;
+    Packing.panels(workers, x + 4L * first * channels, channels, inTile, panels);
+    workers.barrier(worker);
+    long packed = scratch.packed(worker);
+    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    long result = scratch.local(worker, panelCount * resultStride);
+    long panelStride = channels * PANEL_BYTES;
+    int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    for (int block = workers.next(); block < blocks; block = workers.next()) {
+      int row = block * Gemm.ROW_BLOCK;
+      int m = Math.min(Gemm.ROW_BLOCK, vocabulary - row);
+      long keys = table + row * stride;
+      Gemm.timesRows(
+          keys,
+          stride,
+          bf16,
+          m,
+          channels,
+          panels,
+          panelStride,
+          inTile,
+          result,
+          resultStride,
+          packed);
+      long to = out + ((long) first * vocabulary + row) * 4;
+      Packing.unpackAll(result, resultStride, inTile, m, to, 4L * vocabulary);
+    }
+  }
+}

@@ -1,0 +1,226 @@
+package org.tokenformer.engine.backend.vector;
+
+import static org.tokenformer.engine.backend.vector.Simd.PANEL;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
+import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
+
+import java.util.List;
+import org.tokenformer.engine.backend.ParameterTokens;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * One Pattention. Many tokens go in tiles, so that the scores of a tile stay in cache: panels of x,
+ * scores, Θ, weighted sums, each phase cut by blocks of weights. One token streams keys and values.
+ */
+final class PattentionTask implements Workers.Task {
+  /** Tokens in a tile: enough to pay for packing the weights once for all of them. */
+  private static final int TILE = Math.max(256, 2 * PANEL);
+
+  /** Parameter tokens per piece of the second pass of Θ. */
+  private static final int THETA_BLOCK = 256;
+
+  /** Columns per piece of the weighted sum of one token: whole cache lines, on any width. */
+  private static final int COLUMN_BLOCK = 64;
+
+  private final Workers workers;
+  private final Scratch scratch;
+  private ParameterTokens tokens;
+  private long x;
+  private long y;
+  private int rows;
+  private int channels;
+  private int outputs;
+  private int count;
+  private long panels; // of x: (tiles, C, PANEL)
+  private long scores; // (panels, N, PANEL), or N for one token
+  private long factors; // (panels, PANEL)
+
+  @SuppressWarnings("NullAway.Init") // every run sets the operands first
+  PattentionTask(Workers workers, Scratch scratch) {
+    this.workers = workers;
+    this.scratch = scratch;
+  }
+
+  void run(Tensor input, ParameterTokens parameterTokens, Tensor output) {
+    tokens = parameterTokens;
+    rows = Math.toIntExact(input.rows());
+    channels = Math.toIntExact(input.columns());
+    outputs = Math.toIntExact(output.columns());
+    count = Math.toIntExact(parameterTokens.count());
+    x = HostBuffer.addressOf(input);
+    y = HostBuffer.addressOf(output);
+    if (rows == 1) {
+      scores = scratch.shared(Simd.roundUp(count, Simd.LANES) * 4L);
+    } else {
+      int tile = Simd.roundUp(Math.min(rows, TILE), PANEL);
+      long panelBytes = 4L * tile * channels;
+      long scoreBytes = 4L * tile * count;
+      panels = scratch.shared(panelBytes + scoreBytes + 4L * tile);
+      scores = panels + panelBytes;
+      factors = scores + scoreBytes;
+    }
+    workers.run(this);
+  }
+
+  @Override
+  public void run(int worker) {
+    if (rows == 1) {
+      oneToken(worker);
+      return;
+    }
+    for (int first = 0; first < rows; first += TILE) {
+      tile(worker, first, Math.min(TILE, rows - first));
+      workers.barrier(worker);
+    }
+  }
+
+  private void tile(int worker, int first, int inTile) {
+    int panelCount = (inTile + PANEL - 1) / PANEL;
+    Packing.panels(workers, x + 4L * first * channels, channels, inTile, panels);
+    workers.barrier(worker);
+    score(worker, inTile);
+    workers.barrier(worker);
+    int vectors = panelCount * PANEL_VECTORS;
+    for (int i = workers.next(); i < vectors; i = workers.next()) {
+      long vector = scoreVector(i);
+      long factor = factors + i * VECTOR_BYTES;
+      ThetaKernel.reducePanel(tokens.theta(), tokens.tau(), vector, count, factor);
+    }
+    workers.barrier(worker);
+    int blocks = (count + THETA_BLOCK - 1) / THETA_BLOCK;
+    for (int i = workers.next(); i < vectors * blocks; i = workers.next()) {
+      int row = i % blocks * THETA_BLOCK;
+      long vector = scoreVector(i / blocks) + row * PANEL_BYTES;
+      long factor = factors + (long) (i / blocks) * VECTOR_BYTES;
+      ThetaKernel.applyPanel(tokens.theta(), vector, Math.min(THETA_BLOCK, count - row), factor);
+    }
+    workers.barrier(worker);
+    weigh(worker, first, inTile);
+  }
+
+  private long scoreVector(int vector) {
+    return scores
+        + (long) (vector / PANEL_VECTORS) * count * PANEL_BYTES
+        + (long) (vector % PANEL_VECTORS) * VECTOR_BYTES;
+  }
+
+  /** Scores of a tile: pieces are blocks of keys, segment after segment. */
+  private void score(int worker, int inTile) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    long packed = scratch.packed(worker);
+    int block = workers.next();
+    int firstBlock = 0;
+    int firstRow = 0;
+    for (int s = 0; s < segments.size(); s++) {
+      ParameterTokens.Segment segment = segments.get(s);
+      int keys = Math.toIntExact(segment.rows());
+      int blocks = (keys + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+      boolean bf16 = segment.keys().dtype() == DType.BF16;
+      long stride = (long) channels * segment.keys().dtype().bytes();
+      long address = HostBuffer.addressOf(segment.keys());
+      for (; block < firstBlock + blocks; block = workers.next()) {
+        int row = (block - firstBlock) * Gemm.ROW_BLOCK;
+        Gemm.timesRows(
+            address + row * stride,
+            stride,
+            bf16,
+            Math.min(Gemm.ROW_BLOCK, keys - row),
+            channels,
+            panels,
+            channels * PANEL_BYTES,
+            inTile,
+            scores + (firstRow + row) * PANEL_BYTES,
+            count * PANEL_BYTES,
+            packed);
+      }
+      firstBlock += blocks;
+      firstRow += keys;
+    }
+  }
+
+  /** Weighted sums of a tile: pieces are blocks of output channels, over all segments. */
+  private void weigh(int worker, int first, int inTile) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    long packed = scratch.packed(worker);
+    int panelCount = (inTile + PANEL - 1) / PANEL;
+    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    long result = scratch.local(worker, panelCount * resultStride);
+    int blocks = (outputs + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    for (int block = workers.next(); block < blocks; block = workers.next()) {
+      int column = block * Gemm.ROW_BLOCK;
+      int m = Math.min(Gemm.ROW_BLOCK, outputs - column);
+      Simd.clear(result, panelCount * resultStride);
+      int firstRow = 0;
+      for (int s = 0; s < segments.size(); s++) {
+        ParameterTokens.Segment segment = segments.get(s);
+        DType dtype = segment.values().dtype();
+        Gemm.timesColumns(
+            HostBuffer.addressOf(segment.values()) + (long) column * dtype.bytes(),
+            (long) outputs * dtype.bytes(),
+            dtype == DType.BF16,
+            m,
+            Math.toIntExact(segment.rows()),
+            scores + firstRow * PANEL_BYTES,
+            count * PANEL_BYTES,
+            inTile,
+            result,
+            resultStride,
+            packed);
+        firstRow += Math.toIntExact(segment.rows());
+      }
+      long to = y + ((long) first * outputs + column) * 4;
+      Packing.unpackAll(result, resultStride, inTile, m, to, 4L * outputs);
+    }
+  }
+
+  private void oneToken(int worker) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    long sums = scratch.packed(worker);
+    int block = workers.next();
+    int firstBlock = 0;
+    long score = scores;
+    for (int s = 0; s < segments.size(); s++) {
+      ParameterTokens.Segment segment = segments.get(s);
+      int keys = Math.toIntExact(segment.rows());
+      int blocks = (keys + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+      boolean bf16 = segment.keys().dtype() == DType.BF16;
+      long stride = (long) channels * segment.keys().dtype().bytes();
+      long address = HostBuffer.addressOf(segment.keys());
+      for (; block < firstBlock + blocks; block = workers.next()) {
+        int row = (block - firstBlock) * Gemm.ROW_BLOCK;
+        int m = Math.min(Gemm.ROW_BLOCK, keys - row);
+        Stream.dots(address + row * stride, stride, bf16, m, channels, x, score + 4L * row, sums);
+      }
+      firstBlock += blocks;
+      score += 4L * keys;
+    }
+    workers.barrier(worker);
+    if (worker == 0) {
+      ThetaKernel.applyRow(tokens.theta(), tokens.tau(), scores, count, sums);
+    }
+    workers.barrier(worker);
+    int blocks = (outputs + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
+    for (int i = workers.next(); i < blocks; i = workers.next()) {
+      sumColumns(i * COLUMN_BLOCK, Math.min(COLUMN_BLOCK, outputs - i * COLUMN_BLOCK));
+    }
+  }
+
+  private void sumColumns(int column, int columns) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    long to = y + 4L * column;
+    Simd.clear(to, 4L * columns);
+    long theta = scores;
+    for (int s = 0; s < segments.size(); s++) {
+      ParameterTokens.Segment segment = segments.get(s);
+      DType dtype = segment.values().dtype();
+      long from = HostBuffer.addressOf(segment.values()) + (long) column * dtype.bytes();
+      int k = Math.toIntExact(segment.rows());
+      boolean bf16 = dtype == DType.BF16;
+      Stream.weightedSum(from, (long) outputs * dtype.bytes(), bf16, k, theta, columns, to);
+      theta += 4L * k;
+    }
+  }
+}

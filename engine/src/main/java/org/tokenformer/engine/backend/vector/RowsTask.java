@@ -1,0 +1,107 @@
+package org.tokenformer.engine.backend.vector;
+
+/** An operation that treats each row by itself: blocks of rows are handed out. */
+abstract class RowsTask implements Workers.Task {
+  /** Elements below which a barrier costs more than it saves. */
+  private static final long SMALL = 1 << 15;
+
+  /** Elements in a block of rows. */
+  private static final long BLOCK = 1 << 13;
+
+  private final Workers workers;
+  private final Scratch scratch;
+  private int rows;
+  private int rowsInBlock;
+
+  RowsTask(Workers workers, Scratch scratch) {
+    this.workers = workers;
+    this.scratch = scratch;
+  }
+
+  /**
+   * Does one row.
+   *
+   * @param own scratch of at least one vector, the worker's own
+   */
+  abstract void row(int row, long own);
+
+  /** Does all rows, each of about as many elements. */
+  final void run(int rowCount, int elements) {
+    rows = rowCount;
+    rowsInBlock = (int) Math.max(1, BLOCK / Math.max(1, elements));
+    if (rowCount == 1 || (long) rowCount * elements < SMALL) {
+      for (int row = 0; row < rowCount; row++) {
+        row(row, scratch.packed(0));
+      }
+    } else {
+      workers.run(this);
+    }
+  }
+
+  @Override
+  public final void run(int worker) {
+    for (int i = workers.next(); (long) i * rowsInBlock < rows; i = workers.next()) {
+      int end = Math.min(rows, (i + 1) * rowsInBlock);
+      for (int row = i * rowsInBlock; row < end; row++) {
+        row(row, scratch.packed(worker));
+      }
+    }
+  }
+
+  /** {@code Backend.layerNorm}. */
+  static final class LayerNorm extends RowsTask {
+    long x;
+    int channels;
+    long weight;
+    long bias;
+    float epsilon;
+    long out;
+
+    LayerNorm(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      long offset = 4L * row * channels;
+      RowKernels.layerNorm(x + offset, channels, weight, bias, epsilon, out + offset, own);
+    }
+  }
+
+  /** {@code Backend.add}. */
+  static final class Add extends RowsTask {
+    long x;
+    int channels;
+    long y;
+
+    Add(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      long offset = 4L * row * channels;
+      RowKernels.add(x + offset, channels, y + offset);
+    }
+  }
+
+  /** {@code Backend.crossEntropy}. */
+  static final class CrossEntropy extends RowsTask {
+    long logits;
+    int vocabulary;
+    int[] targets = {};
+    int from;
+    long losses;
+
+    CrossEntropy(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      long at = logits + 4L * row * vocabulary;
+      float loss = RowKernels.crossEntropy(at, vocabulary, targets[from + row], own);
+      Simd.set(losses + 4L * row, loss);
+    }
+  }
+}

@@ -1,0 +1,196 @@
+package org.tokenformer.engine.backend.vector;
+
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.HostBackend;
+import org.tokenformer.engine.backend.ParameterTokens;
+import org.tokenformer.engine.backend.RotaryTable;
+import org.tokenformer.engine.backend.Sequence;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * The CPU with its vectors and cores. Operations take a lock, since they share the workers and the
+ * scratch memory; the tasks are made once and filled anew, so that a step allocates nothing.
+ */
+public final class VectorBackend extends HostBackend {
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Workers workers;
+  private final RowsTask.LayerNorm layerNormTask;
+  private final RowsTask.Add addTask;
+  private final RowsTask.CrossEntropy crossEntropyTask;
+  private final PattentionTask pattentionTask;
+  private final AttentionTask attentionTask;
+  private final LogitsTask logitsTask;
+
+  /**
+   * Starts the workers.
+   *
+   * @param threads at least 1, the caller's included
+   */
+  public VectorBackend(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads must be at least 1, not " + threads);
+    }
+    workers = new Workers(threads);
+    Scratch scratch = new Scratch(threads);
+    layerNormTask = new RowsTask.LayerNorm(workers, scratch);
+    addTask = new RowsTask.Add(workers, scratch);
+    crossEntropyTask = new RowsTask.CrossEntropy(workers, scratch);
+    pattentionTask = new PattentionTask(workers, scratch);
+    attentionTask = new AttentionTask(workers, scratch);
+    logitsTask = new LogitsTask(workers, scratch);
+  }
+
+  /** Bits of the vectors in use. */
+  public static int vectorBits() {
+    return Simd.FLOATS.vectorBitSize();
+  }
+
+  @Override
+  public String name() {
+    return "vector";
+  }
+
+  @Override
+  public String description() {
+    return "vector, "
+        + vectorBits()
+        + " bits, "
+        + threads()
+        + (threads() == 1 ? " thread" : " threads");
+  }
+
+  @Override
+  public int threads() {
+    return workers.threads();
+  }
+
+  @Override
+  public void embed(Tensor table, int[] ids, int from, Tensor out) {
+    long rows = HostBuffer.addressOf(table);
+    long to = HostBuffer.addressOf(out);
+    long channels = table.columns();
+    boolean bf16 = table.dtype() == DType.BF16;
+    for (int t = 0; t < out.rows(); t++) {
+      long target = to + 4 * channels * t;
+      if (bf16) {
+        RowKernels.widen(rows + 2 * channels * ids[from + t], channels, target);
+      } else {
+        Simd.copy(rows + 4 * channels * ids[from + t], target, 4 * channels);
+      }
+    }
+  }
+
+  @Override
+  public void layerNorm(
+      Tensor x, @Nullable Tensor weight, @Nullable Tensor bias, float epsilon, Tensor out) {
+    lock.lock();
+    try {
+      layerNormTask.x = HostBuffer.addressOf(x);
+      layerNormTask.channels = Math.toIntExact(x.columns());
+      layerNormTask.weight = weight == null ? 0 : HostBuffer.addressOf(weight);
+      layerNormTask.bias = bias == null ? 0 : HostBuffer.addressOf(bias);
+      layerNormTask.epsilon = epsilon;
+      layerNormTask.out = HostBuffer.addressOf(out);
+      layerNormTask.run(Math.toIntExact(x.rows()), layerNormTask.channels);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
+    lock.lock();
+    try {
+      pattentionTask.run(x, tokens, out);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void rotary(Tensor x, int heads, RotaryTable table, List<Sequence> sequences) {
+    long rows = HostBuffer.addressOf(x);
+    long cosine = HostBuffer.addressOf(table.cosine());
+    long sine = HostBuffer.addressOf(table.sine());
+    int channels = Math.toIntExact(x.columns());
+    int half = table.dimensions() / 2;
+    int row = 0;
+    for (int s = 0; s < sequences.size(); s++) {
+      Sequence sequence = sequences.get(s);
+      for (int i = 0; i < sequence.rows(); i++, row++) {
+        long angles = 4L * half * (sequence.start() + i);
+        long at = rows + 4L * row * channels;
+        RowKernels.rotary(at, heads, channels / heads, half, cosine + angles, sine + angles);
+      }
+    }
+  }
+
+  @Override
+  public void attention(
+      Tensor query,
+      Tensor key,
+      Tensor value,
+      int heads,
+      int layer,
+      List<Sequence> sequences,
+      Tensor out) {
+    lock.lock();
+    try {
+      attentionTask.run(query, key, value, heads, layer, sequences, out);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    lock.lock();
+    try {
+      addTask.x = HostBuffer.addressOf(x);
+      addTask.channels = Math.toIntExact(x.columns());
+      addTask.y = HostBuffer.addressOf(y);
+      addTask.run(Math.toIntExact(x.rows()), addTask.channels);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void logits(Tensor x, Tensor table, Tensor out) {
+    lock.lock();
+    try {
+      logitsTask.run(x, table, out);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void crossEntropy(Tensor logits, int[] targets, int from, Tensor losses) {
+    lock.lock();
+    try {
+      crossEntropyTask.logits = HostBuffer.addressOf(logits);
+      crossEntropyTask.vocabulary = Math.toIntExact(logits.columns());
+      crossEntropyTask.targets = targets;
+      crossEntropyTask.from = from;
+      crossEntropyTask.losses = HostBuffer.addressOf(losses);
+      crossEntropyTask.run(Math.toIntExact(logits.rows()), crossEntropyTask.vocabulary);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      workers.close();
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,205 @@
+package org.tokenformer.engine.backend.vector;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A fixed team of threads that run one task at a time, phase by phase. The caller is one of them.
+ *
+ * <p>A token takes some two hundred phases, so starting and joining must cost well under a
+ * microsecond: a thread that waits spins for a bounded time, and then parks, so that a shared
+ * machine is left in peace. Within a phase work is handed out by a counter, which keeps cores of
+ * different speed busy; results do not depend on who does what.
+ *
+ * <p>Used by one caller at a time: the backend's lock sees to it.
+ */
+final class Workers implements AutoCloseable {
+  /** What the team does together: every member runs it, and every member meets every barrier. */
+  interface Task {
+    /**
+     * One member's part.
+     *
+     * @param worker 0 to threads − 1
+     */
+    void run(int worker);
+  }
+
+  private static final long SPIN_NANOS = 50_000;
+  private static final int SPINS_PER_LOOK_AT_THE_CLOCK = 64;
+
+  /** Thrown out of a barrier that will never be complete, because another member failed. */
+  private static final class AbandonedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    AbandonedException() {
+      super("another worker failed", null, false, false);
+    }
+  }
+
+  /** What a member may wait for; each is a counter that moves on. */
+  private enum Event {
+    START,
+    PHASE,
+    END
+  }
+
+  private final AtomicInteger starts = new AtomicInteger();
+  private final AtomicInteger phases = new AtomicInteger();
+  private final AtomicInteger departures = new AtomicInteger();
+
+  private final AtomicInteger arrived = new AtomicInteger();
+  private final AtomicInteger next = new AtomicInteger();
+  private final AtomicIntegerArray parked;
+  private final Thread[] members; // 0 is the caller of the moment
+  private final long spinNanos;
+  private volatile @Nullable Task task;
+  private volatile @Nullable Throwable failure;
+  private volatile boolean closed;
+
+  /** Starts {@code threads − 1} daemon threads. */
+  Workers(int threads) {
+    // With more threads than cores the others need this core to make progress.
+    spinNanos = threads > Runtime.getRuntime().availableProcessors() ? 0 : SPIN_NANOS;
+    parked = new AtomicIntegerArray(threads);
+    members = new Thread[threads];
+    members[0] = Thread.currentThread();
+    for (int i = 1; i < threads; i++) {
+      int worker = i;
+      members[i] =
+          Thread.ofPlatform()
+              .name("tokenformer-worker-" + worker)
+              .daemon(true)
+              .unstarted(() -> serve(worker));
+    }
+    for (int i = 1; i < threads; i++) {
+      members[i].start();
+    }
+  }
+
+  int threads() {
+    return members.length;
+  }
+
+  /** Runs a task on all members and returns when all are through with it. */
+  void run(Task newTask) {
+    if (closed) {
+      throw new IllegalStateException("the backend is closed");
+    }
+    members[0] = Thread.currentThread();
+    task = newTask;
+    failure = null;
+    arrived.set(0);
+    next.set(0);
+    int before = departures.get();
+    starts.incrementAndGet();
+    wakeAll(0);
+    work(0, newTask);
+    await(0, Event.END, departures, before, members.length - 1);
+    task = null;
+    Throwable cause = failure;
+    if (cause != null) {
+      throw new IllegalStateException("a kernel failed: " + cause, cause);
+    }
+  }
+
+  /** The next piece of work of this phase, from 0 on; each number is handed out once. */
+  int next() {
+    return next.getAndIncrement();
+  }
+
+  /** Waits until every member is here; then the pieces of work start from 0 again. */
+  void barrier(int worker) {
+    int phase = phases.get();
+    if (arrived.incrementAndGet() == members.length) {
+      arrived.set(0);
+      next.set(0);
+      phases.incrementAndGet();
+      wakeAll(worker);
+    } else {
+      await(worker, Event.PHASE, phases, phase, 1);
+    }
+  }
+
+  /** Ends the threads; the running task, if there is one, is finished first by its caller. */
+  @Override
+  public void close() {
+    closed = true;
+    for (int i = 1; i < members.length; i++) {
+      LockSupport.unpark(members[i]);
+    }
+  }
+
+  private void serve(int worker) {
+    int seen = 0;
+    while (await(worker, Event.START, starts, seen, 1)) {
+      seen++;
+      Task current = task;
+      if (current != null) {
+        work(worker, current);
+      }
+      departures.incrementAndGet();
+      wake(0);
+    }
+  }
+
+  private void work(int worker, Task current) {
+    try {
+      current.run(worker);
+    } catch (AbandonedException e) {
+      // The failure that counts is already noted.
+    } catch (Throwable e) {
+      failure = e;
+      wakeAll(worker);
+    }
+  }
+
+  /**
+   * Waits until a counter has moved on from {@code old} by {@code steps}.
+   *
+   * @return false if the team was closed instead
+   */
+  private boolean await(int worker, Event event, AtomicInteger counter, int old, int steps) {
+    int spins = 0;
+    long deadline = 0;
+    while (counter.get() - old < steps) {
+      if (event == Event.START && closed) {
+        return false;
+      }
+      if (event == Event.PHASE && failure != null) {
+        throw new AbandonedException();
+      }
+      if (++spins % SPINS_PER_LOOK_AT_THE_CLOCK != 0) {
+        Thread.onSpinWait();
+        continue;
+      }
+      long now = System.nanoTime();
+      if (deadline == 0) {
+        deadline = now + spinNanos;
+      } else if (now >= deadline) {
+        // Announce first and look again after: whoever moves the counter looks at the flag later.
+        parked.set(worker, 1);
+        if (counter.get() - old < steps && !closed) {
+          LockSupport.park(this);
+        }
+        parked.set(worker, 0);
+      }
+    }
+    return true;
+  }
+
+  private void wakeAll(int except) {
+    for (int i = 0; i < members.length; i++) {
+      if (i != except) {
+        wake(i);
+      }
+    }
+  }
+
+  private void wake(int worker) {
+    if (parked.get(worker) == 1) {
+      LockSupport.unpark(members[worker]);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package org.tokenformer.engine.tensor;
+
+/**
+ * A dense row-major array in a backend's memory. Immutable as a value, a view as a reference: two
+ * tensors may share a buffer. Above the backend its elements are opaque.
+ */
+public final class Tensor {
+  private final Buffer buffer;
+  private final long offset;
+  private final DType dtype;
+  private final Shape shape;
+  private final long byteSize;
+
+  /**
+   * A view of a buffer.
+   *
+   * @param offset where the first element lies, in bytes
+   * @throws IllegalArgumentException if the view does not lie inside the buffer
+   */
+  public Tensor(Buffer buffer, long offset, DType dtype, Shape shape) {
+    this.byteSize = shape.bytes(dtype);
+    if (offset < 0 || offset > buffer.byteSize() - byteSize) {
+      throw new IllegalArgumentException(
+          "tensor "
+              + dtype
+              + shape
+              + " at byte "
+              + offset
+              + " does not fit into "
+              + buffer.byteSize()
+              + " bytes");
+    }
+    this.buffer = buffer;
+    this.offset = offset;
+    this.dtype = dtype;
+    this.shape = shape;
+  }
+
+  /** Where it lives. */
+  public Buffer buffer() {
+    return buffer;
+  }
+
+  /** Where its first element lies in the buffer, in bytes. */
+  public long offset() {
+    return offset;
+  }
+
+  /** Element type. */
+  public DType dtype() {
+    return dtype;
+  }
+
+  /** Sizes. */
+  public Shape shape() {
+    return shape;
+  }
+
+  /** Size in bytes. */
+  public long byteSize() {
+    return byteSize;
+  }
+
+  /** The outermost size. */
+  public long rows() {
+    return shape.size(0);
+  }
+
+  /** Elements of one row: the product of all sizes but the outermost. */
+  public long columns() {
+    long n = 1;
+    for (int i = 1; i < shape.rank(); i++) {
+      n *= shape.size(i);
+    }
+    return n;
+  }
+
+  /**
+   * A view of some rows of a matrix.
+   *
+   * @throws IndexOutOfBoundsException if the rows are not all there
+   */
+  public Tensor rows(long from, long count) {
+    if (from < 0 || count < 0 || from > rows() - count) {
+      throw new IndexOutOfBoundsException(
+          "rows " + from + " to " + (from + count) + " of tensor " + this);
+    }
+    long rowBytes = columns() * dtype.bytes();
+    return new Tensor(buffer, offset + from * rowBytes, dtype, Shape.of(count, columns()));
+  }
+
+  /** As {@code F32(48, 64)}. */
+  @Override
+  public String toString() {
+    return dtype + shape.toString();
+  }
+}

@@ -1,0 +1,508 @@
+package org.tokenformer.engine.backend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+import org.tokenformer.engine.testing.Seeds;
+import org.tokenformer.engine.testing.Tensors;
+
+/**
+ * The contract of {@link Backend}, held against the scalar reference at sizes that hurt. Errors are
+ * measured against the sum of the magnitudes that were added, and NaN never passes.
+ */
+abstract class BackendContract {
+  private static final double TOLERANCE = 1e-5;
+
+  private final Backend reference = new CheckedBackend(new ScalarBackend());
+  private final MemoryScope memory = new HostScope();
+  private Backend backend;
+  private Random random;
+
+  abstract Backend open(int threads);
+
+  @BeforeEach
+  void start(TestInfo test) {
+    backend = open(2);
+    random = Seeds.random(getClass().getSimpleName() + "." + test.getDisplayName());
+  }
+
+  @AfterEach
+  void stop() {
+    backend.close();
+    memory.close();
+  }
+
+  @Test
+  void embedCopiesRows() {
+    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+      for (int channels : new int[] {1, 7, 16, 33}) {
+        Tensor table = weights(dtype, 5, channels);
+        int[] ids = {9, 4, 0, 3, 3};
+        same(
+            b -> {
+              Tensor out = memory.allocate(DType.F32, Shape.of(3, channels));
+              b.embed(table, ids, 1, out);
+              return out;
+            },
+            0);
+      }
+    }
+  }
+
+  @Test
+  void layerNormNormalisesRows() {
+    for (int channels : new int[] {1, 3, 8, 31, 768, 4098}) {
+      Tensor x = activations(5, channels, 3);
+      Tensor weight = Tensors.of(backend, memory, DType.F32, floats(channels, 1), channels);
+      Tensor bias = Tensors.of(backend, memory, DType.F32, floats(channels, 1), channels);
+      same(b -> norm(b, x, null, null), 3e-5);
+      same(b -> norm(b, x, weight, bias), 3e-5);
+      same(
+          b -> {
+            Tensor copy = Tensors.of(b, memory, DType.F32, Tensors.get(b, x), 5, channels);
+            b.layerNorm(copy, weight, null, 1e-5f, copy);
+            return copy;
+          },
+          3e-5);
+    }
+  }
+
+  private Tensor norm(Backend b, Tensor x, @Nullable Tensor weight, @Nullable Tensor bias) {
+    Tensor out = memory.allocate(DType.F32, x.shape());
+    b.layerNorm(x, weight, bias, 1e-5f, out);
+    return out;
+  }
+
+  @Test
+  void pattentionIsThetaOfScoresTimesValues() {
+    int[][] sizes = {
+      {1, 1, 1, 1},
+      {2, 3, 1, 5},
+      {7, 5, 7, 3},
+      {1, 33, 97, 17},
+      {8, 16, 16, 16},
+      {17, 31, 103, 29},
+      {1, 64, 300, 100},
+      {33, 48, 40, 64},
+      {65, 20, 30, 10},
+      {3, 257, 515, 97},
+      {300, 9, 11, 7},
+    };
+    for (int[] size : sizes) {
+      for (Theta theta : Theta.values()) {
+        for (DType dtype : List.of(DType.F32, DType.BF16)) {
+          Tensor keys = weights(dtype, size[2], size[1]);
+          Tensor values = weights(dtype, size[2], size[3]);
+          ParameterTokens tokens =
+              ParameterTokens.of(theta, theta.defaultTau(size[2]), keys, values);
+          pattentionMatches(activations(size[0], size[1], 1), tokens);
+        }
+      }
+    }
+  }
+
+  @Test
+  void pattentionOfLongRows() {
+    Tensor keys = weights(DType.F32, 11, 4098);
+    Tensor values = weights(DType.F32, 11, 4098);
+    ParameterTokens tokens = ParameterTokens.of(Theta.L2_NORM_GELU, 3.3f, keys, values);
+    pattentionMatches(activations(2, 4098, 1), tokens);
+    pattentionMatches(activations(1, 4098, 1), tokens);
+  }
+
+  /** |error| is held against Σ|θ·W|, with θ had from the reference by values that are 1 or 0. */
+  private void pattentionMatches(Tensor x, ParameterTokens tokens) {
+    int n = (int) tokens.count();
+    float[] one = new float[n * n];
+    for (int i = 0; i < n; i++) {
+      one[i * n + i] = 1;
+    }
+    Tensor identity = Tensors.of(reference, memory, DType.F32, one, n, n);
+    List<ParameterTokens.Segment> units = new ArrayList<>();
+    int first = 0;
+    for (ParameterTokens.Segment segment : tokens.segments()) {
+      units.add(
+          new ParameterTokens.Segment(
+              segment.keys(), identity.rows(first, segment.rows()), segment.rows(), true));
+      first += (int) segment.rows();
+    }
+    Tensor theta = memory.allocate(DType.F32, Shape.of(x.rows(), n));
+    reference.pattention(x, new ParameterTokens(tokens.theta(), tokens.tau(), units), theta);
+    float[] thetas = Tensors.get(reference, theta);
+    int columns = (int) tokens.outputChannels();
+    double[] magnitudes = new double[(int) x.rows() * columns];
+    first = 0;
+    for (ParameterTokens.Segment segment : tokens.segments()) {
+      float[] values = Tensors.get(reference, segment.values());
+      for (int t = 0; t < x.rows(); t++) {
+        for (int i = 0; i < segment.rows(); i++) {
+          for (int c = 0; c < columns; c++) {
+            double product = (double) thetas[t * n + first + i] * values[i * columns + c];
+            magnitudes[t * columns + c] += Math.abs(product);
+          }
+        }
+      }
+      first += (int) segment.rows();
+    }
+    // θ has small entries that carry the rounding of large scores: count the row's largest, too.
+    String what = tokens.theta() + " x " + x + " keys " + tokens.segments().getFirst().keys();
+    compare(what, pattention(reference, x, tokens), pattention(backend, x, tokens), magnitudes, 2);
+  }
+
+  private float[] pattention(Backend b, Tensor x, ParameterTokens tokens) {
+    Tensor out = memory.allocate(DType.F32, Shape.of(x.rows(), tokens.outputChannels()));
+    b.pattention(x, tokens, out);
+    return Tensors.get(b, out);
+  }
+
+  @Test
+  void segmentsCutAnywhereGiveTheSameBits() {
+    Tensor keys = weights(DType.F32, 301, 24);
+    Tensor values = weights(DType.F32, 301, 40);
+    for (Theta theta : Theta.values()) {
+      ParameterTokens whole = ParameterTokens.of(theta, 5, keys, values);
+      List<ParameterTokens.Segment> parts = new ArrayList<>();
+      int first = 0;
+      for (int rows : new int[] {1, 130, 0, 7, 163}) {
+        Tensor k = keys.rows(first, rows);
+        parts.add(new ParameterTokens.Segment(k, values.rows(first, rows), rows, true));
+        first += rows;
+      }
+      ParameterTokens cut = new ParameterTokens(theta, 5, parts);
+      for (int rows : new int[] {1, 2, 19}) {
+        Tensor x = activations(rows, 24, 1);
+        assertArrayEquals(pattention(backend, x, whole), pattention(backend, x, cut));
+        pattentionMatches(x, cut);
+      }
+    }
+  }
+
+  @Test
+  void appendedZeroKeysChangeNoBit() {
+    Tensor keys = weights(DType.F32, 45, 24);
+    Tensor values = weights(DType.F32, 45, 40);
+    Tensor zeros = memory.allocate(DType.F32, Shape.of(301, 24));
+    Tensor fresh = weights(DType.F32, 301, 40);
+    for (Theta theta : List.of(Theta.L2_NORM_GELU, Theta.GELU_L2_NORM)) {
+      ParameterTokens old = ParameterTokens.of(theta, 5, keys, values);
+      List<ParameterTokens.Segment> segments = new ArrayList<>(old.segments());
+      segments.add(ParameterTokens.Segment.of(zeros, fresh));
+      ParameterTokens grown = new ParameterTokens(theta, 5, segments);
+      for (int rows : new int[] {1, 2, 19}) {
+        Tensor x = activations(rows, 24, 1);
+        assertArrayEquals(pattention(backend, x, old), pattention(backend, x, grown));
+      }
+    }
+  }
+
+  @Test
+  void rowsOfZerosGiveZeros() {
+    Tensor keys = weights(DType.F32, 45, 24);
+    Tensor values = weights(DType.F32, 45, 40);
+    for (Theta theta : List.of(Theta.L2_NORM_GELU, Theta.GELU_L2_NORM)) {
+      for (int rows : new int[] {1, 5}) {
+        Tensor x = memory.allocate(DType.F32, Shape.of(rows, 24));
+        float[] y = pattention(backend, x, ParameterTokens.of(theta, 5, keys, values));
+        assertArrayEquals(new float[rows * 40], y);
+      }
+    }
+    ParameterTokens none = ParameterTokens.of(Theta.SOFTMAX, 1, keys.rows(0, 0), values.rows(0, 0));
+    for (int rows : new int[] {1, 5}) {
+      float[] y = pattention(backend, activations(rows, 24, 1), none);
+      assertArrayEquals(new float[rows * 40], y);
+    }
+  }
+
+  @Test
+  void notANumberStaysInItsRow() {
+    Tensor table = weights(DType.F32, 45, 24);
+    Tensor values = weights(DType.F32, 45, 40);
+    for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+      for (int rows : new int[] {1, 2, 21}) {
+        float[] clean = floats(rows * 24, 1);
+        float[] dirty = clean.clone();
+        dirty[(rows - 1) * 24 + 5] = bad;
+        for (Theta theta : Theta.values()) {
+          ParameterTokens tokens = ParameterTokens.of(theta, 5, table, values);
+          isolated(clean, dirty, rows, 40, x -> pattention(backend, x, tokens));
+        }
+        isolated(clean, dirty, rows, 45, x -> logits(backend, x, table));
+        isolated(clean, dirty, rows, 24, x -> Tensors.get(backend, norm(backend, x, null, null)));
+      }
+    }
+  }
+
+  private void isolated(
+      float[] clean, float[] dirty, int rows, int columns, Function<Tensor, float[]> operation) {
+    Tensor cleanX = Tensors.of(backend, memory, DType.F32, clean, rows, clean.length / rows);
+    Tensor dirtyX = Tensors.of(backend, memory, DType.F32, dirty, rows, clean.length / rows);
+    float[] expected = operation.apply(cleanX);
+    float[] actual = operation.apply(dirtyX);
+    int last = (rows - 1) * columns;
+    assertArrayEquals(Arrays.copyOf(expected, last), Arrays.copyOf(actual, last));
+    boolean spoiled = false;
+    for (int i = last; i < actual.length; i++) {
+      spoiled |= !Float.isFinite(actual[i]);
+    }
+    assertTrue(spoiled, "a number that is none vanished");
+  }
+
+  @Test
+  void rotaryTurnsPairsByPosition() {
+    for (int[] size : new int[][] {{1, 2, 2}, {3, 7, 4}, {4, 16, 4}, {2, 64, 64}}) {
+      int heads = size[0];
+      int channels = heads * size[1];
+      int half = size[2] / 2;
+      Tensor cosine = activations(20, half, 1);
+      Tensor sine = activations(20, half, 1);
+      float[] x = floats(9 * channels, 1);
+      KeyValueCache cache = cache(DType.F32, 20, channels);
+      List<Sequence> batch =
+          List.of(new Sequence(3, 0, null), new Sequence(1, 19, cache), new Sequence(5, 4, cache));
+      same(
+          b -> {
+            Tensor y = Tensors.of(b, memory, DType.F32, x, 9, channels);
+            b.rotary(y, heads, new RotaryTable(cosine, sine), batch);
+            return y;
+          },
+          1e-6);
+    }
+  }
+
+  @Test
+  void attentionLooksBackInItsOwnSequence() {
+    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+      for (int[] size : new int[][] {{1, 1}, {3, 7}, {2, 16}, {1, 100}, {4, 8}}) {
+        int heads = size[0];
+        int channels = heads * size[1];
+        for (int[] rows : new int[][] {{1}, {1, 1}, {5}, {17, 1, 40}, {130}}) {
+          attentionMatches(dtype, heads, channels, rows);
+        }
+      }
+    }
+  }
+
+  private void attentionMatches(DType dtype, int heads, int channels, int[] rows) {
+    int total = Arrays.stream(rows).sum();
+    Tensor q = activations(total, channels, 2);
+    Tensor k = activations(total, channels, 1);
+    Tensor v = activations(total, channels, 1);
+    for (int start : new int[] {0, 3, 101}) {
+      float[] past = Tensors.bf16(floats(300 * channels, 1));
+      same(
+          b -> {
+            List<Sequence> batch = new ArrayList<>();
+            for (int r : rows) {
+              KeyValueCache cache = cache(dtype, 300, channels);
+              Tensors.set(b, cache.keys().get(1), past);
+              Tensors.set(b, cache.values().get(1), past);
+              batch.add(new Sequence(r, start, cache));
+            }
+            Tensor out = memory.allocate(DType.F32, q.shape());
+            b.attention(q, k, v, heads, 1, batch, out);
+            return out;
+          },
+          2e-5);
+    }
+    same(
+        b -> {
+          List<Sequence> batch =
+              Arrays.stream(rows).mapToObj(r -> new Sequence(r, 0, null)).toList();
+          Tensor out = memory.allocate(DType.F32, q.shape());
+          b.attention(q, k, v, heads, 0, batch, out);
+          return out;
+        },
+        2e-5);
+  }
+
+  @Test
+  void attentionAppendsToTheCache() {
+    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+      Tensor x = activations(35, 24, 1);
+      same(
+          b -> {
+            KeyValueCache cache = cache(dtype, 40, 24);
+            Tensor out = memory.allocate(DType.F32, x.shape());
+            b.attention(x, x, x, 2, 1, List.of(new Sequence(35, 4, cache)), out);
+            return cache.values().get(1);
+          },
+          0);
+    }
+  }
+
+  @Test
+  void attentionInChunksGivesTheSameBits() {
+    Tensor x = activations(200, 24, 2);
+    Tensor whole = memory.allocate(DType.F32, x.shape());
+    KeyValueCache cache = cache(DType.F32, 200, 24);
+    backend.attention(x, x, x, 2, 1, List.of(new Sequence(200, 0, cache)), whole);
+    Tensor chunked = memory.allocate(DType.F32, x.shape());
+    KeyValueCache other = cache(DType.F32, 200, 24);
+    int start = 0;
+    for (int rows : new int[] {2, 97, 33, 68}) {
+      Tensor part = x.rows(start, rows);
+      List<Sequence> batch = List.of(new Sequence(rows, start, other));
+      backend.attention(part, part, part, 2, 1, batch, chunked.rows(start, rows));
+      start += rows;
+    }
+    if (!backend.name().equals("scalar")) {
+      assertArrayEquals(Tensors.get(backend, whole), Tensors.get(backend, chunked));
+    }
+  }
+
+  private KeyValueCache cache(DType dtype, int capacity, int channels) {
+    Tensor keys = memory.allocate(dtype, Shape.of(capacity, channels));
+    Tensor values = memory.allocate(dtype, Shape.of(capacity, channels));
+    return new KeyValueCache(List.of(values, keys), List.of(keys, values));
+  }
+
+  @Test
+  void addAdds() {
+    for (int channels : new int[] {1, 9, 64}) {
+      Tensor x = activations(7, channels, 1);
+      float[] y = floats(7 * channels, 1);
+      same(
+          b -> {
+            Tensor sum = Tensors.of(b, memory, DType.F32, y, 7, channels);
+            b.add(x, sum);
+            return sum;
+          },
+          0);
+    }
+  }
+
+  @Test
+  void logitsAreProductsWithTheTable() {
+    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+      for (int[] size : new int[][] {{1, 1, 1}, {1, 65, 103}, {7, 33, 201}, {40, 16, 9}}) {
+        Tensor x = activations(size[0], size[1], 1);
+        Tensor table = weights(dtype, size[2], size[1]);
+        float[] a = Tensors.get(backend, x);
+        float[] e = Tensors.get(backend, table);
+        double[] magnitudes = new double[size[0] * size[2]];
+        for (int i = 0; i < magnitudes.length; i++) {
+          for (int c = 0; c < size[1]; c++) {
+            double product = (double) a[i / size[2] * size[1] + c] * e[i % size[2] * size[1] + c];
+            magnitudes[i] += Math.abs(product);
+          }
+        }
+        compare("logits", logits(reference, x, table), logits(backend, x, table), magnitudes, 0.1);
+      }
+    }
+  }
+
+  private float[] logits(Backend b, Tensor x, Tensor table) {
+    Tensor out = memory.allocate(DType.F32, Shape.of(x.rows(), table.rows()));
+    b.logits(x, table, out);
+    return Tensors.get(b, out);
+  }
+
+  @Test
+  void crossEntropyIsMinusTheLogOfTheProbability() {
+    for (int vocabulary : new int[] {1, 5, 8, 103, 5000}) {
+      Tensor logits = activations(9, vocabulary, 10);
+      int[] targets = random.ints(12, 0, vocabulary).toArray();
+      same(
+          b -> {
+            Tensor losses = memory.allocate(DType.F32, Shape.of(9));
+            b.crossEntropy(logits, targets, 2, losses);
+            return losses;
+          },
+          3e-5);
+    }
+  }
+
+  @Test
+  void everyNumberOfThreadsGivesTheSameBits() {
+    Tensor x = activations(150, 48, 1);
+    Tensor keys = weights(DType.F32, 500, 48);
+    Tensor values = weights(DType.BF16, 500, 48);
+    List<float[]> results = new ArrayList<>();
+    for (int threads : new int[] {1, 2, 3, 7}) {
+      try (Backend b = open(threads)) {
+        float[] all = new float[0];
+        for (Tensor rows : List.of(x, x.rows(3, 1), x.rows(3, 20))) {
+          for (Theta theta : Theta.values()) {
+            all = join(all, pattention(b, rows, ParameterTokens.of(theta, 9, keys, values)));
+          }
+          all = join(all, logits(b, rows, keys));
+          all = join(all, Tensors.get(b, norm(b, rows, null, null)));
+          Tensor out = memory.allocate(DType.F32, rows.shape());
+          KeyValueCache cache = cache(DType.F32, 200, 48);
+          int count = (int) rows.rows();
+          b.attention(rows, rows, rows, 3, 0, List.of(new Sequence(count, 7, cache)), out);
+          all = join(all, Tensors.get(b, out));
+        }
+        results.add(all);
+      }
+    }
+    for (float[] result : results) {
+      assertArrayEquals(results.getFirst(), result);
+    }
+  }
+
+  private static float[] join(float[] a, float[] b) {
+    float[] both = Arrays.copyOf(a, a.length + b.length);
+    System.arraycopy(b, 0, both, a.length, b.length);
+    return both;
+  }
+
+  /** Runs an operation on both backends; the tolerance is relative to 1 + |reference|. */
+  private void same(Function<Backend, Tensor> operation, double tolerance) {
+    float[] expected = Tensors.get(reference, operation.apply(reference));
+    float[] actual = Tensors.get(backend, operation.apply(backend));
+    for (int i = 0; i < expected.length; i++) {
+      double error = Math.abs((double) actual[i] - expected[i]);
+      if (!(error <= tolerance * (1 + Math.abs(expected[i])))) {
+        fail("element " + i + ": expected " + expected[i] + ", got " + actual[i]);
+      }
+    }
+  }
+
+  private static void compare(
+      String what, float[] expected, float[] actual, double[] magnitudes, double factor) {
+    for (int i = 0; i < expected.length; i++) {
+      double error = Math.abs((double) actual[i] - expected[i]);
+      if (!(error <= factor * TOLERANCE * magnitudes[i] + 1e-30)) {
+        fail(
+            what
+                + ", element "
+                + i
+                + ": expected "
+                + expected[i]
+                + ", got "
+                + actual[i]
+                + ", magnitude "
+                + magnitudes[i]);
+      }
+    }
+  }
+
+  private float[] floats(int count, double scale) {
+    return Tensors.random(random, count, scale);
+  }
+
+  private Tensor activations(int rows, int columns, double scale) {
+    return Tensors.of(backend, memory, DType.F32, floats(rows * columns, scale), rows, columns);
+  }
+
+  private Tensor weights(DType dtype, int rows, int columns) {
+    float[] values = Tensors.bf16(floats(rows * columns, 1));
+    return Tensors.of(backend, memory, dtype, values, rows, columns);
+  }
+}

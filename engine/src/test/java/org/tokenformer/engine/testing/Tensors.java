@@ -1,0 +1,74 @@
+package org.tokenformer.engine.testing;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** Numbers in and out of tensors, for tests. */
+public final class Tensors {
+  private Tensors() {}
+
+  /** Normal numbers of both signs. */
+  public static float[] random(Random random, int count, double scale) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) (random.nextGaussian() * scale);
+    }
+    return values;
+  }
+
+  /** A tensor of these numbers; BF16 takes the upper halves, so the numbers should fit. */
+  public static Tensor of(
+      Backend backend, MemoryScope scope, DType dtype, float[] values, long... shape) {
+    Tensor tensor = scope.allocate(dtype, Shape.of(shape));
+    set(backend, tensor, values);
+    return tensor;
+  }
+
+  /** Replaces all numbers of a tensor. */
+  public static void set(Backend backend, Tensor tensor, float[] values) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment segment = arena.allocate(tensor.byteSize(), 8);
+      for (int i = 0; i < values.length; i++) {
+        if (tensor.dtype() == DType.BF16) {
+          short half = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
+          segment.setAtIndex(ValueLayout.JAVA_SHORT, i, half);
+        } else {
+          segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, values[i]);
+        }
+      }
+      backend.upload(segment, tensor);
+    }
+  }
+
+  /** All numbers of a tensor. */
+  public static float[] get(Backend backend, Tensor tensor) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment segment = arena.allocate(tensor.byteSize(), 8);
+      backend.download(tensor, segment);
+      float[] values = new float[(int) tensor.shape().elements()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] =
+            tensor.dtype() == DType.BF16
+                ? Float.intBitsToFloat(segment.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16)
+                : segment.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      }
+      return values;
+    }
+  }
+
+  /** Numbers cut to what BF16 holds. */
+  public static float[] bf16(float[] values) {
+    float[] cut = new float[values.length];
+    for (int i = 0; i < cut.length; i++) {
+      cut[i] = Float.intBitsToFloat(Float.floatToRawIntBits(values[i]) & 0xFFFF0000);
+    }
+    return cut;
+  }
+}
