@@ -4,5 +4,6 @@ module org.tokenformer.engine {
   requires static jdk.incubator.vector;
   requires static org.jspecify;
 
+  exports org.tokenformer.engine.checkpoint;
   exports org.tokenformer.engine.tensor;
 }

@@ -1,0 +1,151 @@
+package org.tokenformer.engine.checkpoint;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+
+/**
+ * Writes folders that appear complete or not at all: a temporary sibling is filled, its files are
+ * synced, then it is renamed. On any failure the temporary folder is deleted.
+ */
+public final class AtomicFolder {
+  /** What to do with a folder that has the target's name. */
+  public enum IfExists {
+    /** Leave it and fail with kind {@code EXISTS}, before anything is written. */
+    REFUSE,
+    /**
+     * Put the new one in its place and delete the old one with everything in it: the caller must
+     * know that it is one of ours. Two renames are needed, so a crash of the machine between them
+     * leaves the old folder under a hidden name beside the target.
+     */
+    REPLACE
+  }
+
+  /** Produces the files of a folder. */
+  @FunctionalInterface
+  public interface Writer {
+    /** Fills an empty folder. It will have another name later. */
+    void write(Path folder) throws IOException;
+  }
+
+  private AtomicFolder() {}
+
+  /**
+   * Writes a folder.
+   *
+   * @throws CheckpointException that the writer throws, as it is; of kind {@code EXISTS} for a
+   *     target that may not be replaced; else of kind {@code CANNOT_WRITE}
+   */
+  public static void write(Path target, IfExists ifExists, Writer writer)
+      throws CheckpointException {
+    checkTarget(target, ifExists);
+    Path temporary = AtomicFiles.temporarySibling(target);
+    boolean done = false;
+    try {
+      Files.createDirectory(temporary);
+      writer.write(temporary);
+      syncTree(temporary);
+      rename(temporary, target, ifExists);
+      done = true;
+    } catch (CheckpointException e) {
+      throw e;
+    } catch (IOException e) {
+      throw AtomicFiles.cannotWrite(target, e);
+    } finally {
+      if (!done) {
+        deleteTreeQuietly(temporary);
+      }
+    }
+    AtomicFiles.syncFolder(AtomicFiles.folderOf(target));
+  }
+
+  private static void checkTarget(Path target, IfExists ifExists) throws CheckpointException {
+    if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+      throw new CheckpointException(
+          Kind.EXISTS, target, "exists and is not a folder; choose another name");
+    }
+    if (ifExists == IfExists.REFUSE) {
+      throw new CheckpointException(
+          Kind.EXISTS, target, "exists; choose another name, or ask to replace it");
+    }
+  }
+
+  private static void rename(Path temporary, Path target, IfExists ifExists) throws IOException {
+    if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      return;
+    }
+    checkTarget(target, ifExists); // it may have appeared while we wrote
+    Path old = AtomicFiles.temporarySibling(target);
+    Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+    try {
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+      throw e;
+    }
+    deleteTreeQuietly(old);
+  }
+
+  /** Files that were written by other means than {@link AtomicFiles} are not on the disk yet. */
+  private static void syncTree(Path root) throws IOException {
+    Files.walkFileTree(
+        root,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+              throws IOException {
+            if (attributes.isRegularFile()) {
+              try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.force(true);
+              }
+            }
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException failure)
+              throws IOException {
+            AtomicFiles.syncFolder(folder);
+            return super.postVisitDirectory(folder, failure);
+          }
+        });
+  }
+
+  /** Deletes without following links. What resists stays, under its temporary name. */
+  private static void deleteTreeQuietly(Path root) {
+    try {
+      Files.walkFileTree(
+          root,
+          new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+                throws IOException {
+              Files.delete(file);
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException failure)
+                throws IOException {
+              Files.delete(folder);
+              return FileVisitResult.CONTINUE;
+            }
+          });
+    } catch (IOException e) {
+      return;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package org.tokenformer.engine.checkpoint;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+
+/**
+ * A whole file as one read-only segment.
+ *
+ * @param path the file
+ * @param bytes all of it; begins 64-byte aligned, so that offsets in the file tell alignment
+ * @param arena owns the bytes; shared, closed by {@link #close}
+ */
+record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoCloseable {
+  private static final long COPY_STEP = 1L << 26;
+
+  @SuppressWarnings("MustBeClosedChecker") // the arena lives as long as the result, which closes it
+  static FileBytes open(Path path, LoadMode mode) throws CheckpointException {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      // A pipe would block and a device has no end.
+      String is = Files.isDirectory(path) ? "is a folder" : "is not a plain file";
+      throw new CheckpointException(Kind.CANNOT_READ, path, is + "; name a checkpoint file");
+    }
+    Arena arena = Arena.ofShared();
+    boolean done = false;
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      MemorySegment bytes =
+          mode == LoadMode.MAP
+              ? channel.map(MapMode.READ_ONLY, 0, channel.size(), arena)
+              : copy(path, channel, arena);
+      done = true;
+      return new FileBytes(path, bytes.asReadOnly(), arena);
+    } catch (CheckpointException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new CheckpointException(
+          Kind.CANNOT_READ, path, "cannot read: " + CheckpointException.reason(e), e);
+    } finally {
+      if (!done) {
+        arena.close();
+      }
+    }
+  }
+
+  private static MemorySegment copy(Path path, FileChannel channel, Arena arena)
+      throws IOException {
+    long size = channel.size();
+    MemorySegment bytes;
+    try {
+      bytes = arena.allocate(size, 64);
+    } catch (OutOfMemoryError e) {
+      throw new CheckpointException(
+          Kind.CANNOT_READ,
+          path,
+          "no memory for a copy of its %d bytes; map it, or raise -XX:MaxDirectMemorySize"
+              .formatted(size),
+          e);
+    }
+    long position = 0;
+    while (position < size) {
+      ByteBuffer step =
+          bytes.asSlice(position, Math.min(COPY_STEP, size - position)).asByteBuffer();
+      int read = channel.read(step, position);
+      if (read < 0) {
+        throw new CheckpointException(
+            Kind.FILE_CHANGED,
+            path,
+            "had %d bytes and ended at %d while it was read; try again once it is written"
+                .formatted(size, position));
+      }
+      position += read;
+    }
+    return bytes;
+  }
+
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.lang.foreign.MemorySegment;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+
+/**
+ * A tensor of a checkpoint: its name and a read-only view of its elements.
+ *
+ * <p>The view is valid as long as whoever made its memory keeps it: for a tensor of an open {@link
+ * Checkpoint} until that is closed.
+ *
+ * @param name as in the file; any text, possibly empty
+ * @param dtype type of the elements
+ * @param shape sizes, outermost first
+ * @param data the elements, row-major without gaps, little-endian, {@code shape.bytes(dtype)} bytes
+ */
+public record NamedTensor(String name, DType dtype, Shape shape, MemorySegment data) {
+  /**
+   * A tensor over this memory, which is not copied.
+   *
+   * @throws IllegalArgumentException if the memory has not the size that shape and type need
+   */
+  public NamedTensor {
+    long bytes = shape.bytes(dtype);
+    if (data.byteSize() != bytes) {
+      throw new IllegalArgumentException(
+          "tensor %s: %s of %s needs %d bytes, the memory has %d"
+              .formatted(quote(name), shape, dtype, bytes, data.byteSize()));
+    }
+    data = data.asReadOnly();
+  }
+
+  /**
+   * Whether the elements begin at a multiple of their size. Files do not promise it; where it is
+   * false, only the {@code _UNALIGNED} value layouts (and vector loads) can read the data.
+   */
+  public boolean isAligned() {
+    return data.maxByteAlignment() >= dtype.bytes();
+  }
+}

@@ -1,0 +1,128 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+import org.tokenformer.engine.checkpoint.PickleValue.Dict;
+import org.tokenformer.engine.checkpoint.PickleValue.Function;
+import org.tokenformer.engine.checkpoint.PickleValue.Int;
+import org.tokenformer.engine.checkpoint.PickleValue.None;
+import org.tokenformer.engine.checkpoint.PickleValue.Storage;
+import org.tokenformer.engine.checkpoint.PickleValue.StorageType;
+import org.tokenformer.engine.checkpoint.PickleValue.Tensor;
+import org.tokenformer.engine.checkpoint.PickleValue.Text;
+import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
+import org.tokenformer.engine.tensor.DType;
+
+/** The names that a pickle may ask for, and what calling them means. */
+final class PickleGlobals {
+  private final Path path;
+
+  PickleGlobals(Path path) {
+    this.path = path;
+  }
+
+  /** The one place where a name of the pickle becomes something. */
+  PickleValue find(String module, String name) throws CheckpointException {
+    String full = module + "." + name;
+    for (Function function : Function.values()) {
+      if (function.pythonName.equals(full)) {
+        return function;
+      }
+    }
+    DType dtype = module.equals("torch") ? TorchStorage.dtype(name) : null;
+    if (dtype != null) {
+      return new StorageType(dtype);
+    }
+    throw new CheckpointException(
+        Kind.FORBIDDEN_GLOBAL,
+        path,
+        "data.pkl asks for %s: refused, nothing was run; save only a state_dict of tensors"
+            .formatted(quote(full)));
+  }
+
+  PickleValue call(PickleValue function, Tuple arguments) throws CheckpointException {
+    if (!(function instanceof Function allowed)) {
+      throw bad("calls " + function.describe());
+    }
+    List<PickleValue> items = arguments.items;
+    return switch (allowed) {
+      case ORDERED_DICT -> {
+        if (!items.isEmpty()) {
+          throw bad("calls OrderedDict with arguments");
+        }
+        yield new Dict();
+      }
+      case REBUILD_TENSOR -> tensor(items);
+      case REBUILD_PARAMETER -> {
+        if (items.isEmpty() || !(items.getFirst() instanceof Tensor tensor)) {
+          throw bad("makes a parameter of something else than a tensor");
+        }
+        yield tensor;
+      }
+    };
+  }
+
+  /** A persistent id: ('storage', type, key, device, number of elements). */
+  Storage storage(PickleValue id) throws CheckpointException {
+    if (id instanceof Tuple tuple
+        && tuple.items.size() == 5
+        && tuple.items.get(0) instanceof Text(String tag)
+        && tag.equals("storage")
+        && tuple.items.get(1) instanceof StorageType(DType dtype)
+        && tuple.items.get(2) instanceof Text(String key)
+        && tuple.items.get(4) instanceof Int(long elements)
+        && elements >= 0) {
+      return new Storage(dtype, key, elements);
+    }
+    throw bad("has a storage that is not ('storage', type, key, device, size)");
+  }
+
+  /**
+   * The arguments: storage, offset, sizes, strides, requires_grad, hooks, and since torch 1.13 a
+   * metadata dict, which marks views that are negated or conjugated on the fly.
+   */
+  private Tensor tensor(List<PickleValue> items) throws CheckpointException {
+    boolean plain =
+        items.size() == 6
+            || (items.size() == 7
+                && (items.get(6) == None.NONE
+                    || (items.get(6) instanceof Dict dict && dict.items.isEmpty())));
+    if (plain
+        && items.get(0) instanceof Storage storage
+        && items.get(1) instanceof Int(long offset)
+        && items.get(2) instanceof Tuple sizes
+        && items.get(3) instanceof Tuple strides) {
+      return new Tensor(storage, offset, longs(sizes), longs(strides));
+    }
+    throw bad("has a tensor that is not (storage, offset, sizes, strides, …)");
+  }
+
+  private long[] longs(Tuple tuple) throws CheckpointException {
+    if (tuple.items.size() > SafetensorsHeader.MAX_RANK) {
+      throw new CheckpointException(
+          Kind.LIMIT,
+          path,
+          "data.pkl has a tensor of %d dimensions, at most %d are allowed"
+              .formatted(tuple.items.size(), SafetensorsHeader.MAX_RANK));
+    }
+    long[] longs = new long[tuple.items.size()];
+    for (int i = 0; i < longs.length; i++) {
+      if (!(tuple.items.get(i) instanceof Int(long value)) || value < 0) {
+        throw new CheckpointException(
+            Kind.BAD_SHAPE,
+            path,
+            "data.pkl has a tensor with %s as a size or stride"
+                .formatted(tuple.items.get(i).describe()));
+      }
+      longs[i] = value;
+    }
+    return longs;
+  }
+
+  private CheckpointException bad(String what) {
+    return new CheckpointException(Kind.BAD_PICKLE, path, "data.pkl " + what);
+  }
+}

@@ -1,0 +1,232 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.PickleOpcode.*;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+import org.tokenformer.engine.checkpoint.PickleValue.Bool;
+import org.tokenformer.engine.checkpoint.PickleValue.Dict;
+import org.tokenformer.engine.checkpoint.PickleValue.Int;
+import org.tokenformer.engine.checkpoint.PickleValue.Mark;
+import org.tokenformer.engine.checkpoint.PickleValue.None;
+import org.tokenformer.engine.checkpoint.PickleValue.Sequence;
+import org.tokenformer.engine.checkpoint.PickleValue.Text;
+import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
+
+/**
+ * Reads the pickle of a torch checkpoint by an allow-list of instructions (those that {@code
+ * torch.save} emits at protocols 2 to 5). Nothing of it is run: the three functions it may "call"
+ * are data constructors of {@link PickleGlobals}.
+ *
+ * <p>Each instruction takes constant time and memory apart from the text it carries, and their
+ * number is capped, so no pickle can cost more than a few hundred megabytes: values that refer to
+ * each other in great numbers ("billion laughs") stay references.
+ *
+ * @see <a href="https://docs.python.org/3/library/pickletools.html">pickletools</a>
+ */
+final class PickleMachine {
+  /** The largest pickle that is read; one of a thousand tensors has some 100 kB. */
+  static final long MAX_BYTES = 1 << 25;
+
+  static final int MAX_INSTRUCTIONS = 1 << 21;
+
+  private final Path path;
+  private final PickleInput in;
+  private final PickleGlobals globals;
+  private final List<PickleValue> stack = new ArrayList<>();
+  private final Map<Integer, PickleValue> memo = new HashMap<>();
+
+  private PickleMachine(Path path, MemorySegment pickle) {
+    this.path = path;
+    this.in = new PickleInput(path, pickle);
+    this.globals = new PickleGlobals(path);
+  }
+
+  /** The value that the pickle describes. */
+  static PickleValue read(Path path, MemorySegment pickle) throws CheckpointException {
+    if (pickle.byteSize() > MAX_BYTES) {
+      throw new CheckpointException(
+          Kind.LIMIT,
+          path,
+          "data.pkl has %d bytes, at most %d are allowed".formatted(pickle.byteSize(), MAX_BYTES));
+    }
+    return new PickleMachine(path, pickle).run();
+  }
+
+  private PickleValue run() throws CheckpointException {
+    if (in.u8() != PROTO) {
+      throw bad("does not begin with a protocol number");
+    }
+    int protocol = in.u8();
+    if (protocol < 2 || protocol > 5) {
+      throw bad("has protocol %d; 2 to 5 are read".formatted(protocol));
+    }
+    for (int i = 0; i < MAX_INSTRUCTIONS; i++) {
+      int opcode = in.u8();
+      if (opcode == STOP) {
+        return result();
+      }
+      step(opcode);
+    }
+    throw new CheckpointException(
+        Kind.LIMIT, path, "data.pkl has more than %d instructions".formatted(MAX_INSTRUCTIONS));
+  }
+
+  private PickleValue result() throws CheckpointException {
+    PickleValue result = pop();
+    if (!stack.isEmpty()) {
+      throw bad("leaves %d values behind".formatted(stack.size()));
+    }
+    return result;
+  }
+
+  private void step(int opcode) throws CheckpointException {
+    switch (opcode) {
+      case FRAME -> in.skipFrameHeader();
+      case MARK -> stack.add(Mark.MARK);
+      case NONE -> stack.add(None.NONE);
+      case NEWTRUE -> stack.add(Bool.TRUE);
+      case NEWFALSE -> stack.add(Bool.FALSE);
+      case BININT -> stack.add(new Int(in.i32()));
+      case BININT1 -> stack.add(new Int(in.u8()));
+      case BININT2 -> stack.add(new Int(in.u16()));
+      case LONG1 -> stack.add(new Int(in.signed(in.u8())));
+      case BINFLOAT -> stack.add(new PickleValue.Real(in.bigEndianDouble()));
+      case BINUNICODE -> stack.add(new Text(in.text(in.u32())));
+      case SHORT_BINUNICODE -> stack.add(new Text(in.text(in.u8())));
+      case BINUNICODE8 -> stack.add(new Text(in.text(in.i64())));
+      case EMPTY_TUPLE -> stack.add(new Tuple(List.of()));
+      case TUPLE -> stack.add(new Tuple(popToMark()));
+      case TUPLE1 -> stack.add(new Tuple(pop(1)));
+      case TUPLE2 -> stack.add(new Tuple(pop(2)));
+      case TUPLE3 -> stack.add(new Tuple(pop(3)));
+      case EMPTY_LIST -> stack.add(new Sequence());
+      case APPEND -> append(pop(1));
+      case APPENDS -> append(popToMark());
+      case EMPTY_DICT -> stack.add(new Dict());
+      case SETITEM -> setItems(pop(2));
+      case SETITEMS -> setItems(popToMark());
+      case BINPUT -> memo.put(in.u8(), top());
+      case LONG_BINPUT -> memo.put(in.i32(), top());
+      case MEMOIZE -> memo.put(memo.size(), top());
+      case BINGET -> stack.add(remembered(in.u8()));
+      case LONG_BINGET -> stack.add(remembered(in.i32()));
+      case GLOBAL -> stack.add(globals.find(in.line(), in.line()));
+      case STACK_GLOBAL -> stackGlobal();
+      case BINPERSID -> stack.add(globals.storage(pop()));
+      case REDUCE -> reduce();
+      case BUILD -> build();
+      default ->
+          throw new CheckpointException(
+              Kind.FORBIDDEN_OPCODE,
+              path,
+              "data.pkl has the instruction %s at byte %d: refused, nothing was run"
+                  .formatted(PickleOpcode.name(opcode), in.position() - 1));
+    }
+  }
+
+  private PickleValue top() throws CheckpointException {
+    if (stack.isEmpty() || stack.getLast() == Mark.MARK) {
+      throw bad("takes a value from an empty stack");
+    }
+    return stack.getLast();
+  }
+
+  private PickleValue pop() throws CheckpointException {
+    PickleValue value = top();
+    stack.removeLast();
+    return value;
+  }
+
+  private List<PickleValue> pop(int count) throws CheckpointException {
+    PickleValue[] values = new PickleValue[count];
+    for (int i = count - 1; i >= 0; i--) {
+      values[i] = pop();
+    }
+    return List.of(values);
+  }
+
+  private List<PickleValue> popToMark() throws CheckpointException {
+    // Values are taken from the end, so a deep stack without marks is searched only once.
+    List<PickleValue> values = new ArrayList<>();
+    while (!stack.isEmpty()) {
+      PickleValue value = stack.removeLast();
+      if (value == Mark.MARK) {
+        return values.reversed();
+      }
+      values.add(value);
+    }
+    throw bad("takes values up to a mark that is not there");
+  }
+
+  private PickleValue remembered(int index) throws CheckpointException {
+    PickleValue value = memo.get(index);
+    if (value == null) {
+      throw bad("uses the value %d, which it never stored".formatted(index));
+    }
+    return value;
+  }
+
+  private void append(List<PickleValue> values) throws CheckpointException {
+    if (!(top() instanceof Sequence list)) {
+      throw bad("appends to " + top().describe());
+    }
+    list.items.addAll(values);
+  }
+
+  private void setItems(List<PickleValue> pairs) throws CheckpointException {
+    if (!(top() instanceof Dict dict)) {
+      throw bad("sets items of " + top().describe());
+    }
+    if (pairs.size() % 2 != 0) {
+      throw bad("sets an item without a value");
+    }
+    for (int i = 0; i < pairs.size(); i += 2) {
+      Object key =
+          switch (pairs.get(i)) {
+            case Text text -> text.value();
+            case Int number -> number.value();
+            default -> throw bad("has " + pairs.get(i).describe() + " as the key of a dict");
+          };
+      dict.items.put(key, pairs.get(i + 1));
+    }
+  }
+
+  private void stackGlobal() throws CheckpointException {
+    List<PickleValue> names = pop(2);
+    if (!(names.get(0) instanceof Text module) || !(names.get(1) instanceof Text name)) {
+      throw bad("names a global by " + names.get(0).describe());
+    }
+    stack.add(globals.find(module.value(), name.value()));
+  }
+
+  private void reduce() throws CheckpointException {
+    List<PickleValue> call = pop(2);
+    if (!(call.get(1) instanceof Tuple arguments)) {
+      throw bad("calls with " + call.get(1).describe() + " as arguments");
+    }
+    stack.add(globals.call(call.get(0), arguments));
+  }
+
+  /** An OrderedDict of torch carries its version numbers in an attribute; they are not needed. */
+  private void build() throws CheckpointException {
+    PickleValue state = pop();
+    boolean isMetadata =
+        top() instanceof Dict
+            && state instanceof Dict attributes
+            && attributes.items.size() == 1
+            && attributes.items.containsKey("_metadata");
+    if (!isMetadata) {
+      throw bad("sets attributes of " + top().describe() + ": refused, nothing was run");
+    }
+  }
+
+  private CheckpointException bad(String what) {
+    return new CheckpointException(Kind.BAD_PICKLE, path, "data.pkl " + what);
+  }
+}

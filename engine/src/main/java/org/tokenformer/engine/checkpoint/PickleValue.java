@@ -1,0 +1,112 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.tokenformer.engine.tensor.DType;
+
+/**
+ * What a pickle can make here. Values may contain each other in any way, cycles included, so
+ * nothing walks through them: they are never compared, hashed or printed whole.
+ */
+sealed interface PickleValue {
+  /** What it is called in a message. */
+  default String describe() {
+    return switch (this) {
+      case None n -> "None";
+      case Bool b -> b == Bool.TRUE ? "True" : "False";
+      case Int i -> "the number " + i.value;
+      case Real r -> "the number " + r.value;
+      case Text t -> "the text " + quote(t.value);
+      case Tuple t -> "a tuple of " + t.items.size();
+      case Sequence s -> "a list";
+      case Dict d -> "a dict";
+      case Function f -> f.pythonName;
+      case StorageType s -> "torch." + TorchStorage.className(s.dtype);
+      case Storage s -> "storage " + quote(s.key);
+      case Tensor t -> "a tensor";
+      case Mark m -> "a mark";
+    };
+  }
+
+  /** Python's None. */
+  enum None implements PickleValue {
+    NONE
+  }
+
+  /** Python's bool. */
+  enum Bool implements PickleValue {
+    FALSE,
+    TRUE
+  }
+
+  /** Between items of the stack; never inside another value. */
+  enum Mark implements PickleValue {
+    MARK
+  }
+
+  /** The allowed functions and classes that a pickle may call. */
+  enum Function implements PickleValue {
+    ORDERED_DICT("collections.OrderedDict"),
+    REBUILD_TENSOR("torch._utils._rebuild_tensor_v2"),
+    REBUILD_PARAMETER("torch._utils._rebuild_parameter");
+
+    final String pythonName;
+
+    Function(String pythonName) {
+      this.pythonName = pythonName;
+    }
+  }
+
+  record Int(long value) implements PickleValue {}
+
+  record Real(double value) implements PickleValue {}
+
+  record Text(String value) implements PickleValue {}
+
+  /** An allowed storage class. */
+  record StorageType(DType dtype) implements PickleValue {}
+
+  /** Memory that the archive holds under a key: {@code elements} of a type. */
+  record Storage(DType dtype, String key, long elements) implements PickleValue {}
+
+  /** A view of a storage, as the pickle describes it: not checked against the storage yet. */
+  final class Tensor implements PickleValue {
+    final Storage storage;
+    final long offset;
+    final long[] sizes;
+    final long[] strides;
+
+    Tensor(Storage storage, long offset, long[] sizes, long[] strides) {
+      this.storage = storage;
+      this.offset = offset;
+      this.sizes = sizes;
+      this.strides = strides;
+    }
+  }
+
+  /** An immutable tuple. */
+  final class Tuple implements PickleValue {
+    final List<PickleValue> items;
+
+    Tuple(List<PickleValue> items) {
+      this.items = List.copyOf(items);
+    }
+  }
+
+  /** A list. */
+  final class Sequence implements PickleValue {
+    final List<PickleValue> items = new ArrayList<>();
+  }
+
+  /**
+   * A dict or OrderedDict. Keys are the text or number itself; other keys are refused, since they
+   * would have to be hashed.
+   */
+  final class Dict implements PickleValue {
+    final Map<Object, PickleValue> items = new LinkedHashMap<>();
+  }
+}

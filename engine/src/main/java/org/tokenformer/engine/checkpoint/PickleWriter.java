@@ -1,0 +1,118 @@
+package org.tokenformer.engine.checkpoint;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.tokenformer.engine.tensor.Shape;
+
+/**
+ * Writes the pickle, protocol 2, of an OrderedDict of tensors as {@code torch.save} does, without
+ * the memo: repeated names cost some thirty bytes a tensor and the result needs no bookkeeping.
+ */
+final class PickleWriter {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+  private PickleWriter() {}
+
+  /** The pickle; the storage of the i-th tensor has the key i. */
+  static byte[] stateDict(List<NamedTensor> tensors) {
+    PickleWriter pickle = new PickleWriter();
+    pickle.opcode(PickleOpcode.PROTO);
+    pickle.opcode(2);
+    pickle.orderedDict();
+    pickle.opcode(PickleOpcode.MARK);
+    for (int i = 0; i < tensors.size(); i++) {
+      pickle.text(tensors.get(i).name());
+      pickle.tensor(tensors.get(i), Integer.toString(i));
+    }
+    pickle.opcode(PickleOpcode.SETITEMS);
+    pickle.opcode(PickleOpcode.STOP);
+    return pickle.out.toByteArray();
+  }
+
+  private void tensor(NamedTensor tensor, String key) {
+    Shape shape = tensor.shape();
+    global("torch._utils", "_rebuild_tensor_v2");
+    opcode(PickleOpcode.MARK);
+    opcode(PickleOpcode.MARK);
+    text("storage");
+    global("torch", TorchStorage.className(tensor.dtype()));
+    text(key);
+    text("cpu");
+    number(shape.elements());
+    opcode(PickleOpcode.TUPLE);
+    opcode(PickleOpcode.BINPERSID);
+    number(0); // offset in the storage
+    opcode(PickleOpcode.MARK);
+    for (int i = 0; i < shape.rank(); i++) {
+      number(shape.size(i));
+    }
+    opcode(PickleOpcode.TUPLE);
+    opcode(PickleOpcode.MARK);
+    for (int i = 0; i < shape.rank(); i++) {
+      number(stride(shape, i));
+    }
+    opcode(PickleOpcode.TUPLE);
+    opcode(PickleOpcode.NEWFALSE); // requires_grad
+    orderedDict(); // backward hooks
+    opcode(PickleOpcode.TUPLE);
+    opcode(PickleOpcode.REDUCE);
+  }
+
+  /** As torch counts them: an empty dimension counts as one. */
+  private static long stride(Shape shape, int dimension) {
+    long stride = 1;
+    for (int i = dimension + 1; i < shape.rank(); i++) {
+      stride *= Math.max(shape.size(i), 1);
+    }
+    return stride;
+  }
+
+  private void orderedDict() {
+    global("collections", "OrderedDict");
+    opcode(PickleOpcode.EMPTY_TUPLE);
+    opcode(PickleOpcode.REDUCE);
+  }
+
+  private void opcode(int code) {
+    out.write(code);
+  }
+
+  private void global(String module, String name) {
+    opcode(PickleOpcode.GLOBAL);
+    out.writeBytes((module + "\n" + name + "\n").getBytes(StandardCharsets.US_ASCII));
+  }
+
+  private void text(String text) {
+    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+    opcode(PickleOpcode.BINUNICODE);
+    little(4).putInt(utf8.length);
+    flush();
+    out.writeBytes(utf8);
+  }
+
+  private void number(long value) {
+    if (value == (int) value) {
+      opcode(PickleOpcode.BININT);
+      little(4).putInt((int) value);
+    } else {
+      opcode(PickleOpcode.LONG1);
+      opcode(8);
+      little(8).putLong(value);
+    }
+    flush();
+  }
+
+  private ByteBuffer scratch = ByteBuffer.allocate(0);
+
+  private ByteBuffer little(int size) {
+    scratch = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    return scratch;
+  }
+
+  private void flush() {
+    out.writeBytes(scratch.array());
+  }
+}

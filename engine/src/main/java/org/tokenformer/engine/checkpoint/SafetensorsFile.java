@@ -1,0 +1,69 @@
+package org.tokenformer.engine.checkpoint;
+
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
+/**
+ * An open safetensors file: eight bytes of header length, a JSON header, the data.
+ *
+ * <p>Accepts what the format's reference implementation accepts of the types in {@link
+ * org.tokenformer.engine.tensor.DType}, and is stricter about the header: no key twice, no unknown
+ * fields, capped numbers of tensors and dimensions. Tensors need not be aligned to their element
+ * size, see {@link NamedTensor#isAligned}.
+ *
+ * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
+ */
+public final class SafetensorsFile implements Checkpoint {
+  private final FileBytes file;
+  private final SequencedMap<String, NamedTensor> tensors;
+  private final SequencedMap<String, String> metadata;
+
+  private SafetensorsFile(FileBytes file, SafetensorsHeader header) {
+    this.file = file;
+    SequencedMap<String, NamedTensor> named = new LinkedHashMap<>();
+    for (SafetensorsHeader.Entry e : header.entries()) {
+      var data = file.bytes().asSlice(header.dataStart() + e.begin(), e.end() - e.begin());
+      named.put(e.name(), new NamedTensor(e.name(), e.dtype(), e.shape(), data));
+    }
+    this.tensors = Collections.unmodifiableSequencedMap(named);
+    this.metadata = Collections.unmodifiableSequencedMap(header.metadata());
+  }
+
+  /** Opens a file by mapping it: no copy, files of any size. */
+  public static SafetensorsFile open(Path path) throws CheckpointException {
+    return open(path, LoadMode.MAP);
+  }
+
+  /** Opens a file. Header and offsets are checked whole before this returns. */
+  public static SafetensorsFile open(Path path, LoadMode mode) throws CheckpointException {
+    FileBytes file = FileBytes.open(path, mode);
+    try {
+      return new SafetensorsFile(file, SafetensorsHeader.read(file));
+    } catch (Throwable e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public Path path() {
+    return file.path();
+  }
+
+  @Override
+  public SequencedMap<String, NamedTensor> tensors() {
+    return tensors;
+  }
+
+  /** The header's {@code __metadata__}; empty where there is none. Unmodifiable. */
+  public SequencedMap<String, String> metadata() {
+    return metadata;
+  }
+
+  @Override
+  public void close() {
+    file.close();
+  }
+}

@@ -1,0 +1,140 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SequencedMap;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+
+/**
+ * The validated header of a safetensors file.
+ *
+ * @param entries in the order of their data; offsets count from {@code dataStart}, cover the data
+ *     without holes or overlaps, and fit shape and type
+ * @param metadata text by text
+ * @param dataStart where the data begins in the file
+ */
+record SafetensorsHeader(
+    List<Entry> entries, SequencedMap<String, String> metadata, long dataStart) {
+  /** The format's own cap: 100 MB. */
+  static final long MAX_BYTES = 100_000_000;
+
+  static final int MAX_TENSORS = 1 << 20;
+  static final int MAX_RANK = 64;
+  static final int MAX_NAME = 4096;
+  static final String METADATA = "__metadata__";
+
+  record Entry(String name, DType dtype, Shape shape, long begin, long end) {}
+
+  static SafetensorsHeader read(FileBytes file) throws CheckpointException {
+    MemorySegment bytes = file.bytes();
+    long length = headerLength(file.path(), bytes);
+    char[] text = decode(file.path(), bytes.asSlice(8, length));
+    SafetensorsHeader header = new SafetensorsParser(file.path(), text).parse(8 + length);
+    header.checkLayout(file.path(), bytes.byteSize() - header.dataStart());
+    return header;
+  }
+
+  private static long headerLength(Path path, MemorySegment bytes) throws CheckpointException {
+    if (bytes.byteSize() < 8) {
+      throw new CheckpointException(
+          Kind.TRUNCATED_HEADER,
+          path,
+          "has %d bytes, a safetensors file has at least 8; fetch it again"
+              .formatted(bytes.byteSize()));
+    }
+    long length = Segments.i64(bytes, 0);
+    if (length < 0 || length > MAX_BYTES) {
+      throw new CheckpointException(
+          Kind.HEADER_TOO_LARGE,
+          path,
+          "header length is %s, at most %d is allowed; this is not a safetensors file"
+              .formatted(Long.toUnsignedString(length), MAX_BYTES));
+    }
+    if (length > bytes.byteSize() - 8) {
+      throw new CheckpointException(
+          Kind.TRUNCATED_HEADER,
+          path,
+          "header length is %d, but only %d bytes follow; fetch the file again"
+              .formatted(length, bytes.byteSize() - 8));
+    }
+    if (length == 0 || Segments.u8(bytes, 8) != '{') {
+      throw new CheckpointException(
+          Kind.BAD_JSON, path, "header does not begin with '{'; this is not a safetensors file");
+    }
+    return length;
+  }
+
+  private static char[] decode(Path path, MemorySegment header) throws CheckpointException {
+    try {
+      // A new decoder reports malformed input instead of replacing it.
+      CharBuffer text = StandardCharsets.UTF_8.newDecoder().decode(header.asByteBuffer());
+      char[] exact = new char[text.remaining()];
+      text.get(exact);
+      return exact;
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(Kind.BAD_JSON, path, "header is not UTF-8", e);
+    }
+  }
+
+  /** No holes, no overlaps, the last tensor ends where the file does. */
+  private void checkLayout(Path path, long dataBytes) throws CheckpointException {
+    long expected = 0;
+    String before = "the header";
+    for (Entry e : entries) {
+      String name = quote(e.name);
+      if (e.end > dataBytes) {
+        throw new CheckpointException(
+            Kind.OUT_OF_BOUNDS,
+            path,
+            "tensor %s ends at byte %d of the data, the file has %d; fetch it again"
+                .formatted(name, e.end, dataBytes));
+      }
+      if (e.begin < expected) {
+        throw new CheckpointException(
+            Kind.OVERLAP,
+            path,
+            "tensor %s begins at byte %d of the data, before the end of %s at %d"
+                .formatted(name, e.begin, before, expected));
+      }
+      if (e.begin > expected) {
+        throw new CheckpointException(
+            Kind.HOLE,
+            path,
+            "tensor %s begins at byte %d of the data, %s ended at %d: no hole is allowed"
+                .formatted(name, e.begin, before, expected));
+      }
+      expected = e.end;
+      before = name;
+    }
+    if (expected != dataBytes) {
+      throw new CheckpointException(
+          Kind.TRAILING_BYTES,
+          path,
+          "the last tensor ends at byte %d of the data, the file has %d: no more bytes are allowed"
+              .formatted(expected, dataBytes));
+    }
+  }
+
+  /** Refuses names that no writer can have meant: too long, or not encodable as UTF-8. */
+  static void checkName(Path path, String name) throws CheckpointException {
+    if (name.length() > MAX_NAME) {
+      throw new CheckpointException(
+          Kind.BAD_NAME,
+          path,
+          "name %s has %d characters, at most %d are allowed"
+              .formatted(quote(name), name.length(), MAX_NAME));
+    }
+    if (!StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
+      throw new CheckpointException(
+          Kind.BAD_NAME, path, "name %s has half of a surrogate pair".formatted(quote(name)));
+    }
+  }
+}

@@ -1,0 +1,221 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import java.io.CharArrayReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.SequencedMap;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+
+/** Reads the JSON of a safetensors header and checks each entry for itself. */
+final class SafetensorsParser {
+  private static final Pattern DIGITS = Pattern.compile("[0-9]+");
+  private static final Pattern JSON_PLACE = Pattern.compile("line \\d+ column \\d+");
+
+  private final Path path;
+  private final JsonReader json;
+
+  SafetensorsParser(Path path, char[] text) {
+    this.path = path;
+    this.json = new JsonReader(new CharArrayReader(text));
+    json.setStrictness(Strictness.STRICT);
+  }
+
+  SafetensorsHeader parse(long dataStart) throws CheckpointException {
+    List<SafetensorsHeader.Entry> entries = new ArrayList<>();
+    SequencedMap<String, String> metadata = new LinkedHashMap<>();
+    try {
+      Set<String> names = new HashSet<>();
+      json.beginObject();
+      while (json.hasNext()) {
+        String name = name(names, "tensor");
+        if (name.equals(SafetensorsHeader.METADATA)) {
+          readMetadata(metadata);
+        } else {
+          entries.add(entry(name));
+        }
+        if (names.size() > SafetensorsHeader.MAX_TENSORS) {
+          throw fail(
+              Kind.LIMIT, "has more than %d tensors".formatted(SafetensorsHeader.MAX_TENSORS));
+        }
+      }
+      json.endObject();
+      if (json.peek() != JsonToken.END_DOCUMENT) {
+        throw fail(Kind.BAD_JSON, "header goes on after its JSON object");
+      }
+    } catch (CheckpointException e) {
+      throw e;
+    } catch (IOException e) {
+      // The parser's message has several lines and quotes the file; the place is what helps.
+      Matcher place = JSON_PLACE.matcher(String.valueOf(e.getMessage()));
+      String where = place.find() ? " at " + place.group() : "";
+      throw new CheckpointException(Kind.BAD_JSON, path, "header is not valid JSON" + where, e);
+    }
+    entries.sort(
+        Comparator.comparingLong(SafetensorsHeader.Entry::begin)
+            .thenComparingLong(SafetensorsHeader.Entry::end));
+    return new SafetensorsHeader(entries, metadata, dataStart);
+  }
+
+  private String name(Set<String> seen, String what) throws IOException {
+    String name = json.nextName();
+    SafetensorsHeader.checkName(path, name);
+    if (!seen.add(name)) {
+      throw fail(Kind.DUPLICATE_NAME, "header has %s %s twice".formatted(what, quote(name)));
+    }
+    return name;
+  }
+
+  private void readMetadata(SequencedMap<String, String> metadata) throws IOException {
+    expect(SafetensorsHeader.METADATA, "an object of strings", JsonToken.BEGIN_OBJECT);
+    json.beginObject();
+    Set<String> keys = new HashSet<>();
+    while (json.hasNext()) {
+      String key = name(keys, "metadata key");
+      expect(SafetensorsHeader.METADATA, "an object of strings", JsonToken.STRING);
+      metadata.put(key, json.nextString());
+    }
+    json.endObject();
+  }
+
+  private SafetensorsHeader.Entry entry(String name) throws IOException {
+    expect(name, "an object", JsonToken.BEGIN_OBJECT);
+    json.beginObject();
+    Set<String> fields = new HashSet<>();
+    DType dtype = null;
+    Shape shape = null;
+    long[] offsets = null;
+    while (json.hasNext()) {
+      String field = name(fields, "in tensor " + quote(name) + " the field");
+      switch (field) {
+        case "dtype" -> dtype = dtype(name);
+        case "shape" -> shape = shape(name);
+        case "data_offsets" -> offsets = offsets(name);
+        default ->
+            throw fail(
+                Kind.BAD_FIELD,
+                "tensor %s has the unknown field %s".formatted(quote(name), quote(field)));
+      }
+    }
+    json.endObject();
+    if (dtype == null || shape == null || offsets == null) {
+      String missing = dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets";
+      throw fail(Kind.BAD_FIELD, "tensor %s has no %s".formatted(quote(name), missing));
+    }
+    checkSize(name, dtype, shape, offsets);
+    return new SafetensorsHeader.Entry(name, dtype, shape, offsets[0], offsets[1]);
+  }
+
+  private void checkSize(String name, DType dtype, Shape shape, long[] offsets)
+      throws CheckpointException {
+    long size = offsets[1] - offsets[0];
+    boolean tooLarge = shape.elements() > Long.MAX_VALUE / dtype.bytes();
+    if (tooLarge || shape.bytes(dtype) != size) {
+      throw fail(
+          Kind.SIZE_MISMATCH,
+          "tensor %s: %s of %s needs %s bytes, its offsets give %d"
+              .formatted(
+                  quote(name),
+                  shape,
+                  dtype,
+                  tooLarge ? "more than 2^63" : shape.bytes(dtype),
+                  size));
+    }
+  }
+
+  private DType dtype(String name) throws IOException {
+    expect(name, "a string as dtype", JsonToken.STRING);
+    String text = json.nextString();
+    for (DType dtype : DType.values()) {
+      if (dtype.name().equals(text)) {
+        return dtype;
+      }
+    }
+    throw fail(
+        Kind.UNKNOWN_DTYPE,
+        "tensor %s has dtype %s; convert it to F32, F16 or BF16"
+            .formatted(quote(name), quote(text)));
+  }
+
+  private Shape shape(String name) throws IOException {
+    String field = "an array of whole numbers as shape";
+    long[] sizes = numbers(name, field, Kind.BAD_SHAPE, SafetensorsHeader.MAX_RANK);
+    try {
+      return Shape.of(sizes);
+    } catch (IllegalArgumentException e) {
+      throw fail(
+          Kind.BAD_SHAPE,
+          "tensor %s has a shape of more than 2^63 elements".formatted(quote(name)));
+    }
+  }
+
+  private long[] offsets(String name) throws IOException {
+    String field = "two whole numbers as data_offsets";
+    long[] offsets = numbers(name, field, Kind.BAD_OFFSETS, 2);
+    if (offsets.length != 2 || offsets[0] > offsets[1]) {
+      throw fail(
+          Kind.BAD_OFFSETS,
+          "tensor %s must have a begin and a later end as data_offsets, it has %s"
+              .formatted(quote(name), Arrays.toString(offsets)));
+    }
+    return offsets;
+  }
+
+  private long[] numbers(String name, String wanted, Kind kind, int most) throws IOException {
+    expect(name, wanted, JsonToken.BEGIN_ARRAY);
+    json.beginArray();
+    long[] numbers = new long[most];
+    int count = 0;
+    while (json.hasNext()) {
+      if (count == most) {
+        Kind many = kind == Kind.BAD_SHAPE ? Kind.LIMIT : kind;
+        throw fail(many, "tensor %s must have %s, at most %d".formatted(quote(name), wanted, most));
+      }
+      expect(name, wanted, JsonToken.NUMBER);
+      String text = json.nextString();
+      // Digits alone: no sign, fraction or exponent; 18 of them always fit a long.
+      if (!DIGITS.matcher(text).matches() || text.length() > 18) {
+        throw fail(
+            kind,
+            "tensor %s must have %s below 10^18, it has %s"
+                .formatted(quote(name), wanted, quote(text)));
+      }
+      numbers[count++] = Long.parseLong(text);
+    }
+    json.endArray();
+    return Arrays.copyOf(numbers, count);
+  }
+
+  private void expect(String name, String wanted, JsonToken token) throws IOException {
+    JsonToken found = json.peek();
+    if (found != token) {
+      throw fail(
+          Kind.BAD_FIELD,
+          "%s must have %s, it has %s"
+              .formatted(
+                  quote(name),
+                  wanted,
+                  found.name().toLowerCase(Locale.ROOT).replace("begin_", "")));
+    }
+  }
+
+  private CheckpointException fail(Kind kind, String what) {
+    return new CheckpointException(kind, path, what);
+  }
+}

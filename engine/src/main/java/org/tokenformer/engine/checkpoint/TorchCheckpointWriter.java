@@ -1,0 +1,65 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+
+/** Writes checkpoints that {@code torch.load(path, weights_only=True)} opens. */
+public final class TorchCheckpointWriter {
+  private TorchCheckpointWriter() {}
+
+  /**
+   * Writes a file, complete or not at all (see {@link AtomicFiles}): an OrderedDict of contiguous
+   * tensors, each with its own storage, in the given order.
+   *
+   * @throws CheckpointException for a name that is given twice, too long or not text; when there
+   *     are too many tensors for a reader's limits; when the system refuses to write
+   */
+  public static void write(Path target, List<NamedTensor> tensors) throws CheckpointException {
+    AtomicFiles.write(target, writer(target, tensors));
+  }
+
+  /** Checks everything that can be checked before the first byte is written. */
+  static AtomicFiles.Writer writer(Path target, List<NamedTensor> tensors)
+      throws CheckpointException {
+    Set<String> names = new HashSet<>();
+    for (NamedTensor tensor : tensors) {
+      SafetensorsHeader.checkName(target, tensor.name());
+      if (!names.add(tensor.name())) {
+        throw new CheckpointException(
+            Kind.DUPLICATE_NAME,
+            target,
+            "tensor %s is given twice".formatted(quote(tensor.name())));
+      }
+    }
+    List<NamedTensor> all = List.copyOf(tensors);
+    byte[] pickle = PickleWriter.stateDict(all);
+    if (pickle.length > PickleMachine.MAX_BYTES) {
+      throw new CheckpointException(
+          Kind.LIMIT,
+          target,
+          "names and shapes need %d bytes, at most %d are allowed; write fewer tensors"
+              .formatted(pickle.length, PickleMachine.MAX_BYTES));
+    }
+    return out -> {
+      ZipWriter zip = new ZipWriter(out);
+      zip.add("archive/data.pkl", MemorySegment.ofArray(pickle));
+      zip.add("archive/byteorder", text("little"));
+      for (int i = 0; i < all.size(); i++) {
+        zip.add("archive/data/" + i, all.get(i).data());
+      }
+      zip.add("archive/version", text("3\n"));
+      zip.finish();
+    };
+  }
+
+  private static MemorySegment text(String ascii) {
+    return MemorySegment.ofArray(ascii.getBytes(StandardCharsets.US_ASCII));
+  }
+}

@@ -1,0 +1,373 @@
+package org.tokenformer.engine.checkpoint;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+
+/**
+ * A zip archive of stored (uncompressed) entries in memory, so that each entry is a slice.
+ *
+ * <p>{@code java.util.zip} hands out streams only, and trusts one of the two descriptions that the
+ * format keeps of each entry. Here both are read and must agree, entries may not overlap, and names
+ * may not lead out of the archive, although nothing is ever unpacked.
+ *
+ * @see <a href="https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT">APPNOTE, 4.3</a>
+ */
+final class ZipArchive {
+  static final int MAX_ENTRIES = 1 << 20;
+  static final int LOCAL_SIGNATURE = 0x04034b50;
+  static final int LOCAL_SIZE = 30;
+  static final int DESCRIPTOR_SIGNATURE = 0x08074b50;
+  static final int DIRECTORY_SIGNATURE = 0x02014b50;
+  static final int DIRECTORY_SIZE = 46;
+  static final int ZIP64_EXTRA = 1;
+  static final int FLAG_DESCRIPTOR = 1 << 3;
+  static final int FLAG_UTF8 = 1 << 11;
+  private static final int FLAGS_ENCRYPTED = 1 | 1 << 6 | 1 << 13;
+  private static final long LONG_FIELD = 0xffffffffL;
+  private static final int MAX_NAME = 1024;
+
+  /**
+   * An entry.
+   *
+   * @param header offset of its local header
+   * @param data its bytes
+   * @param end where its data, with the descriptor behind it, ends in the file
+   */
+  record Entry(String name, long header, MemorySegment data, long end, int crc) {
+    /**
+     * Whether a checksum was recorded. {@code torch.save} can be told to leave them out and then
+     * writes zeros.
+     */
+    boolean hasCrc() {
+      return crc != 0 || data.byteSize() == 0;
+    }
+  }
+
+  private final Path path;
+  private final MemorySegment bytes;
+  private final SequencedMap<String, Entry> entries = new LinkedHashMap<>();
+
+  private ZipArchive(Path path, MemorySegment bytes) {
+    this.path = path;
+    this.bytes = bytes;
+  }
+
+  /** Reads and checks the directory and all local headers; null if this is no zip archive. */
+  static @Nullable ZipArchive read(Path path, MemorySegment bytes) throws CheckpointException {
+    ZipEnd end = ZipEnd.find(path, bytes);
+    if (end == null) {
+      return null;
+    }
+    ZipArchive archive = new ZipArchive(path, bytes);
+    archive.readDirectory(end);
+    archive.checkOverlaps();
+    return archive;
+  }
+
+  SequencedMap<String, Entry> entries() {
+    return entries;
+  }
+
+  /** Compares an entry's data with its checksum, where one was recorded. */
+  void checkCrc(Entry entry) throws CheckpointException {
+    if (!entry.hasCrc()) {
+      return;
+    }
+    int crc = Segments.crc32(entry.data);
+    if (crc != entry.crc) {
+      throw new CheckpointException(
+          Kind.CRC_MISMATCH,
+          path,
+          "archive entry %s has checksum %08x, %08x was recorded; fetch the file again"
+              .formatted(quote(entry.name), crc, entry.crc));
+    }
+  }
+
+  private void readDirectory(ZipEnd end) throws CheckpointException {
+    long at = end.offset();
+    for (long i = 0; i < end.entries(); i++) {
+      if (end.end() - at < DIRECTORY_SIZE || bytes.get(Segments.INT, at) != DIRECTORY_SIGNATURE) {
+        throw bad("directory has no entry %d of %d".formatted(i + 1, end.entries()));
+      }
+      DirectoryRecord record = new DirectoryRecord(bytes, at, end.end());
+      if (record.end > end.end()) {
+        throw bad("directory entry %d reaches beyond the directory".formatted(i + 1));
+      }
+      Entry entry = entry(record, end.offset());
+      if (entries.putIfAbsent(entry.name, entry) != null) {
+        throw new CheckpointException(
+            Kind.DUPLICATE_NAME, path, "archive has entry %s twice".formatted(quote(entry.name)));
+      }
+      at = record.end;
+    }
+    if (at != end.end()) {
+      throw bad("directory goes on after its %d entries".formatted(end.entries()));
+    }
+  }
+
+  /** One record of the central directory, its long numbers resolved. */
+  private static final class DirectoryRecord {
+    final MemorySegment bytes;
+    final long nameAt;
+    final int nameLength;
+    final long end;
+    final int flags;
+    final int method;
+    final int crc;
+    long size;
+    long stored;
+    long header;
+    boolean complete = true;
+
+    DirectoryRecord(MemorySegment bytes, long at, long limit) {
+      this.bytes = bytes;
+      flags = Segments.u16(bytes, at + 8);
+      method = Segments.u16(bytes, at + 10);
+      crc = bytes.get(Segments.INT, at + 16);
+      stored = Segments.u32(bytes, at + 20);
+      size = Segments.u32(bytes, at + 24);
+      header = Segments.u32(bytes, at + 42);
+      nameAt = at + DIRECTORY_SIZE;
+      nameLength = Segments.u16(bytes, at + 28);
+      int extraLength = Segments.u16(bytes, at + 30);
+      long extraAt = nameAt + nameLength;
+      end = extraAt + extraLength + Segments.u16(bytes, at + 32);
+      if (end <= limit) {
+        resolve(extraAt, extraAt + extraLength);
+      }
+    }
+
+    /** The zip64 field holds, in this order, those of the numbers that are all ones here. */
+    private void resolve(long extraAt, long extraEnd) {
+      if (size != LONG_FIELD && stored != LONG_FIELD && header != LONG_FIELD) {
+        return;
+      }
+      long at = findExtra(bytes, extraAt, extraEnd);
+      long next = at + 4;
+      long fieldEnd = at < 0 ? 0 : next + Segments.u16(bytes, at + 2);
+      long[] numbers = {size, stored, header};
+      for (int i = 0; i < 3; i++) {
+        if (numbers[i] == LONG_FIELD) {
+          if (at < 0 || next + 8 > fieldEnd) {
+            complete = false;
+            return;
+          }
+          numbers[i] = Segments.i64(bytes, next);
+          next += 8;
+        }
+      }
+      size = numbers[0];
+      stored = numbers[1];
+      header = numbers[2];
+    }
+  }
+
+  /** Where the zip64 field begins among the extra fields, or -1. Always wholly inside. */
+  private static long findExtra(MemorySegment bytes, long at, long end) {
+    long field = at;
+    while (field + 4 <= end) {
+      long next = field + 4 + Segments.u16(bytes, field + 2);
+      if (next > end) {
+        return -1;
+      }
+      if (Segments.u16(bytes, field) == ZIP64_EXTRA) {
+        return field;
+      }
+      field = next;
+    }
+    return -1;
+  }
+
+  private Entry entry(DirectoryRecord record, long directory) throws CheckpointException {
+    String name = name(record);
+    String quoted = quote(name);
+    if ((record.flags & FLAGS_ENCRYPTED) != 0) {
+      throw new CheckpointException(
+          Kind.ENCRYPTED_ENTRY, path, "archive entry %s is encrypted".formatted(quoted));
+    }
+    if (record.method != 0) {
+      throw new CheckpointException(
+          Kind.COMPRESSED_ENTRY,
+          path,
+          "archive entry %s is compressed (method %d); unpack it and pack it again with 'zip -0'"
+              .formatted(quoted, record.method));
+    }
+    if (!record.complete) {
+      throw bad("entry %s lacks its zip64 sizes".formatted(quoted));
+    }
+    if (record.size != record.stored) {
+      throw new CheckpointException(
+          Kind.SIZE_MISMATCH,
+          path,
+          "archive entry %s is not compressed, but has %s bytes stored as %s"
+              .formatted(
+                  quoted,
+                  Long.toUnsignedString(record.size),
+                  Long.toUnsignedString(record.stored)));
+    }
+    if (record.header < 0 || record.header > directory - LOCAL_SIZE) {
+      throw outOfBounds(quoted, record.header, LOCAL_SIZE, directory);
+    }
+    long data =
+        record.header
+            + LOCAL_SIZE
+            + Segments.u16(bytes, record.header + 26)
+            + Segments.u16(bytes, record.header + 28);
+    if (data > directory || record.size < 0 || record.size > directory - data) {
+      throw outOfBounds(quoted, data, record.size, directory);
+    }
+    checkLocalHeader(record, quoted);
+    long end = data + record.size;
+    if ((record.flags & FLAG_DESCRIPTOR) != 0) {
+      end = checkDescriptor(record, quoted, end, directory);
+    }
+    return new Entry(name, record.header, bytes.asSlice(data, record.size), end, record.crc);
+  }
+
+  private void checkLocalHeader(DirectoryRecord record, String quoted) throws CheckpointException {
+    long at = record.header;
+    if (bytes.get(Segments.INT, at) != LOCAL_SIGNATURE) {
+      throw mismatch(quoted, "there is no header at byte " + at);
+    }
+    int nameLength = Segments.u16(bytes, at + 26);
+    MemorySegment local = bytes.asSlice(at + LOCAL_SIZE, nameLength);
+    if (local.mismatch(bytes.asSlice(record.nameAt, record.nameLength)) != -1) {
+      throw mismatch(quoted, "its header has another name");
+    }
+    if (Segments.u16(bytes, at + 6) != record.flags
+        || Segments.u16(bytes, at + 8) != record.method) {
+      throw mismatch(quoted, "its header has other flags or another method");
+    }
+    boolean later = (record.flags & FLAG_DESCRIPTOR) != 0;
+    int crc = bytes.get(Segments.INT, at + 14);
+    long stored = Segments.u32(bytes, at + 18);
+    long size = Segments.u32(bytes, at + 22);
+    if (stored == LONG_FIELD && size == LONG_FIELD) {
+      long extraAt = at + LOCAL_SIZE + nameLength;
+      long field = findExtra(bytes, extraAt, extraAt + Segments.u16(bytes, at + 28));
+      if (field >= 0 && Segments.u16(bytes, field + 2) >= 16) {
+        size = Segments.i64(bytes, field + 4);
+        stored = Segments.i64(bytes, field + 12);
+      }
+    }
+    // With a descriptor behind the data, the header may leave its numbers zero.
+    boolean agree =
+        (crc == record.crc || (later && crc == 0))
+            && (size == record.size || (later && size == 0))
+            && (stored == record.stored || (later && stored == 0));
+    if (!agree) {
+      throw mismatch(
+          quoted,
+          "its header has %s bytes and checksum %08x, the directory %d and %08x"
+              .formatted(Long.toUnsignedString(size), crc, record.size, record.crc));
+    }
+  }
+
+  /** Returns the end of the descriptor, whose sizes have four bytes each, or eight. */
+  private long checkDescriptor(DirectoryRecord record, String quoted, long at, long directory)
+      throws CheckpointException {
+    if (record.size == 0 && record.crc == 0 && !isDescriptor(at, directory)) {
+      return at;
+    }
+    if (isDescriptor(at, directory) && bytes.get(Segments.INT, at + 4) == record.crc) {
+      if (Segments.u32(bytes, at + 8) == record.stored
+          && Segments.u32(bytes, at + 12) == record.size) {
+        return at + 16;
+      }
+      if (directory - at >= 24
+          && Segments.i64(bytes, at + 8) == record.stored
+          && Segments.i64(bytes, at + 16) == record.size) {
+        return at + 24;
+      }
+    }
+    throw mismatch(quoted, "the record behind its data differs from the directory");
+  }
+
+  private boolean isDescriptor(long at, long directory) {
+    return directory - at >= 16 && bytes.get(Segments.INT, at) == DESCRIPTOR_SIGNATURE;
+  }
+
+  private String name(DirectoryRecord record) throws CheckpointException {
+    MemorySegment raw = bytes.asSlice(record.nameAt, record.nameLength);
+    String name;
+    try {
+      ByteBuffer buffer = raw.asByteBuffer();
+      name = StandardCharsets.UTF_8.newDecoder().decode(buffer).toString();
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(
+          Kind.BAD_NAME, path, "archive has an entry whose name is not UTF-8", e);
+    }
+    if (!isHarmless(name)) {
+      throw new CheckpointException(
+          Kind.BAD_NAME,
+          path,
+          "archive entry %s has a name that is empty, too long or leads out of the archive"
+              .formatted(quote(name)));
+    }
+    return name;
+  }
+
+  private static boolean isHarmless(String name) {
+    if (name.isEmpty()
+        || name.length() > MAX_NAME
+        || name.indexOf('\\') >= 0
+        || name.indexOf(':') == 1
+        || name.chars().anyMatch(Character::isISOControl)) {
+      return false;
+    }
+    // A name that ends with a slash is a folder; "a//b" and "/a" have an empty part.
+    String parts = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    for (String part : parts.split("/", -1)) {
+      if (part.isEmpty() || part.equals(".") || part.equals("..")) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void checkOverlaps() throws CheckpointException {
+    List<Entry> ordered = new ArrayList<>(entries.values());
+    ordered.sort(Comparator.comparingLong(Entry::header));
+    for (int i = 1; i < ordered.size(); i++) {
+      Entry before = ordered.get(i - 1);
+      Entry entry = ordered.get(i);
+      if (entry.header < before.end) {
+        throw new CheckpointException(
+            Kind.OVERLAP,
+            path,
+            "archive entry %s begins at byte %d, before the end of %s at %d"
+                .formatted(quote(entry.name), entry.header, quote(before.name), before.end));
+      }
+    }
+  }
+
+  private CheckpointException bad(String what) {
+    return new CheckpointException(
+        Kind.BAD_ZIP, path, "zip archive is broken: " + what + "; fetch it again");
+  }
+
+  private CheckpointException mismatch(String quoted, String what) {
+    return new CheckpointException(
+        Kind.HEADER_MISMATCH, path, "archive entry %s: %s".formatted(quoted, what));
+  }
+
+  private CheckpointException outOfBounds(String quoted, long at, long size, long end) {
+    return new CheckpointException(
+        Kind.OUT_OF_BOUNDS,
+        path,
+        "archive entry %s has %s bytes at %s, beyond the end of all entries at %d"
+            .formatted(quoted, Long.toUnsignedString(size), Long.toUnsignedString(at), end));
+  }
+}
