@@ -2,8 +2,12 @@
 module org.tokenformer.engine {
   requires com.google.gson;
   requires static jdk.incubator.vector;
-  requires static org.jspecify;
+  requires static transitive org.jspecify;
 
   exports org.tokenformer.engine.checkpoint;
+  exports org.tokenformer.engine;
+  exports org.tokenformer.engine.backend;
+  exports org.tokenformer.engine.generate;
+  exports org.tokenformer.engine.model;
   exports org.tokenformer.engine.tensor;
 }

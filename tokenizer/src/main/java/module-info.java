@@ -3,5 +3,5 @@
 module org.tokenformer.tokenizer {
   requires com.google.gson;
   requires it.unimi.dsi.fastutil.core;
-  requires static org.jspecify;
+  requires static transitive org.jspecify;
 }

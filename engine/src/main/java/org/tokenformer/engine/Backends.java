@@ -1,0 +1,98 @@
+package org.tokenformer.engine;
+
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
+import org.tokenformer.engine.backend.vector.VectorBackend;
+
+/** Chooses a backend. Nothing else in the engine knows that there are several. */
+public final class Backends {
+  /** Takes the fastest that runs here. */
+  public static final String AUTO = "auto";
+
+  private static final String VECTOR_MODULE = "jdk.incubator.vector";
+  private static final String ADD_MODULE = "start java with --add-modules " + VECTOR_MODULE;
+
+  private Backends() {}
+
+  /**
+   * A backend and why it was chosen.
+   *
+   * @param backend to be closed by the caller
+   * @param warning one line for people where {@code auto} could not take the fast one, else null
+   */
+  public record Choice(Backend backend, @Nullable String warning) {}
+
+  /** Threads to compute with unless told otherwise: the processors that this process may use. */
+  public static int defaultThreads() {
+    return Runtime.getRuntime().availableProcessors();
+  }
+
+  /**
+   * Opens a backend.
+   *
+   * @param name {@code auto}, {@code scalar} or {@code vector}
+   * @param threads at least 1; the scalar one has only the caller's
+   * @throws BackendUnavailableException if a backend was named that cannot run here
+   * @throws IllegalArgumentException if the name is unknown
+   */
+  public static Choice open(String name, int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads: " + threads + " is not at least 1");
+    }
+    return switch (name) {
+      case "scalar" -> new Choice(scalar(), null);
+      case "vector" -> {
+        String obstacle = obstacle();
+        if (obstacle != null) {
+          throw new BackendUnavailableException("backend vector cannot run here: " + obstacle);
+        }
+        yield new Choice(vector(threads), null);
+      }
+      case AUTO -> {
+        String obstacle = obstacle();
+        yield obstacle == null
+            ? new Choice(vector(threads), null)
+            : new Choice(
+                scalar(),
+                "computing on the scalar backend, a hundred times slower than need be: "
+                    + obstacle);
+      }
+      case "cuda" ->
+          throw new BackendUnavailableException(
+              "backend cuda is not part of this version; use vector");
+      default ->
+          throw new IllegalArgumentException(
+              "backend: '" + name + "' is unknown; known are auto, scalar, vector and cuda");
+    };
+  }
+
+  private static Backend scalar() {
+    return new CheckedBackend(new ScalarBackend());
+  }
+
+  private static Backend vector(int threads) {
+    return new CheckedBackend(new VectorBackend(threads));
+  }
+
+  /** Why vectors would not be fast here, or null if they are; with what to do. */
+  private static @Nullable String obstacle() {
+    if (ModuleLayer.boot().findModule(VECTOR_MODULE).isEmpty()) {
+      return "the module " + VECTOR_MODULE + " is missing; " + ADD_MODULE;
+    }
+    // Without its intrinsics the vector API works, a hundred times slower than plain loops.
+    String mode = System.getProperty("java.vm.info", "");
+    if (mode.contains("interpreted mode")) {
+      return "this JVM only interprets; start it without -Xint";
+    }
+    if (mode.contains("emulated-client")) {
+      return "this JVM compiles with C1 only; start it without -XX:TieredStopAtLevel";
+    }
+    String vm = System.getProperty("java.vm.name", "");
+    if (vm.contains("Client") || vm.contains("Zero") || vm.contains("OpenJ9")) {
+      return "the JVM '" + vm + "' does not compile vectors; use one with HotSpot's C2";
+    }
+    return null;
+  }
+}

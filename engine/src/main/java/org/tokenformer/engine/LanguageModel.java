@@ -1,0 +1,160 @@
+package org.tokenformer.engine;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.generate.GenerationOptions;
+import org.tokenformer.engine.generate.GenerationResult;
+import org.tokenformer.engine.generate.Generator;
+import org.tokenformer.engine.generate.TokenConsumer;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.DType;
+
+/**
+ * A model ready for use in a program: load, generate, score, close.
+ *
+ * <p>Safe for any number of threads: each call has a {@link Session} of its own; a conversation
+ * keeps one from {@link #newSession}. Closing refuses new work at once and frees all native memory
+ * when the last call is through.
+ */
+public final class LanguageModel implements AutoCloseable {
+  private final TokenFormer model;
+  private final Backend backend;
+  private final @Nullable String warning;
+
+  private LanguageModel(TokenFormer model, Backend backend, @Nullable String warning) {
+    this.model = model;
+    this.backend = backend;
+    this.warning = warning;
+  }
+
+  /**
+   * How a model is loaded.
+   *
+   * @param backend see {@link Backends#open}
+   * @param threads that compute, at least 1
+   * @param mode whether the file is mapped or copied
+   */
+  public record Options(String backend, int threads, LoadMode mode) {
+    /** The fastest backend, all processors, the file mapped. */
+    public static Options defaults() {
+      return new Options(Backends.AUTO, Backends.defaultThreads(), LoadMode.MAP);
+    }
+  }
+
+  /** Loads a model folder with {@link Options#defaults()}. */
+  public static LanguageModel load(Path folder) throws IOException {
+    return load(folder, Options.defaults());
+  }
+
+  /**
+   * Loads a model folder.
+   *
+   * @throws IOException with one line for people, if it is not a sound model
+   * @throws BackendUnavailableException if a backend was named that cannot run here
+   */
+  public static LanguageModel load(Path folder, Options options) throws IOException {
+    Backends.Choice choice = Backends.open(options.backend(), options.threads());
+    try {
+      TokenFormer model =
+          TokenFormer.load(ModelFolder.open(folder, options.mode()), choice.backend());
+      return new LanguageModel(model, choice.backend(), choice.warning());
+    } catch (IOException | RuntimeException | Error e) {
+      choice.backend().close();
+      throw e;
+    }
+  }
+
+  /** What the model is made of. */
+  public TokenFormerConfig config() {
+    return model.config();
+  }
+
+  /** The model itself, for programs that want its sessions and logits. */
+  public TokenFormer model() {
+    return model;
+  }
+
+  /** What it runs on. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** One line for people if it runs slower than it could, else null. */
+  public @Nullable String warning() {
+    return warning;
+  }
+
+  /**
+   * Continues a prompt.
+   *
+   * @param consumer gets each id as soon as it is chosen, and says whether to go on
+   * @throws IllegalArgumentException if the prompt is empty or longer than the context
+   */
+  public GenerationResult generate(
+      int[] prompt, GenerationOptions options, TokenConsumer consumer) {
+    return generate(prompt, options, consumer, null);
+  }
+
+  /** Continues a prompt until it is cancelled, even in the middle of the prompt. */
+  public GenerationResult generate(
+      int[] prompt,
+      GenerationOptions options,
+      TokenConsumer consumer,
+      @Nullable Cancellation cancellation) {
+    checkFits(prompt.length);
+    long wanted = (long) prompt.length + options.maxTokens();
+    int capacity = (int) Math.max(1, Math.min(config().contextLength(), wanted));
+    try (Session session = model.newSession(capacity, DType.F32)) {
+      return Generator.generate(session, prompt, options, consumer, cancellation);
+    }
+  }
+
+  private void checkFits(int ids) {
+    if (ids > config().contextLength()) {
+      throw new IllegalArgumentException(
+          "the prompt has %d ids, the model's context %d positions; shorten the prompt"
+              .formatted(ids, config().contextLength()));
+    }
+  }
+
+  /**
+   * Natural logarithms of the probability of each id given those before it, over all V entries of
+   * the vocabulary, padding included. The first id has none: its entry is NaN.
+   *
+   * @param ids at most as many as the context has positions
+   */
+  public double[] score(int[] ids) {
+    checkFits(ids.length);
+    double[] logprobs = new double[ids.length];
+    if (ids.length > 0) {
+      logprobs[0] = Double.NaN;
+    }
+    if (ids.length > 1) {
+      try (Scorer scorer = new Scorer(model, ids.length - 1)) {
+        float[] losses = scorer.losses(ids, 0, ids.length - 1, null);
+        for (int i = 1; i < ids.length; i++) {
+          logprobs[i] = -losses[i - 1];
+        }
+      }
+    }
+    return logprobs;
+  }
+
+  /** A conversation that keeps its past, for as many positions as the model has. */
+  public Session newSession() {
+    return model.newSession();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+    backend.close();
+  }
+}

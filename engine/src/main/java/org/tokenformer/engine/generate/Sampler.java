@@ -1,0 +1,197 @@
+package org.tokenformer.engine.generate;
+
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.SplittableRandom;
+
+/**
+ * Chooses ids by their logits, as {@link SamplingOptions} say. Keeps its arrays from one id to the
+ * next; used by one thread.
+ *
+ * <p>Arithmetic is in double and in the order of the ids, ties go to the smaller id, and random
+ * numbers come from {@link SplittableRandom}, whose sequence the Java platform fixes: the same seed
+ * and logits give the same ids everywhere.
+ */
+public final class Sampler {
+  private final SamplingOptions options;
+  private final int vocabulary;
+  private final SplittableRandom random;
+  private final BitSet seen;
+  private final int[] candidates;
+  private final double[] weights;
+
+  /**
+   * A sampler of its own random numbers.
+   *
+   * @param vocabulary how many ids may be chosen, from 0 on; the logits behind them are padding
+   */
+  public Sampler(SamplingOptions options, int vocabulary) {
+    this.options = options;
+    this.vocabulary = vocabulary;
+    random = new SplittableRandom(options.seed());
+    seen = new BitSet(vocabulary);
+    boolean greedy = options.temperature() == 0;
+    candidates = new int[greedy ? 0 : vocabulary];
+    weights = new double[greedy ? 0 : vocabulary];
+  }
+
+  /** Counts an id as seen, for the repetition penalty: those of the prompt and those chosen. */
+  public void accept(int id) {
+    if (id < vocabulary) {
+      seen.set(id);
+    }
+  }
+
+  /**
+   * Chooses an id.
+   *
+   * @param logits at least as many as ids may be chosen; changed by the repetition penalty
+   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity
+   */
+  public int sample(float[] logits) {
+    penalise(logits);
+    int best = best(logits);
+    if (options.temperature() == 0) {
+      return best;
+    }
+    int count = options.topK() > 0 ? keepTopK(logits) : keepAll();
+    double largest = logits[best];
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      weights[i] = Math.exp((logits[candidates[i]] - largest) / options.temperature());
+      sum += weights[i];
+    }
+    if (options.topP() < 1) {
+      count = keepTopP(count, sum);
+    }
+    if (options.minP() > 0) {
+      count = keepMinP(count);
+    }
+    return draw(count);
+  }
+
+  private void penalise(float[] logits) {
+    if (options.repetitionPenalty() == 1) {
+      return;
+    }
+    float penalty = (float) options.repetitionPenalty();
+    for (int id = seen.nextSetBit(0); id >= 0; id = seen.nextSetBit(id + 1)) {
+      logits[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty;
+    }
+  }
+
+  private int best(float[] logits) {
+    int best = 0;
+    for (int id = 0; id < vocabulary; id++) {
+      float logit = logits[id];
+      if (!(logit < Float.POSITIVE_INFINITY)) {
+        throw new ArithmeticException(
+            "the logit of id " + id + " is " + logit + ": the model's weights are damaged");
+      }
+      if (logit > logits[best]) {
+        best = id;
+      }
+    }
+    return best;
+  }
+
+  private int keepAll() {
+    for (int id = 0; id < vocabulary; id++) {
+      candidates[id] = id;
+    }
+    return vocabulary;
+  }
+
+  /** The k best ids, in the order of the ids: those above the k-th best logit, then ties. */
+  private int keepTopK(float[] logits) {
+    int k = Math.min(options.topK(), vocabulary);
+    float[] heap = new float[k]; // the smallest of the k best at the root
+    Arrays.fill(heap, Float.NEGATIVE_INFINITY);
+    for (int id = 0; id < vocabulary; id++) {
+      if (logits[id] > heap[0]) {
+        sink(heap, logits[id]);
+      }
+    }
+    float threshold = heap[0];
+    int above = 0;
+    for (int id = 0; id < vocabulary; id++) {
+      above += logits[id] > threshold ? 1 : 0;
+    }
+    int ties = k - above;
+    int count = 0;
+    for (int id = 0; id < vocabulary; id++) {
+      if (logits[id] > threshold || (logits[id] == threshold && ties-- > 0)) {
+        candidates[count++] = id;
+      }
+    }
+    return count;
+  }
+
+  private static void sink(float[] heap, float value) {
+    int i = 0;
+    while (2 * i + 1 < heap.length) {
+      int child = 2 * i + 1;
+      if (child + 1 < heap.length && heap[child + 1] < heap[child]) {
+        child++;
+      }
+      if (value <= heap[child]) {
+        break;
+      }
+      heap[i] = heap[child];
+      i = child;
+    }
+    heap[i] = value;
+  }
+
+  /** The fewest best candidates that reach p of the sum, in the order of the ids. */
+  private int keepTopP(int count, double sum) {
+    double[] sorted = Arrays.copyOf(weights, count);
+    Arrays.sort(sorted);
+    double wanted = options.topP() * sum;
+    double reached = 0;
+    int i = count;
+    while (i > 0 && reached < wanted) {
+      reached += sorted[--i];
+    }
+    double threshold = sorted[i];
+    int ties = 0; // kept among those of the threshold's weight
+    for (int j = i; j < count && sorted[j] == threshold; j++) {
+      ties++;
+    }
+    int kept = 0;
+    for (int j = 0; j < count; j++) {
+      if (weights[j] > threshold || (weights[j] == threshold && ties-- > 0)) {
+        candidates[kept] = candidates[j];
+        weights[kept++] = weights[j];
+      }
+    }
+    return kept;
+  }
+
+  /** The best weight is 1, so the others are their ratio to it. */
+  private int keepMinP(int count) {
+    int kept = 0;
+    for (int j = 0; j < count; j++) {
+      if (weights[j] >= options.minP()) {
+        candidates[kept] = candidates[j];
+        weights[kept++] = weights[j];
+      }
+    }
+    return kept;
+  }
+
+  private int draw(int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      sum += weights[i];
+    }
+    double point = random.nextDouble() * sum;
+    for (int i = 0; i < count - 1; i++) {
+      point -= weights[i];
+      if (point < 0) {
+        return candidates[i];
+      }
+    }
+    return candidates[count - 1];
+  }
+}

@@ -1,0 +1,138 @@
+package org.tokenformer.engine.model;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import org.tokenformer.engine.checkpoint.AtomicFiles;
+import org.tokenformer.engine.checkpoint.AtomicFolder;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.tensor.Shape;
+
+/**
+ * A model on disk: {@code config.json}, {@code model.safetensors} and {@code tokenizer.json} in one
+ * folder. Open, it gives views of the tensors, all of them there, none too many, of the right
+ * shapes.
+ */
+public final class ModelFolder implements AutoCloseable {
+  /** The tokenizer's file; the engine copies it and never reads it. */
+  public static final String TOKENIZER_FILE = "tokenizer.json";
+
+  private static final String CONFIG_FILE = "config.json";
+  private static final String WEIGHTS_FILE = "model.safetensors";
+
+  private final Path folder;
+  private final TokenFormerConfig config;
+  private final SafetensorsFile weights;
+
+  private ModelFolder(Path folder, TokenFormerConfig config, SafetensorsFile weights) {
+    this.folder = folder;
+    this.config = config;
+    this.weights = weights;
+  }
+
+  /**
+   * Opens and checks a folder; nothing is copied with {@link LoadMode#MAP}.
+   *
+   * @throws IOException with one line for people, if it is not a model
+   */
+  public static ModelFolder open(Path folder, LoadMode mode) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      throw new ModelFormatException(
+          folder + (Files.exists(folder) ? ": is not a folder" : ": no such folder"));
+    }
+    TokenFormerConfig config = ConfigJson.read(folder.resolve(CONFIG_FILE));
+    Path file = folder.resolve(WEIGHTS_FILE);
+    SafetensorsFile weights = SafetensorsFile.open(file, mode);
+    try {
+      check(file, config, weights.tensors());
+      return new ModelFolder(folder, config, weights);
+    } catch (IOException | RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** Every tensor of the model, and nothing else, in its shape and a floating-point type. */
+  static void check(Path file, TokenFormerConfig config, Map<String, NamedTensor> tensors)
+      throws ModelFormatException {
+    Map<String, Shape> shapes = TensorNames.shapes(config);
+    for (Map.Entry<String, Shape> expected : shapes.entrySet()) {
+      NamedTensor tensor = tensors.get(expected.getKey());
+      if (tensor == null) {
+        throw new ModelFormatException(
+            file + ": tensor " + expected.getKey() + " " + expected.getValue() + " is missing");
+      }
+      if (!tensor.shape().equals(expected.getValue())) {
+        throw new ModelFormatException(
+            "%s: tensor %s is %s, the configuration asks for %s"
+                .formatted(file, tensor.name(), tensor.shape(), expected.getValue()));
+      }
+      if (!tensor.dtype().isFloat()) {
+        throw new ModelFormatException(
+            "%s: tensor %s is %s, weights are F32, BF16 or F16"
+                .formatted(file, tensor.name(), tensor.dtype()));
+      }
+    }
+    for (NamedTensor tensor : tensors.values()) {
+      if (!shapes.containsKey(tensor.name())) {
+        throw new ModelFormatException(
+            "%s: tensor %s %s belongs to no part of the configured model"
+                .formatted(file, tensor.name(), tensor.shape()));
+      }
+    }
+  }
+
+  /**
+   * Writes a model as a whole or not at all.
+   *
+   * @param tokenizer the tokenizer's file, copied as it is
+   * @throws IOException with one line for people, if it cannot be written; nothing is left behind
+   */
+  public static void save(
+      Path folder,
+      AtomicFolder.IfExists ifExists,
+      TokenFormerConfig config,
+      List<NamedTensor> tensors,
+      Path tokenizer)
+      throws IOException {
+    AtomicFolder.write(
+        folder,
+        ifExists,
+        temporary -> {
+          AtomicFiles.writeText(temporary.resolve(CONFIG_FILE), ConfigJson.write(config));
+          SafetensorsWriter.write(temporary.resolve(WEIGHTS_FILE), tensors, Map.of("format", "pt"));
+          Files.copy(tokenizer, temporary.resolve(TOKENIZER_FILE));
+        });
+  }
+
+  /** Where it lies. */
+  public Path path() {
+    return folder;
+  }
+
+  /** The file of the weights. */
+  public Path weightsFile() {
+    return folder.resolve(WEIGHTS_FILE);
+  }
+
+  /** What the model is made of. */
+  public TokenFormerConfig config() {
+    return config;
+  }
+
+  /** The tensors by name, as {@link TensorNames} has them; valid until this is closed. */
+  public SequencedMap<String, NamedTensor> tensors() {
+    return weights.tensors();
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+  }
+}

@@ -1,0 +1,63 @@
+package org.tokenformer.engine.model;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+
+/** Sizes by name: those of the released models (paper, table 1), and smaller ones for laptops. */
+public final class Presets {
+  private static final Map<String, TokenFormerConfig> ALL = new LinkedHashMap<>();
+
+  static {
+    add("laptop-7M", 6, 256, 8, 1024, 4096, 256);
+    add("laptop-15M", 6, 384, 6, 1536, 4096, 512);
+    add("150M", 12, 768, 12, 3072, 50304, 2048);
+    add("450M", 24, 1024, 16, 4096, 50304, 2048);
+    add("900M", 32, 1280, 16, 5120, 50304, 2048);
+    add("1.5B", 40, 1536, 16, 6144, 50304, 2048);
+  }
+
+  private Presets() {}
+
+  /** In all of them query, key, value and projection have as many parameter tokens as channels. */
+  private static void add(
+      String name, int layers, int channels, int heads, int ffn, int vocabulary, int context) {
+    LayerSizes layer = new LayerSizes(channels, channels, ffn);
+    ALL.put(
+        name,
+        new TokenFormerConfig(
+            channels,
+            heads,
+            Collections.nCopies(layers, layer),
+            vocabulary,
+            vocabulary,
+            context,
+            Theta.L2_NORM_GELU,
+            Map.of(),
+            0.25,
+            10000,
+            1e-5f,
+            true));
+  }
+
+  /** All names, from small to large. */
+  public static List<String> names() {
+    return List.copyOf(ALL.keySet());
+  }
+
+  /**
+   * The configuration of a name.
+   *
+   * @throws ConfigException if there is no such preset, naming those that there are
+   */
+  public static TokenFormerConfig get(String name) {
+    TokenFormerConfig config = ALL.get(name);
+    if (config == null) {
+      throw new ConfigException("preset: '" + name + "' is unknown; known are " + names());
+    }
+    return config;
+  }
+}

@@ -1,0 +1,64 @@
+package org.tokenformer.engine.model;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+import org.tokenformer.engine.checkpoint.FloatConversion;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+
+/**
+ * The weights that training starts from: embedding and keys from N(0, 0.02), values from N(0,
+ * 2/(L·√C)), as in the released models; the last layer normalisation at 1 and 0.
+ */
+public final class RandomWeights {
+  private static final double STANDARD_DEVIATION = 0.02;
+
+  private RandomWeights() {}
+
+  /**
+   * Weights for a configuration.
+   *
+   * @param dtype of the matrices, F32 or BF16
+   * @param seed same seed, same weights
+   * @param arena holds them
+   */
+  public static Map<String, NamedTensor> create(
+      TokenFormerConfig config, DType dtype, long seed, Arena arena) {
+    RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
+    double valueScale = 2 / (config.layers().size() * Math.sqrt((double) config.hiddenSize()));
+    Map<String, NamedTensor> tensors = new LinkedHashMap<>();
+    for (Map.Entry<String, Shape> entry : TensorNames.shapes(config).entrySet()) {
+      String name = entry.getKey();
+      Shape shape = entry.getValue();
+      MemorySegment floats = arena.allocate(shape.bytes(DType.F32), 64);
+      if (shape.rank() == 1) {
+        if (name.equals(TensorNames.NORM_WEIGHT)) {
+          for (long i = 0; i < shape.elements(); i++) {
+            floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+          }
+        }
+        tensors.put(name, new NamedTensor(name, DType.F32, shape, floats));
+        continue;
+      }
+      boolean values = name.endsWith(TensorNames.values(""));
+      double scale = values ? valueScale : STANDARD_DEVIATION;
+      for (long i = 0; i < shape.elements(); i++) {
+        float value = (float) (scale * random.nextGaussian());
+        floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+      }
+      MemorySegment data = floats;
+      if (dtype != DType.F32) {
+        data = arena.allocate(shape.bytes(dtype), 64);
+        FloatConversion.convert(DType.F32, floats, dtype, data);
+      }
+      tensors.put(name, new NamedTensor(name, dtype, shape, data));
+    }
+    return tensors;
+  }
+}

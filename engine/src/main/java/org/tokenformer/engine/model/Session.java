@@ -1,0 +1,286 @@
+package org.tokenformer.engine.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.KeyValueCache;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.backend.Sequence;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * One conversation with a model: the keys and values of its past, and the memory that a step needs.
+ *
+ * <p>Used by one thread at a time; sessions of one model may run on different threads at once. Only
+ * {@link #close} may be called while another thread is in a step: that step ends as usual, and the
+ * next one is refused.
+ */
+public final class Session implements AutoCloseable {
+  /** Receives the logits of consecutive positions. */
+  @FunctionalInterface
+  public interface LogitsConsumer {
+    /**
+     * Takes some rows.
+     *
+     * @param first index in the given ids of the id that the first row was computed at
+     * @param logits (rows, V), valid until this returns
+     */
+    void accept(int first, Tensor logits);
+  }
+
+  /** Rows of a prompt in flight: enough that packing the weights once per chunk costs little. */
+  private static final int CHUNK = 256;
+
+  /** Rows of logits in flight: they are V wide, so fewer. */
+  private static final int LOGITS_CHUNK = 64;
+
+  private final TokenFormer model;
+  private final Backend backend;
+  private final MemoryScope scope;
+  private final KeyValueCache cache;
+  private final Step step;
+  private final Tensor lastNormed; // (1, C)
+  private final Tensor lastLogits; // (1, V)
+  private final int capacity;
+  private final int chunk;
+  private final int[] oneId = new int[1];
+  private final Lifetime lifetime;
+  private @Nullable Tensor manyLogits; // (LOGITS_CHUNK, V), when first needed
+  private int length;
+
+  Session(TokenFormer model, int capacity, DType cacheType) {
+    TokenFormerConfig config = model.config();
+    if (capacity < 1 || capacity > config.contextLength()) {
+      throw new IllegalArgumentException(
+          "a session of " + capacity + " positions; the model has 1 to " + config.contextLength());
+    }
+    if (cacheType != DType.F32 && cacheType != DType.BF16) {
+      throw new IllegalArgumentException("a cache of " + cacheType + "; it may be F32 or BF16");
+    }
+    model.lifetime().enter();
+    try {
+      this.model = model;
+      this.capacity = capacity;
+      backend = model.backend();
+      chunk = Math.min(CHUNK, capacity);
+      MemoryScope memory = backend.openScope();
+      try {
+        List<Tensor> keys = new ArrayList<>();
+        List<Tensor> values = new ArrayList<>();
+        Shape shape = Shape.of(capacity, config.hiddenSize());
+        for (int layer = 0; layer < config.layers().size(); layer++) {
+          keys.add(memory.allocate(cacheType, shape));
+          values.add(memory.allocate(cacheType, shape));
+        }
+        cache = new KeyValueCache(keys, values);
+        step = new Step(backend, memory, model.rotary(), chunk, config.hiddenSize());
+        lastNormed = memory.allocate(DType.F32, Shape.of(1, config.hiddenSize()));
+        lastLogits = memory.allocate(DType.F32, Shape.of(1, config.vocabularySize()));
+      } catch (RuntimeException | Error e) {
+        memory.close();
+        throw e;
+      }
+      scope = memory;
+      lifetime = new Lifetime("session", memory::close);
+    } finally {
+      model.lifetime().exit();
+    }
+  }
+
+  /** The model that it talks to. */
+  public TokenFormer model() {
+    return model;
+  }
+
+  /** Positions that it holds. */
+  public int length() {
+    return length;
+  }
+
+  /** Positions that it can hold. */
+  public int capacity() {
+    return capacity;
+  }
+
+  /** Bytes of native memory that are its own. */
+  public long allocatedBytes() {
+    return scope.allocatedBytes();
+  }
+
+  /**
+   * Appends ids, in chunks.
+   *
+   * @return the logits at the last of them, (1, V), valid until the next step
+   * @throws IllegalArgumentException if there are none or more than fit
+   * @throws IndexOutOfBoundsException if one of them is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
+   */
+  public Tensor prefill(int[] ids, @Nullable Cancellation cancellation) {
+    int before = length;
+    enter();
+    try {
+      checkIds(ids);
+      for (int from = 0; from < ids.length; from += chunk) {
+        pass(ids, from, Math.min(chunk, ids.length - from), cancellation);
+      }
+      return logitsOfLastRow();
+    } catch (RuntimeException | Error e) {
+      length = before;
+      throw e;
+    } finally {
+      exit();
+    }
+  }
+
+  /** Appends ids that are wanted in any case; see {@link #prefill(int[], Cancellation)}. */
+  public Tensor prefill(int[] ids) {
+    return prefill(ids, null);
+  }
+
+  /**
+   * Appends one id. Allocates nothing on the heap.
+   *
+   * @return the logits at it, (1, V), valid until the next step
+   */
+  public Tensor decode(int id) {
+    enter();
+    try {
+      oneId[0] = id;
+      checkIds(oneId);
+      pass(oneId, 0, 1, null);
+      return logitsOfLastRow();
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Appends ids and hands out the logits at every one of them, chunk by chunk.
+   *
+   * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
+   */
+  public void logits(int[] ids, LogitsConsumer consumer, @Nullable Cancellation cancellation) {
+    int before = length;
+    enter();
+    try {
+      checkIds(ids);
+      for (int from = 0; from < ids.length; from += chunk) {
+        int rows = Math.min(chunk, ids.length - from);
+        pass(ids, from, rows, cancellation);
+        for (int row = 0; row < rows; row += LOGITS_CHUNK) {
+          int count = Math.min(LOGITS_CHUNK, rows - row);
+          Tensor logits = manyLogits().rows(0, count);
+          Tensor normed = step.normed().rows(row, count);
+          model.logits(step.x().rows(row, count), normed, logits);
+          consumer.accept(from + row, logits);
+        }
+      }
+    } catch (RuntimeException | Error e) {
+      length = before;
+      throw e;
+    } finally {
+      exit();
+    }
+  }
+
+  private Tensor manyLogits() {
+    Tensor tensor = manyLogits;
+    if (tensor == null) {
+      int rows = Math.min(LOGITS_CHUNK, chunk);
+      tensor = scope.allocate(DType.F32, Shape.of(rows, model.config().vocabularySize()));
+      manyLogits = tensor;
+    }
+    return tensor;
+  }
+
+  private void pass(int[] ids, int from, int rows, @Nullable Cancellation cancellation) {
+    step.begin(List.of(new Sequence(rows, length, cache)));
+    model.forward(step, ids, from, cancellation);
+    length += rows;
+  }
+
+  private Tensor logitsOfLastRow() {
+    Tensor x = step.x();
+    model.logits(x.rows() == 1 ? x : x.rows(x.rows() - 1, 1), lastNormed, lastLogits);
+    return lastLogits;
+  }
+
+  private void checkIds(int[] ids) {
+    if (ids.length == 0) {
+      throw new IllegalArgumentException("no ids: a step needs at least one");
+    }
+    if (ids.length > capacity - length) {
+      throw new IllegalArgumentException(
+          ids.length
+              + " ids after "
+              + length
+              + " positions exceed the session's "
+              + capacity
+              + " positions");
+    }
+    int vocabulary = model.config().vocabularySize();
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] < 0 || ids[i] >= vocabulary) {
+        throw new IndexOutOfBoundsException(
+            "id " + ids[i] + " at " + i + " is not in 0 to " + (vocabulary - 1));
+      }
+    }
+  }
+
+  /**
+   * Forgets what comes after a position.
+   *
+   * @param newLength 0 to {@link #length()}
+   */
+  public void truncate(int newLength) {
+    if (newLength < 0 || newLength > length) {
+      throw new IllegalArgumentException(
+          "cannot cut a session of " + length + " positions to " + newLength);
+    }
+    length = newLength;
+  }
+
+  /** A second session with the same past, which it copies. */
+  public Session fork() {
+    enter();
+    try {
+      Session copy = new Session(model, capacity, cache.dtype());
+      for (int layer = 0; length > 0 && layer < cache.keys().size(); layer++) {
+        copyRows(cache.keys().get(layer), copy.cache.keys().get(layer));
+        copyRows(cache.values().get(layer), copy.cache.values().get(layer));
+      }
+      copy.length = length;
+      return copy;
+    } finally {
+      exit();
+    }
+  }
+
+  private void copyRows(Tensor from, Tensor to) {
+    backend.copy(from.rows(0, length), to.rows(0, length));
+  }
+
+  private void enter() {
+    lifetime.enter();
+    try {
+      model.lifetime().enter();
+    } catch (RuntimeException e) {
+      lifetime.exit();
+      throw e;
+    }
+  }
+
+  private void exit() {
+    model.lifetime().exit();
+    lifetime.exit();
+  }
+
+  /** Refuses new steps at once and frees its memory after the one that is under way. */
+  @Override
+  public void close() {
+    lifetime.close();
+  }
+}

@@ -1,0 +1,185 @@
+package org.tokenformer.engine.model;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+
+/**
+ * Named values of a configuration file, whatever its syntax, as a {@link TokenFormerConfig}. The
+ * names are those of the released configurations, where {@code -} and {@code _} are the same; our
+ * own {@code config.json} adds {@code vocab_size}, {@code tokenizer_vocab_size}, {@code tau}, and
+ * lists where layers differ.
+ */
+final class Settings {
+  private final String file;
+  private final Map<String, @Nullable Object> values = new LinkedHashMap<>();
+
+  /**
+   * Takes the values over.
+   *
+   * @param file named in messages
+   * @param values strings, numbers, booleans, lists and maps
+   */
+  Settings(String file, Map<String, ? extends @Nullable Object> values)
+      throws ModelFormatException {
+    this.file = file;
+    for (Map.Entry<String, ? extends @Nullable Object> entry : values.entrySet()) {
+      String key = entry.getKey().replace('-', '_');
+      if (this.values.containsKey(key)) {
+        throw problem(key, "is given twice");
+      }
+      this.values.put(key, entry.getValue());
+    }
+  }
+
+  ModelFormatException problem(String key, String what) {
+    return new ModelFormatException(file + ": " + key + ": " + what);
+  }
+
+  boolean has(String key) {
+    return values.get(key) != null;
+  }
+
+  /** Names that are none of these. */
+  List<String> unknown(List<String> known) {
+    List<String> unknown = new ArrayList<>(values.keySet());
+    unknown.removeAll(known);
+    return unknown;
+  }
+
+  private Object required(String key) throws ModelFormatException {
+    Object value = values.get(key);
+    if (value == null) {
+      throw problem(key, "is missing");
+    }
+    return value;
+  }
+
+  int integer(String key) throws ModelFormatException {
+    return integer(key, required(key));
+  }
+
+  private int integer(String key, @Nullable Object value) throws ModelFormatException {
+    if (value instanceof Number number && number.doubleValue() == number.intValue()) {
+      return number.intValue();
+    }
+    throw problem(key, "'" + value + "' is not a whole number");
+  }
+
+  double number(String key, double defaultValue) throws ModelFormatException {
+    Object value = has(key) ? values.get(key) : Double.valueOf(defaultValue);
+    if (value instanceof Number number) {
+      return number.doubleValue();
+    }
+    throw problem(key, "'" + value + "' is not a number");
+  }
+
+  boolean flag(String key, boolean defaultValue) throws ModelFormatException {
+    Object value = has(key) ? values.get(key) : Boolean.valueOf(defaultValue);
+    if (value instanceof Boolean flag) {
+      return flag;
+    }
+    throw problem(key, "'" + value + "' is neither true nor false");
+  }
+
+  String text(String key) throws ModelFormatException {
+    if (required(key) instanceof String text) {
+      return text;
+    }
+    throw problem(key, "'" + values.get(key) + "' is not text");
+  }
+
+  /** Refuses any value but one; a missing name counts as that one. */
+  void only(String key, Object allowed) throws ModelFormatException {
+    if (has(key) && !allowed.equals(values.get(key))) {
+      throw problem(key, "'" + values.get(key) + "' is not supported, only '" + allowed + "' is");
+    }
+  }
+
+  @Nullable Object raw(String key) {
+    return values.get(key);
+  }
+
+  /** One number for all layers, or a list of one for each. */
+  private int[] perLayer(String key, int layers) throws ModelFormatException {
+    int[] numbers = new int[layers];
+    if (required(key) instanceof List<?> list) {
+      if (list.size() != layers) {
+        throw problem(key, "a list of " + list.size() + " for num_layers " + layers);
+      }
+      for (int i = 0; i < layers; i++) {
+        numbers[i] = integer(key, list.get(i));
+      }
+    } else {
+      Arrays.fill(numbers, integer(key));
+    }
+    return numbers;
+  }
+
+  private Theta theta() throws ModelFormatException {
+    String name = text("norm_activation_type");
+    for (Theta theta : Theta.values()) {
+      if (theta.configName().equals(name)) {
+        return theta;
+      }
+    }
+    throw problem(
+        "norm_activation_type",
+        "'" + name + "' is unknown; known are l2_norm_gelu, gelu_l2_norm and softmax");
+  }
+
+  private Map<String, Float> taus() throws ModelFormatException {
+    Map<String, Float> taus = new TreeMap<>();
+    Object value = values.get("tau");
+    if (value instanceof Map<?, ?> map) {
+      for (Map.Entry<?, ?> entry : map.entrySet()) {
+        if (!(entry.getValue() instanceof Number number)) {
+          throw problem("tau", "'" + entry.getValue() + "' is not a number");
+        }
+        taus.put(String.valueOf(entry.getKey()), number.floatValue());
+      }
+    } else if (value != null) {
+      throw problem("tau", "'" + value + "' is not an object of names and numbers");
+    }
+    return taus;
+  }
+
+  /** The configuration that these values describe, for a table and a tokenizer of these sizes. */
+  TokenFormerConfig config(int vocabularySize, int tokenizerVocabularySize)
+      throws ModelFormatException {
+    int count = integer("num_layers");
+    if (count < 1 || count > 4096) {
+      throw problem("num_layers", count + " is not in 1 to 4096");
+    }
+    int[] qkv = perLayer("qkv_slot_num", count);
+    int[] proj = perLayer("proj_slot_num", count);
+    int[] ffn = perLayer("ffn_slot_num", count);
+    try {
+      List<LayerSizes> layers = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        layers.add(new LayerSizes(qkv[i], proj[i], ffn[i]));
+      }
+      return new TokenFormerConfig(
+          integer("hidden_size"),
+          integer("num_attention_heads"),
+          layers,
+          vocabularySize,
+          tokenizerVocabularySize,
+          integer("max_position_embeddings"),
+          theta(),
+          taus(),
+          number("rotary_pct", 1),
+          number("rotary_emb_base", 10000),
+          (float) number("layernorm_epsilon", 1e-5),
+          !flag("no_weight_tying", false));
+    } catch (ConfigException e) {
+      throw new ModelFormatException(file + ": " + e.getMessage(), e);
+    }
+  }
+}

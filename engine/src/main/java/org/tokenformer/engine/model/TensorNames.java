@@ -1,0 +1,86 @@
+package org.tokenformer.engine.model;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.tokenformer.engine.tensor.Shape;
+
+/** What the tensors of a model are called in its file, and what shapes they have. */
+public final class TensorNames {
+  /** (V, C). */
+  public static final String EMBEDDING = "embedding.weight";
+
+  /** (C), of the last layer normalisation. */
+  public static final String NORM_WEIGHT = "norm.weight";
+
+  /** (C), of the last layer normalisation. */
+  public static final String NORM_BIAS = "norm.bias";
+
+  /** (V, C), where the head is not tied to the embedding. */
+  public static final String HEAD = "head.weight";
+
+  /** The Pattentions of a layer, in the order in which they are computed. */
+  static final List<String> PATTENTIONS =
+      List.of("attention.query", "attention.key", "attention.value", "attention.proj", "ffn");
+
+  private static final String KEYS = ".key_param_tokens";
+  private static final String VALUES = ".value_param_tokens";
+
+  private TensorNames() {}
+
+  /** As {@code layers.3.attention.query}. */
+  public static String pattention(int layer, String which) {
+    return "layers." + layer + "." + which;
+  }
+
+  /** The keys of a Pattention, (N, C). */
+  public static String keys(String pattention) {
+    return pattention + KEYS;
+  }
+
+  /** The values of a Pattention, (N, C). */
+  public static String values(String pattention) {
+    return pattention + VALUES;
+  }
+
+  static boolean isPattention(String name, int layers) {
+    for (int layer = 0; layer < layers; layer++) {
+      for (String which : PATTENTIONS) {
+        if (name.equals(pattention(layer, which))) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Parameter tokens of one Pattention of a layer. */
+  static int count(TokenFormerConfig.LayerSizes sizes, String which) {
+    return switch (which) {
+      case "attention.proj" -> sizes.proj();
+      case "ffn" -> sizes.ffn();
+      default -> sizes.qkv();
+    };
+  }
+
+  /** Every tensor that a model has, in the order of its file, with its shape. */
+  public static Map<String, Shape> shapes(TokenFormerConfig config) {
+    Map<String, Shape> shapes = new LinkedHashMap<>();
+    long channels = config.hiddenSize();
+    shapes.put(EMBEDDING, Shape.of(config.vocabularySize(), channels));
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      for (String which : PATTENTIONS) {
+        Shape shape = Shape.of(count(config.layers().get(layer), which), channels);
+        String name = pattention(layer, which);
+        shapes.put(keys(name), shape);
+        shapes.put(values(name), shape);
+      }
+    }
+    shapes.put(NORM_WEIGHT, Shape.of(channels));
+    shapes.put(NORM_BIAS, Shape.of(channels));
+    if (!config.tiedHead()) {
+      shapes.put(HEAD, Shape.of(config.vocabularySize(), channels));
+    }
+    return shapes;
+  }
+}

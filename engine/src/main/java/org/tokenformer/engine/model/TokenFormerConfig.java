@@ -1,0 +1,165 @@
+package org.tokenformer.engine.model;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.tokenformer.engine.backend.Theta;
+
+/**
+ * What a TokenFormer is made of. Valid once it exists: the constructor refuses what contradicts
+ * itself, and names the field as configuration files call it.
+ *
+ * @param hiddenSize C, channels
+ * @param heads H; divides C
+ * @param layers numbers of parameter tokens, a layer each; they may differ
+ * @param vocabularySize V, rows of the embedding table, padding included
+ * @param tokenizerVocabularySize ids that the tokenizer has; those from there up to V are padding
+ *     and never sampled
+ * @param contextLength positions that the model was made for
+ * @param theta Θ of every Pattention
+ * @param taus τ of each Pattention that has not its kind's default, by {@link TensorNames}
+ * @param rotaryFraction share of each head's channels that is rotated, above 0 and up to 1
+ * @param rotaryBase base of the angles
+ * @param layerNormEpsilon ε of every layer normalisation
+ * @param tiedHead whether the logits are had from the embedding table, without a table of their own
+ */
+public record TokenFormerConfig(
+    int hiddenSize,
+    int heads,
+    List<LayerSizes> layers,
+    int vocabularySize,
+    int tokenizerVocabularySize,
+    int contextLength,
+    Theta theta,
+    Map<String, Float> taus,
+    double rotaryFraction,
+    double rotaryBase,
+    float layerNormEpsilon,
+    boolean tiedHead) {
+
+  // Far above any model, far below what overflows an int when multiplied by a vector's bytes.
+  private static final int LARGEST_SIZE = 1 << 24;
+  private static final int MOST_LAYERS = 4096;
+
+  /**
+   * Parameter tokens of one layer.
+   *
+   * @param qkv of each of query, key and value
+   * @param proj of the projection
+   * @param ffn of the feed-forward Pattention
+   */
+  public record LayerSizes(int qkv, int proj, int ffn) {
+    /** Checks the numbers. */
+    public LayerSizes {
+      inRange("qkv_slot_num", qkv, LARGEST_SIZE);
+      inRange("proj_slot_num", proj, LARGEST_SIZE);
+      inRange("ffn_slot_num", ffn, LARGEST_SIZE);
+    }
+  }
+
+  /** Checks everything. */
+  public TokenFormerConfig {
+    layers = List.copyOf(layers);
+    taus = Collections.unmodifiableMap(new TreeMap<>(taus));
+    inRange("hidden_size", hiddenSize, LARGEST_SIZE);
+    inRange("num_attention_heads", heads, LARGEST_SIZE);
+    inRange("num_layers", layers.size(), MOST_LAYERS);
+    inRange("vocab_size", vocabularySize, LARGEST_SIZE);
+    inRange("tokenizer_vocab_size", tokenizerVocabularySize, LARGEST_SIZE);
+    inRange("max_position_embeddings", contextLength, LARGEST_SIZE);
+    if (hiddenSize % heads != 0) {
+      throw new ConfigException(
+          "num_attention_heads: " + heads + " does not divide hidden_size " + hiddenSize);
+    }
+    if (tokenizerVocabularySize > vocabularySize) {
+      throw new ConfigException(
+          "tokenizer_vocab_size: "
+              + tokenizerVocabularySize
+              + " is more than vocab_size "
+              + vocabularySize);
+    }
+    if (!(rotaryFraction > 0 && rotaryFraction <= 1)) {
+      throw new ConfigException("rotary_pct: " + rotaryFraction + " is not above 0 and at most 1");
+    }
+    int rotated = rotated(hiddenSize / heads, rotaryFraction);
+    if (rotated < 2 || rotated % 2 != 0) {
+      throw new ConfigException(
+          "rotary_pct: "
+              + rotaryFraction
+              + " rotates "
+              + rotated
+              + " of the "
+              + hiddenSize / heads
+              + " channels of a head; the number must be even and at least 2");
+    }
+    if (!(rotaryBase > 1) || Double.isInfinite(rotaryBase)) {
+      throw new ConfigException("rotary_emb_base: " + rotaryBase + " is not a number above 1");
+    }
+    if (!(layerNormEpsilon > 0) || layerNormEpsilon > 1) {
+      throw new ConfigException(
+          "layernorm_epsilon: " + layerNormEpsilon + " is not above 0 and at most 1");
+    }
+    for (Map.Entry<String, Float> tau : taus.entrySet()) {
+      if (!TensorNames.isPattention(tau.getKey(), layers.size())) {
+        throw new ConfigException("tau: there is no Pattention '" + tau.getKey() + "'");
+      }
+      if (!(tau.getValue() > 0) || Float.isInfinite(tau.getValue())) {
+        throw new ConfigException(
+            "tau: " + tau.getValue() + " of " + tau.getKey() + " is not a number above 0");
+      }
+    }
+  }
+
+  private static void inRange(String field, int value, int most) {
+    if (value < 1 || value > most) {
+      throw new ConfigException(field + ": " + value + " is not in 1 to " + most);
+    }
+  }
+
+  /** D: channels of a head. */
+  public int headSize() {
+    return hiddenSize / heads;
+  }
+
+  /** R: channels at the front of each head that are rotated. */
+  public int rotaryDimensions() {
+    return rotated(headSize(), rotaryFraction);
+  }
+
+  private static int rotated(int headSize, double fraction) {
+    return (int) (headSize * fraction);
+  }
+
+  /** τ of a Pattention with that many parameter tokens. */
+  public float tau(String pattention, long parameterTokens) {
+    Float tau = taus.get(pattention);
+    return tau == null ? theta.defaultTau(parameterTokens) : tau;
+  }
+
+  /** How many numbers training learns. */
+  public long parameters() {
+    long sum = (long) vocabularySize * hiddenSize * (tiedHead ? 1 : 2) + 2L * hiddenSize;
+    for (LayerSizes layer : layers) {
+      sum += 2L * hiddenSize * (3L * layer.qkv() + layer.proj() + layer.ffn());
+    }
+    return sum;
+  }
+
+  /** The same model for a tokenizer of that many ids. */
+  public TokenFormerConfig withTokenizerVocabularySize(int ids) {
+    return new TokenFormerConfig(
+        hiddenSize,
+        heads,
+        layers,
+        vocabularySize,
+        ids,
+        contextLength,
+        theta,
+        taus,
+        rotaryFraction,
+        rotaryBase,
+        layerNormEpsilon,
+        tiedHead);
+  }
+}

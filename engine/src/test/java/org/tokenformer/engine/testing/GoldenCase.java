@@ -1,0 +1,177 @@
+package org.tokenformer.engine.testing;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.checkpoint.TorchCheckpoint;
+import org.tokenformer.engine.model.ReleasedLayout;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+
+/**
+ * A folder with a checkpoint and what PyTorch computed with it. The cases lie in {@code
+ * testdata/goldens}, or where {@code -Dgoldens.dir} says.
+ */
+public record GoldenCase(Path folder) {
+  /** A way to compute: scalar, or vector at a width. */
+  public enum Computing {
+    SCALAR,
+    VECTOR_128,
+    VECTOR_256,
+    VECTOR_512;
+
+    /** Opens it, two threads where it has threads. */
+    public Backend open() {
+      return open(2);
+    }
+
+    /** Opens it with that many threads where it has threads. */
+    public Backend open(int threads) {
+      return this == SCALAR
+          ? new CheckedBackend(new ScalarBackend())
+          : VectorWidths.open(Integer.parseInt(name().substring(7)), threads);
+    }
+
+    @Override
+    public String toString() {
+      return this == SCALAR ? "scalar" : "vector " + name().substring(7);
+    }
+  }
+
+  /** Where the cases are. */
+  static Path root() {
+    String given = System.getProperty("goldens.dir");
+    String project = System.getProperty("project.root", "..");
+    return given == null ? Path.of(project, "testdata", "goldens") : Path.of(given);
+  }
+
+  /** All cases; none is a failure. */
+  public static List<GoldenCase> all() {
+    try (Stream<Path> folders = Files.list(root())) {
+      List<GoldenCase> cases =
+          folders
+              .filter(folder -> Files.exists(folder.resolve("golden.safetensors")))
+              .sorted()
+              .map(GoldenCase::new)
+              .toList();
+      assertTrue(!cases.isEmpty(), "no golden cases in " + root());
+      return cases;
+    } catch (IOException e) {
+      throw new UncheckedIOException("golden cases cannot be read: " + root(), e);
+    }
+  }
+
+  /** One test for each case and way to compute. */
+  public static Stream<DynamicTest> tests(BiConsumer<GoldenCase, Computing> test) {
+    return all().stream()
+        .flatMap(golden ->
+            Stream.of(Computing.values())
+                .map(computing ->
+                    DynamicTest.dynamicTest(
+                        golden.name() + " × " + computing, () -> test.accept(golden, computing))));
+  }
+
+  /** The folder's name. */
+  public String name() {
+    return folder.getFileName().toString();
+  }
+
+  /** Imports the checkpoint and opens a model that the caller closes. */
+  public TokenFormer open(Backend backend) {
+    try {
+      Path checkpoint = folder.resolve("pytorch_model.bin");
+      Path settingsFile = folder.resolve("config.yml");
+      Object settings =
+          new Load(LoadSettings.builder().build()).loadFromString(Files.readString(settingsFile));
+      Map<String, Object> values = new LinkedHashMap<>();
+      ((Map<?, ?>) settings).forEach((key, value) -> values.put(String.valueOf(key), value));
+      TorchCheckpoint torch = TorchCheckpoint.open(checkpoint);
+      Arena arena = Arena.ofAuto(); // held by the tensors
+      TokenFormerConfig config =
+          ReleasedLayout.config(settingsFile, values, checkpoint, torch.tensors(), 1);
+      Map<String, NamedTensor> tensors = new LinkedHashMap<>();
+      for (NamedTensor tensor :
+          ReleasedLayout.fromReleased(checkpoint, config, torch.tensors(), null, arena)) {
+        tensors.put(tensor.name(), tensor);
+      }
+      return new TokenFormer(
+          config.withTokenizerVocabularySize(config.vocabularySize()),
+          tensors,
+          backend,
+          torch::close);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A tensor of the golden file, widened to double, and the shape it has. */
+  public Values values(String name) {
+    try (SafetensorsFile file = SafetensorsFile.open(folder.resolve("golden.safetensors"))) {
+      NamedTensor tensor = file.tensors().get(name);
+      if (tensor == null) {
+        throw new AssertionError(folder + " has no golden " + name);
+      }
+      MemorySegment data = tensor.data();
+      double[] values = new double[(int) tensor.shape().elements()];
+      for (int i = 0; i < values.length; i++) {
+        long at = (long) i * tensor.dtype().bytes();
+        values[i] =
+            switch (tensor.dtype()) {
+              case F64 -> data.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, at);
+              case F32 -> data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
+              case I32 -> data.get(ValueLayout.JAVA_INT_UNALIGNED, at);
+              default -> throw new AssertionError(name + " is " + tensor.dtype());
+            };
+      }
+      long[] shape = new long[tensor.shape().rank()];
+      for (int i = 0; i < shape.length; i++) {
+        shape[i] = tensor.shape().size(i);
+      }
+      return new Values(values, shape);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The ids, a sequence each. */
+  public int[][] ids() {
+    Values values = values("ids");
+    int[][] ids = new int[(int) values.shape()[0]][(int) values.shape()[1]];
+    for (int i = 0; i < values.data().length; i++) {
+      ids[i / ids[0].length][i % ids[0].length] = (int) values.data()[i];
+    }
+    return ids;
+  }
+
+  /** Numbers and their shape. */
+  @SuppressWarnings("ArrayRecordComponent")
+  public record Values(double[] data, long[] shape) {
+    /** The largest magnitude. */
+    public double max() {
+      double max = 0;
+      for (double value : data) {
+        max = Math.max(max, Math.abs(value));
+      }
+      return max;
+    }
+  }
+}
