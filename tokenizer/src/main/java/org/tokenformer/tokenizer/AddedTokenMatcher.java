@@ -52,14 +52,14 @@ final class AddedTokenMatcher {
     int a = content[0] & 0xFF;
     first[a] = true;
     for (int b = content.length > 1 ? content[1] & 0xFF : 0; b < 256; b++) {
-      firstTwo[a << 2 | b >> 6] |= 1L << b;
+      firstTwo[(a << 2) | (b >> 6)] |= 1L << b;
       if (content.length > 1) {
         break;
       }
     }
     int node = 0;
     for (byte b : content) {
-      int edge = node << 8 | b & 0xFF;
+      int edge = (node << 8) | (b & 0xFF);
       int child = children.get(edge);
       if (child == NONE) {
         child = nodes++;
@@ -84,7 +84,7 @@ final class AddedTokenMatcher {
           return i;
         }
         int c = b[i + 1] & 0xFF;
-        if ((firstTwo[a << 2 | c >> 6] & 1L << c) != 0) {
+        if ((firstTwo[(a << 2) | (c >> 6)] & (1L << c)) != 0) {
           return i;
         }
       }
@@ -97,13 +97,13 @@ final class AddedTokenMatcher {
     long best = -1;
     int node = 0;
     for (int i = at; i < to; i++) {
-      node = children.get(node << 8 | b[i] & 0xFF);
+      node = children.get((node << 8) | (b[i] & 0xFF));
       if (node == NONE) {
         break;
       }
       int index = accepting.get(node);
       if (index != NONE) {
-        best = (long) (i + 1) << 32 | index;
+        best = ((long) (i + 1) << 32) | index;
       }
     }
     return best;

@@ -38,12 +38,12 @@ final class BpeModel {
 
   /** A pair of neighbours as a key of the merges. */
   static long pair(int left, int right) {
-    return (long) left << 32 | right;
+    return ((long) left << 32) | right;
   }
 
   /** A merge as a value of the merges. */
   static long merge(int rank, int id) {
-    return (long) rank << 32 | id;
+    return ((long) rank << 32) | id;
   }
 
   Vocabulary vocabulary() {

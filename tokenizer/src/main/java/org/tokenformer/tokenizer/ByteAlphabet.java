@@ -19,7 +19,7 @@ final class ByteAlphabet {
     Arrays.fill(BYTE_OF_CHAR, (short) -1);
     char next = 0x100;
     for (int b = 0; b < 256; b++) {
-      boolean printable = b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE;
+      boolean printable = (b >= '!' && b <= '~') || (b >= 0xA1 && b != 0xAD);
       CHAR_OF_BYTE[b] = printable ? (char) b : next++;
       BYTE_OF_CHAR[CHAR_OF_BYTE[b]] = (short) b;
     }

@@ -76,11 +76,12 @@ final class ByteTable {
       h = mix(h ^ (long) LONGS.get(b, last));
     } else if (n >= 4) {
       long low = (int) INTS.get(b, from) & 0xFFFFFFFFL;
-      h = mix(h ^ (low | (long) (int) INTS.get(b, to - 4) << 32));
+      h = mix(h ^ (low | ((long) (int) INTS.get(b, to - 4) << 32)));
     } else if (n > 0) {
-      h = mix(h ^ (b[from] & 0xFF | (b[from + n / 2] & 0xFF) << 8 | (b[to - 1] & 0xFF) << 16));
+      int ends = (b[from] & 0xFF) | ((b[to - 1] & 0xFF) << 16);
+      h = mix(h ^ (ends | ((b[from + n / 2] & 0xFF) << 8)));
     }
-    return (int) (h ^ h >>> 32);
+    return (int) (h ^ (h >>> 32));
   }
 
   private static long mix(long h) {
@@ -95,7 +96,7 @@ final class ByteTable {
   /** The number of {@code b[from, to)}, whose {@link #hash} the caller has, or -1. */
   int find(byte[] b, int from, int to, int hash) {
     int mask = slots.length - 1;
-    for (int slot = hash & mask; ; slot = slot + 1 & mask) {
+    for (int slot = hash & mask; ; slot = (slot + 1) & mask) {
       long entry = slots[slot];
       if (entry == 0) {
         return -1;
@@ -132,7 +133,7 @@ final class ByteTable {
     if (2 * size > slots.length) {
       grow();
     }
-    place((long) hash << 32 | size);
+    place(((long) hash << 32) | size);
     return size - 1;
   }
 
@@ -150,7 +151,7 @@ final class ByteTable {
     int mask = slots.length - 1;
     int slot = (int) (entry >>> 32) & mask;
     while (slots[slot] != 0) {
-      slot = slot + 1 & mask;
+      slot = (slot + 1) & mask;
     }
     slots[slot] = entry;
   }

@@ -16,15 +16,15 @@ final class Gpt2Scanner {
   private static final byte SPACE = 3;
 
   private static final int LETTERS =
-      1 << Character.UPPERCASE_LETTER
-          | 1 << Character.LOWERCASE_LETTER
-          | 1 << Character.TITLECASE_LETTER
-          | 1 << Character.MODIFIER_LETTER
-          | 1 << Character.OTHER_LETTER;
+      (1 << Character.UPPERCASE_LETTER)
+          | (1 << Character.LOWERCASE_LETTER)
+          | (1 << Character.TITLECASE_LETTER)
+          | (1 << Character.MODIFIER_LETTER)
+          | (1 << Character.OTHER_LETTER);
   private static final int NUMBERS =
-      1 << Character.DECIMAL_DIGIT_NUMBER
-          | 1 << Character.LETTER_NUMBER
-          | 1 << Character.OTHER_NUMBER;
+      (1 << Character.DECIMAL_DIGIT_NUMBER)
+          | (1 << Character.LETTER_NUMBER)
+          | (1 << Character.OTHER_NUMBER);
 
   /** By byte: the class of ASCII; a byte that begins or goes on with a longer sequence is -1. */
   private static final byte[] KINDS = new byte[256];
@@ -113,11 +113,11 @@ final class Gpt2Scanner {
   /** Unicode's property White_Space, which none of {@link Character}'s methods is. */
   static boolean isWhiteSpace(int c) {
     return c == ' '
-        || c >= '\t' && c <= '\r'
+        || (c >= '\t' && c <= '\r')
         || c == 0x85
         || c == 0xA0
         || c == 0x1680
-        || c >= 0x2000 && c <= 0x200A
+        || (c >= 0x2000 && c <= 0x200A)
         || c == 0x2028
         || c == 0x2029
         || c == 0x202F

@@ -67,7 +67,7 @@ final class LongWord {
   private void note(int[] symbols, int left, int right) {
     long merge = merges.get(BpeModel.pair(symbols[left], symbols[right]));
     if (merge != absent) {
-      push(merge >>> 32 << 32 | left);
+      push((merge >>> 32 << 32) | left);
     }
   }
 

@@ -209,7 +209,7 @@ final class PatternSyntax {
       return escape();
     }
     String meta = inClass ? "[&^" : ".^$*+?{}[]()|";
-    if (c < 0x80 && meta.indexOf(c) >= 0 || c >= 0xD800 && c <= 0xDFFF) {
+    if ((c < 0x80 && meta.indexOf(c) >= 0) || (c >= 0xD800 && c <= 0xDFFF)) {
       throw new Unsupported(Problems.quote(Character.toString(c)) + " at " + at);
     }
     if (anyCase && c >= 0x80) {

@@ -106,7 +106,7 @@ public final class Tokenizer {
       encoder = new Encoder(pipeline);
     }
     encoder.encode(text, ids);
-    boolean unused = encoders.offer(encoder);
+    boolean _ = encoders.offer(encoder);
   }
 
   /**

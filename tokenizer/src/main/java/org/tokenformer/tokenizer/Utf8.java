@@ -48,21 +48,21 @@ final class Utf8 {
       if (c < 0x80) {
         out[at++] = (byte) c;
       } else if (c < 0x800) {
-        out[at++] = (byte) (0xC0 | c >> 6);
-        out[at++] = (byte) (0x80 | c & 0x3F);
+        out[at++] = (byte) (0xC0 | (c >> 6));
+        out[at++] = (byte) (0x80 | (c & 0x3F));
       } else if (Character.isHighSurrogate(c)
           && i < n
           && Character.isLowSurrogate(text.charAt(i))) {
         int cp = Character.toCodePoint(c, text.charAt(i++));
-        out[at++] = (byte) (0xF0 | cp >> 18);
-        out[at++] = (byte) (0x80 | cp >> 12 & 0x3F);
-        out[at++] = (byte) (0x80 | cp >> 6 & 0x3F);
-        out[at++] = (byte) (0x80 | cp & 0x3F);
+        out[at++] = (byte) (0xF0 | (cp >> 18));
+        out[at++] = (byte) (0x80 | ((cp >> 12) & 0x3F));
+        out[at++] = (byte) (0x80 | ((cp >> 6) & 0x3F));
+        out[at++] = (byte) (0x80 | (cp & 0x3F));
       } else {
         int cp = Character.isSurrogate(c) ? 0xFFFD : c;
-        out[at++] = (byte) (0xE0 | cp >> 12);
-        out[at++] = (byte) (0x80 | cp >> 6 & 0x3F);
-        out[at++] = (byte) (0x80 | cp & 0x3F);
+        out[at++] = (byte) (0xE0 | (cp >> 12));
+        out[at++] = (byte) (0x80 | ((cp >> 6) & 0x3F));
+        out[at++] = (byte) (0x80 | (cp & 0x3F));
       }
     }
     return at;
@@ -75,13 +75,14 @@ final class Utf8 {
       return first;
     }
     if ((first & 0xE0) == 0xC0) {
-      return (first & 0x1F) << 6 | b[i + 1] & 0x3F;
+      return ((first & 0x1F) << 6) | (b[i + 1] & 0x3F);
     }
     int second = b[i + 1] & 0x3F;
     if ((first & 0xF0) == 0xE0) {
-      return (first & 0x0F) << 12 | second << 6 | b[i + 2] & 0x3F;
+      return ((first & 0x0F) << 12) | (second << 6) | (b[i + 2] & 0x3F);
     }
-    return (first & 0x07) << 18 | second << 12 | (b[i + 2] & 0x3F) << 6 | b[i + 3] & 0x3F;
+    int tail = ((b[i + 2] & 0x3F) << 6) | (b[i + 3] & 0x3F);
+    return ((first & 0x07) << 18) | (second << 12) | tail;
   }
 
   /** The length of the well-formed sequence that this byte begins. */
