@@ -93,9 +93,7 @@ final class MergeLearner {
   void learn(int vocabularySize, long minFrequency, BpeTrainer.ProgressListener progress) {
     for (int w = 0; w < starts.length; w++) {
       for (int i = starts[w]; i + 1 < starts[w] + lengths[w]; i++) {
-        long pair = BpeModel.pair(symbols[i], symbols[i + 1]);
-        pairCounts.addTo(pair, counts[w]);
-        noteFound(pair, w);
+        made(BpeModel.pair(symbols[i], symbols[i + 1]), w);
       }
     }
     enqueueFound();
@@ -150,26 +148,28 @@ final class MergeLearner {
     int end = start + lengths[word];
     long count = counts[word];
     int to = start;
-    for (int i = start; i < end; i++) {
+    int i = start;
+    while (i < end) {
       if (symbols[i] != left || i + 1 == end || symbols[i + 1] != right) {
-        symbols[to++] = symbols[i];
+        symbols[to++] = symbols[i++];
         continue;
       }
+      i += 2;
       if (to > start) {
         pairCounts.addTo(BpeModel.pair(symbols[to - 1], left), -count);
-        long made = BpeModel.pair(symbols[to - 1], merged);
-        pairCounts.addTo(made, count);
-        noteFound(made, word);
+        made(BpeModel.pair(symbols[to - 1], merged), word);
       }
       symbols[to++] = merged;
-      i++;
-      if (i + 1 < end) {
-        pairCounts.addTo(BpeModel.pair(right, symbols[i + 1]), -count);
-        long made = BpeModel.pair(merged, symbols[i + 1]);
-        pairCounts.addTo(made, count);
-        noteFound(made, word);
+      if (i < end) {
+        pairCounts.addTo(BpeModel.pair(right, symbols[i]), -count);
+        made(BpeModel.pair(merged, symbols[i]), word);
       }
     }
     lengths[word] = to - start;
+  }
+
+  private void made(long pair, int word) {
+    pairCounts.addTo(pair, counts[word]);
+    noteFound(pair, word);
   }
 }

@@ -43,7 +43,7 @@ final class ModelReader {
     while (json.hasNext()) {
       String name = json.nextName();
       if (!seen.add(name)) {
-        throw problems.of("field \"model." + name + "\" occurs twice");
+        throw problems.of("field " + Problems.quote("model." + name) + " occurs twice");
       }
       field(name);
     }
@@ -62,7 +62,6 @@ final class ModelReader {
       case "vocab" -> readVocabulary();
       case "merges" -> readMerges();
       case "ignore_merges" -> ignoreMerges = json.nextBoolean();
-      case "fuse_unk" -> json.nextBoolean(); // bytes are never unknown, see finish()
       case "byte_fallback" -> {
         if (json.nextBoolean()) {
           throw problems.of("model.byte_fallback true is not supported; only byte-level BPE is");
@@ -82,7 +81,7 @@ final class ModelReader {
               "model." + name + " " + Problems.quote(affix) + " is not supported; only null is");
         }
       }
-      default -> json.skipValue();
+      default -> json.skipValue(); // fuse_unk as well: no byte is unknown, see finish()
     }
   }
 

@@ -85,7 +85,7 @@ final class TokenizerJsonReader {
     while (json.hasNext()) {
       String name = json.nextName();
       if (!seen.add(name)) {
-        throw problems.of("field \"" + name + "\" occurs twice");
+        throw problems.of("field " + Problems.quote(name) + " occurs twice");
       }
       switch (name) {
         case "version",
@@ -95,7 +95,7 @@ final class TokenizerJsonReader {
             "pre_tokenizer",
             "post_processor",
             "decoder" ->
-            components.put(name, value(json));
+            components.put(name, value());
         case "added_tokens" -> added = addedTokens();
         case "model" -> model.read();
         default -> json.skipValue();
@@ -125,7 +125,7 @@ final class TokenizerJsonReader {
     json.beginArray();
     while (json.hasNext()) {
       String where = "added_tokens[" + tokens.size() + "]";
-      if (!(value(json) instanceof Map<?, ?> fields)) {
+      if (!(value() instanceof Map<?, ?> fields)) {
         throw problems.of(where + " is not an object");
       }
       AddedToken token = addedToken(new Fields(fields, where, problems));
@@ -176,44 +176,44 @@ final class TokenizerJsonReader {
   }
 
   /** The next value as String, Double, Boolean, null, List or Map. */
-  private @Nullable Object value(JsonReader json) throws IOException {
-    switch (json.peek()) {
-      case BEGIN_OBJECT -> {
-        Map<String, @Nullable Object> map = new LinkedHashMap<>();
-        json.beginObject();
-        while (json.hasNext()) {
-          String name = json.nextName();
-          if (map.containsKey(name)) {
-            throw problems.of("field \"" + name + "\" occurs twice at " + json.getPath());
-          }
-          map.put(name, value(json));
-        }
-        json.endObject();
-        return map;
+  private @Nullable Object value() throws IOException {
+    return switch (json.peek()) {
+      case BEGIN_OBJECT -> object();
+      case BEGIN_ARRAY -> list();
+      case NUMBER -> json.nextDouble();
+      case BOOLEAN -> json.nextBoolean();
+      case NULL -> nothing();
+      default -> json.nextString();
+    };
+  }
+
+  private Map<String, @Nullable Object> object() throws IOException {
+    Map<String, @Nullable Object> map = new LinkedHashMap<>();
+    json.beginObject();
+    while (json.hasNext()) {
+      String name = json.nextName();
+      if (map.containsKey(name)) {
+        throw problems.of("field " + Problems.quote(name) + " occurs twice at " + json.getPath());
       }
-      case BEGIN_ARRAY -> {
-        List<@Nullable Object> list = new ArrayList<>();
-        json.beginArray();
-        while (json.hasNext()) {
-          list.add(value(json));
-        }
-        json.endArray();
-        return list;
-      }
-      case NUMBER -> {
-        return json.nextDouble();
-      }
-      case BOOLEAN -> {
-        return json.nextBoolean();
-      }
-      case NULL -> {
-        json.nextNull();
-        return null;
-      }
-      default -> {
-        return json.nextString();
-      }
+      map.put(name, value());
     }
+    json.endObject();
+    return map;
+  }
+
+  private List<@Nullable Object> list() throws IOException {
+    List<@Nullable Object> list = new ArrayList<>();
+    json.beginArray();
+    while (json.hasNext()) {
+      list.add(value());
+    }
+    json.endArray();
+    return list;
+  }
+
+  private @Nullable Object nothing() throws IOException {
+    json.nextNull();
+    return null;
   }
 
   /** Stops a reader that gives more than a file may have. */
