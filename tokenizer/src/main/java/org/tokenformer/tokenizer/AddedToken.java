@@ -21,4 +21,9 @@ record AddedToken(
   static AddedToken special(String content, int id) {
     return new AddedToken(content, id, false, false, false, false, true);
   }
+
+  /** What is looked for, in a tokenizer that normalises texts to NFC or not. */
+  String matched(boolean nfc) {
+    return normalized && nfc ? Nfc.normalize(content) : content;
+  }
 }

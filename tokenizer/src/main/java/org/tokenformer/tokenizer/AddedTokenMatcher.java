@@ -41,8 +41,7 @@ final class AddedTokenMatcher {
     for (boolean special : new boolean[] {true, false}) {
       for (AddedToken token : all) {
         if (token.special() == special && token.normalized() == normalized) {
-          String content = normalized && nfc ? Nfc.normalize(token.content()) : token.content();
-          add(content.getBytes(StandardCharsets.UTF_8), token);
+          add(token.matched(nfc).getBytes(StandardCharsets.UTF_8), token);
         }
       }
     }
@@ -131,8 +130,10 @@ final class AddedTokenMatcher {
         if (done < start) {
           sink.text(b, done, start);
         }
-        sink.token(token.id());
         done = token.rstrip() ? spaceBehind(b, stop, to) : stop;
+        if (start < done) {
+          sink.token(token.id());
+        }
       }
       at = nextStart(b, stop, to);
     }

@@ -208,8 +208,9 @@ final class PatternSyntax {
     if (c == '\\') {
       return escape();
     }
-    String meta = inClass ? "[&^" : ".^$*+?{}[]()|";
-    if ((c < 0x80 && meta.indexOf(c) >= 0) || (c >= 0xD800 && c <= 0xDFFF)) {
+    String meta = inClass ? "[" : ".^$*+?{}[]()|";
+    boolean intersection = inClass && pattern.startsWith("&&", at);
+    if (intersection || (c < 0x80 && meta.indexOf(c) >= 0) || (c >= 0xD800 && c <= 0xDFFF)) {
       throw new Unsupported(Problems.quote(Character.toString(c)) + " at " + at);
     }
     if (anyCase && c >= 0x80) {

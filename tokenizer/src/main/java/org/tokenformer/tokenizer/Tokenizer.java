@@ -1,14 +1,16 @@
 package org.tokenformer.tokenizer;
 
+import it.unimi.dsi.fastutil.ints.Int2ObjectOpenHashMap;
 import it.unimi.dsi.fastutil.ints.IntArrayList;
 import it.unimi.dsi.fastutil.objects.Object2IntOpenHashMap;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Byte-level BPE as a {@code tokenizer.json} describes it: text to ids and back, with the ids that
@@ -24,12 +26,12 @@ public final class Tokenizer {
   /** The added token that parts documents in the models run here. */
   private static final String END_OF_TEXT = "<|endoftext|>";
 
+  /** An added token as it is decoded: HF takes its normalised form, and judges that. */
+  private record Decoded(String text, boolean special) {}
+
   private final Pipeline pipeline;
-  private final List<AddedToken> added;
-  private final int modelSize;
   private final int size;
-  private final @Nullable AddedToken[] addedById; // [id]: the added token of that id, if any
-  private final byte[][] addedBytes; // [id - modelSize]
+  private final Int2ObjectOpenHashMap<Decoded> added = new Int2ObjectOpenHashMap<>();
   private final Object2IntOpenHashMap<String> addedIds = new Object2IntOpenHashMap<>();
 
   /** Encoders at rest, at most one for each processor; their caches stay warm between texts. */
@@ -39,23 +41,21 @@ public final class Tokenizer {
   /** A tokenizer whose added tokens go on from the model's ids without a gap. */
   Tokenizer(Pipeline pipeline) {
     this.pipeline = pipeline;
-    added = pipeline.addedTokens();
-    modelSize = pipeline.model().vocabulary().size();
-    int end = modelSize;
-    for (AddedToken token : added) {
-      end = Math.max(end, token.id() + 1);
-    }
-    size = end;
-    addedById = new @Nullable AddedToken[size];
-    addedBytes = new byte[size - modelSize][];
     addedIds.defaultReturnValue(-1);
-    for (AddedToken token : added) {
-      addedById[token.id()] = token;
+    Set<String> special = new HashSet<>();
+    for (AddedToken token : pipeline.addedTokens()) {
       addedIds.put(token.content(), token.id());
-      if (token.id() >= modelSize) {
-        addedBytes[token.id() - modelSize] = ByteAlphabet.decoded(token.content());
+      if (token.special()) {
+        special.add(token.content());
       }
     }
+    int end = pipeline.model().vocabulary().size();
+    for (AddedToken token : pipeline.addedTokens()) {
+      end = Math.max(end, token.id() + 1);
+      String text = token.matched(pipeline.nfc());
+      added.put(token.id(), new Decoded(text, special.contains(text)));
+    }
+    size = end;
   }
 
   /**
@@ -128,13 +128,14 @@ public final class Tokenizer {
   /** Appends the bytes of one id behind the first {@code used}; returns how many there are. */
   int decode(int id, boolean skipSpecial, ByteBuilder into, int used) {
     checkId(id);
-    if (skipSpecial && isSpecial(id)) {
-      return used;
-    }
-    if (id < modelSize) {
+    Decoded token = added.get(id);
+    if (token == null) {
       return pipeline.model().vocabulary().decode(id, into, used);
     }
-    byte[] bytes = addedBytes[id - modelSize];
+    if (skipSpecial && token.special) {
+      return used;
+    }
+    byte[] bytes = ByteAlphabet.decoded(token.text);
     return into.append(used, bytes, 0, bytes.length);
   }
 
@@ -175,8 +176,8 @@ public final class Tokenizer {
    */
   public String tokenOf(int id) {
     checkId(id);
-    AddedToken token = addedById[id];
-    return token != null ? token.content() : pipeline.model().vocabulary().tokenOf(id);
+    Decoded token = added.get(id);
+    return token != null ? token.text : pipeline.model().vocabulary().tokenOf(id);
   }
 
   /** The id of the special token {@code <|endoftext|>}, if there is one. */
@@ -192,8 +193,8 @@ public final class Tokenizer {
    */
   public boolean isSpecial(int id) {
     checkId(id);
-    AddedToken token = addedById[id];
-    return token != null && token.special();
+    Decoded token = added.get(id);
+    return token != null && token.special;
   }
 
   private void checkId(int id) {
