@@ -1,7 +1,10 @@
 /** Byte-level BPE, exactly as HF tokenizers computes it. */
-@SuppressWarnings("requires-automatic") // fastutil names its module in the manifest only
+// fastutil names its module in the manifest only; IntArrayList is part of the API.
+@SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module org.tokenformer.tokenizer {
   requires com.google.gson;
-  requires it.unimi.dsi.fastutil.core;
   requires static transitive org.jspecify;
+  requires transitive it.unimi.dsi.fastutil.core;
+
+  exports org.tokenformer.tokenizer;
 }

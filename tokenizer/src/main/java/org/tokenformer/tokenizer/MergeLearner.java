@@ -1,0 +1,175 @@
+package org.tokenformer.tokenizer;
+
+import it.unimi.dsi.fastutil.ints.IntArrayList;
+import it.unimi.dsi.fastutil.longs.Long2LongOpenHashMap;
+import it.unimi.dsi.fastutil.longs.Long2ObjectOpenHashMap;
+import it.unimi.dsi.fastutil.longs.LongArrayList;
+import it.unimi.dsi.fastutil.objects.Object2IntOpenHashMap;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.PriorityQueue;
+
+/**
+ * Learns merges from words and their counts: again and again the most frequent pair of neighbours,
+ * of equals the one with the smaller ids, becomes a token.
+ *
+ * <p>Follows HF's trainer to the letter, including what looks like an oversight there: a queue
+ * entry knows only the words in which its pair was new when it was made, and the count of a merged
+ * pair stays. Both matter when two pairs make the same token.
+ */
+final class MergeLearner {
+  private final int[] symbols; // the words end to end, each shrinking in its place
+  private final int[] starts;
+  private final int[] lengths;
+  private final long[] counts;
+  private final List<String> tokens = new ArrayList<>();
+  private final Object2IntOpenHashMap<String> ids = new Object2IntOpenHashMap<>();
+  private final Long2LongOpenHashMap pairCounts = new Long2LongOpenHashMap();
+  private final Long2ObjectOpenHashMap<IntArrayList> found = new Long2ObjectOpenHashMap<>();
+  private final PriorityQueue<Candidate> queue = new PriorityQueue<>();
+  private final LongArrayList mergedPairs = new LongArrayList();
+  private final IntArrayList mergedIds = new IntArrayList();
+
+  /** A pair to be merged, with the numbers of words that it may be in. */
+  private record Candidate(long pair, long count, IntArrayList words)
+      implements Comparable<Candidate> {
+    @Override
+    public int compareTo(Candidate other) {
+      int byCount = Long.compare(other.count, count);
+      return byCount != 0 ? byCount : Long.compare(pair, other.pair);
+    }
+  }
+
+  /** A learner for these words; the first ids go to the special tokens, then to the bytes. */
+  MergeLearner(ByteTable words, long[] counts, List<String> specialTokens) {
+    this.counts = counts;
+    ids.defaultReturnValue(-1);
+    specialTokens.forEach(this::idOf);
+    int[] idOfByte = new int[256];
+    for (char c = 0; c < 0x200; c++) { // in the order of the characters, not of the bytes
+      int b = ByteAlphabet.byteOf(c);
+      if (b >= 0) {
+        idOfByte[b] = idOf(String.valueOf(c));
+      }
+    }
+    symbols = new int[words.length()];
+    starts = new int[words.size()];
+    lengths = new int[words.size()];
+    byte[] bytes = words.bytes();
+    for (int w = 0; w < starts.length; w++) {
+      starts[w] = words.start(w);
+      lengths[w] = words.end(w) - starts[w];
+      for (int i = starts[w]; i < words.end(w); i++) {
+        symbols[i] = idOfByte[bytes[i] & 0xFF];
+      }
+    }
+  }
+
+  private int idOf(String token) {
+    int id = ids.getInt(token);
+    if (id < 0) {
+      id = tokens.size();
+      ids.put(token, id);
+      tokens.add(token);
+    }
+    return id;
+  }
+
+  /** All tokens by id. */
+  List<String> tokens() {
+    return tokens;
+  }
+
+  /** The merges as {@link BpeModel} takes them; a pair merged twice has its later rank. */
+  Long2LongOpenHashMap merges() {
+    Long2LongOpenHashMap merges = new Long2LongOpenHashMap(mergedPairs.size(), 0.5f);
+    for (int rank = 0; rank < mergedPairs.size(); rank++) {
+      merges.put(mergedPairs.getLong(rank), BpeModel.merge(rank, mergedIds.getInt(rank)));
+    }
+    return merges;
+  }
+
+  /** Merges until there are so many tokens, or no pair is as frequent as wanted. */
+  void learn(int vocabularySize, long minFrequency, BpeTrainer.ProgressListener progress) {
+    for (int w = 0; w < starts.length; w++) {
+      for (int i = starts[w]; i + 1 < starts[w] + lengths[w]; i++) {
+        made(BpeModel.pair(symbols[i], symbols[i + 1]), w);
+      }
+    }
+    enqueueFound();
+    while (tokens.size() < vocabularySize && !queue.isEmpty()) {
+      Candidate top = queue.remove();
+      long count = pairCounts.get(top.pair);
+      if (count != top.count) {
+        queue.add(new Candidate(top.pair, count, top.words));
+        continue;
+      }
+      if (count < 1 || count < minFrequency) {
+        break;
+      }
+      int left = (int) (top.pair >>> 32);
+      int right = (int) top.pair;
+      int merged = idOf(tokens.get(left) + tokens.get(right));
+      mergedPairs.add(top.pair);
+      mergedIds.add(merged);
+      for (int i = 0; i < top.words.size(); i++) {
+        merge(top.words.getInt(i), left, right, merged);
+      }
+      enqueueFound();
+      progress.progress(BpeTrainer.Phase.MERGING, tokens.size(), vocabularySize);
+    }
+  }
+
+  private void noteFound(long pair, int word) {
+    IntArrayList list = found.get(pair);
+    if (list == null) {
+      list = new IntArrayList(2);
+      found.put(pair, list);
+    }
+    // words come in turn, so one that is there already is the last
+    if (list.isEmpty() || list.getInt(list.size() - 1) != word) {
+      list.add(word);
+    }
+  }
+
+  private void enqueueFound() {
+    for (var entry : found.long2ObjectEntrySet()) {
+      long count = pairCounts.get(entry.getLongKey());
+      if (count > 0) {
+        queue.add(new Candidate(entry.getLongKey(), count, entry.getValue()));
+      }
+    }
+    found.clear();
+  }
+
+  /** Merges a pair in a word, and notes which neighbourhoods that ends and which it makes. */
+  private void merge(int word, int left, int right, int merged) {
+    int start = starts[word];
+    int end = start + lengths[word];
+    long count = counts[word];
+    int to = start;
+    int i = start;
+    while (i < end) {
+      if (symbols[i] != left || i + 1 == end || symbols[i + 1] != right) {
+        symbols[to++] = symbols[i++];
+        continue;
+      }
+      i += 2;
+      if (to > start) {
+        pairCounts.addTo(BpeModel.pair(symbols[to - 1], left), -count);
+        made(BpeModel.pair(symbols[to - 1], merged), word);
+      }
+      symbols[to++] = merged;
+      if (i < end) {
+        pairCounts.addTo(BpeModel.pair(right, symbols[i]), -count);
+        made(BpeModel.pair(merged, symbols[i]), word);
+      }
+    }
+    lengths[word] = to - start;
+  }
+
+  private void made(long pair, int word) {
+    pairCounts.addTo(pair, counts[word]);
+    noteFound(pair, word);
+  }
+}

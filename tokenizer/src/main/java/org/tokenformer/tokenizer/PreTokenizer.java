@@ -1,0 +1,90 @@
+package org.tokenformer.tokenizer;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/**
+ * Parts normalised text into the words that BPE works on: by the patterns of the file in turn, then
+ * as {@code ByteLevel} does. For one thread at a time.
+ */
+final class PreTokenizer {
+  /**
+   * What a file asks for.
+   *
+   * @param patterns each parts what the one before it left
+   * @param prefixSpace a part that does not begin with a space gets one
+   * @param gpt2 part by the GPT-2 pattern at last
+   */
+  record Settings(List<String> patterns, boolean prefixSpace, boolean gpt2) {
+    Settings {
+      patterns = List.copyOf(patterns);
+    }
+  }
+
+  /** Receives the words in order. */
+  interface Sink {
+    /** A word, never empty; valid during the call only. */
+    void word(byte[] b, int from, int to);
+  }
+
+  private final Settings settings;
+  private final List<RegexSplitter> splitters;
+  private final Sink sink;
+  private final ByteBuilder part = new ByteBuilder();
+  private final ByteBuilder prefixed = new ByteBuilder();
+
+  PreTokenizer(Settings settings, Sink sink) {
+    this.settings = settings;
+    this.splitters = settings.patterns().stream().map(RegexSplitter::new).toList();
+    this.sink = sink;
+  }
+
+  /** Parts {@code b[from, to)}, well-formed UTF-8 and not empty. */
+  void split(byte[] b, int from, int to) {
+    if (splitters.isEmpty()) {
+      byteLevel(b, from, to);
+    } else {
+      split(new String(b, from, to - from, StandardCharsets.UTF_8), 0);
+    }
+  }
+
+  private void split(String text, int splitter) {
+    if (splitter == splitters.size()) {
+      int length = Utf8.encode(text, part);
+      byteLevel(part.array(), 0, length);
+    } else {
+      splitters.get(splitter).split(text, piece -> split(piece, splitter + 1));
+    }
+  }
+
+  private void byteLevel(byte[] b, int from, int to) {
+    if (settings.prefixSpace() && b[from] != ' ') {
+      int length = to - from + 1;
+      byte[] array = prefixed.ensure(length);
+      array[0] = ' ';
+      System.arraycopy(b, from, array, 1, length - 1);
+      words(array, 0, length);
+    } else {
+      words(b, from, to);
+    }
+  }
+
+  private void words(byte[] b, int from, int to) {
+    if (!settings.gpt2()) {
+      sink.word(b, from, to);
+      return;
+    }
+    int start = from;
+    while (start < to) {
+      int end = Gpt2Scanner.next(b, start, to);
+      sink.word(b, start, end);
+      start = end;
+    }
+  }
+
+  /** Lets go of buffers that an unusually long text has grown. */
+  void trim(int capacity) {
+    part.trim(capacity);
+    prefixed.trim(capacity);
+  }
+}

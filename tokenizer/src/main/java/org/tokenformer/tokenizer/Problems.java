@@ -1,0 +1,31 @@
+package org.tokenformer.tokenizer;
+
+/** Makes the one-line messages about one file. */
+record Problems(String file) {
+  private static final int MAX_QUOTED = 60;
+
+  TokenizerException of(String what) {
+    return new TokenizerException(file + ": " + what);
+  }
+
+  TokenizerException of(String what, Throwable cause) {
+    return new TokenizerException(file + ": " + what, cause);
+  }
+
+  /** A value of the file, fit for one line of a terminal. */
+  static String quote(String value) {
+    StringBuilder text = new StringBuilder("\"");
+    int end = Math.min(value.length(), MAX_QUOTED);
+    for (int i = 0; i < end; i++) {
+      char c = value.charAt(i);
+      text.append(Character.isISOControl(c) || Character.isSurrogate(c) ? '?' : c);
+    }
+    return text.append(end < value.length() ? "\"…" : "\"").toString();
+  }
+
+  /** The first line of a library's message. */
+  static String line(Throwable cause) {
+    String message = cause.getMessage();
+    return message == null ? "unexpected" : message.lines().findFirst().orElse("unexpected");
+  }
+}

@@ -1,0 +1,245 @@
+package org.tokenformer.tokenizer;
+
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.MalformedJsonException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.Reader;
+import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a {@code tokenizer.json}: one pass, with the vocabulary and the merges going straight into
+ * their tables. The small components become maps and are judged by {@link Components}.
+ */
+final class TokenizerJsonReader {
+  /** The largest published byte-level files are below 40 MB. */
+  static final int MAX_BYTES = 128 << 20;
+
+  private final JsonReader json;
+  private final Problems problems;
+  private final ModelReader model;
+  private final Map<String, @Nullable Object> components = new LinkedHashMap<>();
+  private List<AddedToken> added = List.of();
+
+  private TokenizerJsonReader(Reader reader, Problems problems) {
+    this.problems = problems;
+    json = new JsonReader(reader);
+    json.setStrictness(Strictness.STRICT);
+    model = new ModelReader(json, problems);
+  }
+
+  static Tokenizer read(Path file) throws IOException {
+    Problems problems = new Problems(file.toString());
+    byte[] bytes;
+    try {
+      if (Files.isDirectory(file)) {
+        throw problems.of("is a folder; name the tokenizer.json in it");
+      }
+      long size = Files.size(file);
+      if (size > MAX_BYTES) {
+        throw problems.of("has " + size + " bytes; a tokenizer.json has at most " + MAX_BYTES);
+      }
+      bytes = Files.readAllBytes(file);
+    } catch (NoSuchFileException e) {
+      throw problems.of("does not exist", e);
+    }
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    // Quick: an error leaves U+FFFD behind. Only if there is one does it matter where from.
+    if (text.indexOf('\uFFFD') >= 0) {
+      int bad = Utf8.malformedAt(bytes, 0, bytes.length);
+      if (bad >= 0) {
+        throw problems.of("is not UTF-8: bad byte at offset " + bad);
+      }
+    }
+    return read(new StringReader(text), file.toString());
+  }
+
+  static Tokenizer read(Reader reader, String name) throws IOException {
+    Problems problems = new Problems(name);
+    TokenizerJsonReader file = new TokenizerJsonReader(new Capped(reader, problems), problems);
+    try {
+      return file.read();
+    } catch (MalformedJsonException | EOFException | IllegalStateException e) {
+      throw problems.of("malformed JSON at " + file.json.getPath() + ": " + Problems.line(e), e);
+    } catch (NumberFormatException e) {
+      throw problems.of("not a whole number at " + file.json.getPath(), e);
+    }
+  }
+
+  private Tokenizer read() throws IOException {
+    Set<String> seen = new HashSet<>();
+    json.beginObject();
+    while (json.hasNext()) {
+      String name = json.nextName();
+      if (!seen.add(name)) {
+        throw problems.of("field " + Problems.quote(name) + " occurs twice");
+      }
+      switch (name) {
+        case "version",
+            "truncation",
+            "padding",
+            "normalizer",
+            "pre_tokenizer",
+            "post_processor",
+            "decoder" ->
+            components.put(name, value());
+        case "added_tokens" -> added = addedTokens();
+        case "model" -> model.read();
+        default -> json.skipValue();
+      }
+    }
+    json.endObject();
+    if (json.peek() != JsonToken.END_DOCUMENT) {
+      throw problems.of("more than one JSON value");
+    }
+    if (!seen.contains("model")) {
+      throw problems.of("field \"model\" is missing: not a tokenizer.json");
+    }
+    Components rules = new Components(components, problems);
+    rules.check();
+    BpeModel bpe = model.finish(added);
+    checkIds(bpe.vocabulary());
+    return new Tokenizer(Pipeline.of(bpe, added, rules.nfc(), rules.preTokenizer()));
+  }
+
+  private List<AddedToken> addedTokens() throws IOException {
+    List<AddedToken> tokens = new ArrayList<>();
+    if (json.peek() == JsonToken.NULL) {
+      json.nextNull();
+      return tokens;
+    }
+    Set<String> contents = new HashSet<>();
+    json.beginArray();
+    while (json.hasNext()) {
+      String where = "added_tokens[" + tokens.size() + "]";
+      if (!(value() instanceof Map<?, ?> fields)) {
+        throw problems.of(where + " is not an object");
+      }
+      AddedToken token = addedToken(new Fields(fields, where, problems));
+      if (token.content().isEmpty()) {
+        throw problems.of(where + ".content is empty");
+      }
+      if (!contents.add(token.content())) {
+        throw problems.of(where + ".content is there twice: " + Problems.quote(token.content()));
+      }
+      tokens.add(token);
+    }
+    json.endArray();
+    return tokens;
+  }
+
+  private static AddedToken addedToken(Fields fields) throws TokenizerException {
+    return new AddedToken(
+        fields.string("content"),
+        fields.integer("id"),
+        fields.bool("single_word"),
+        fields.bool("lstrip"),
+        fields.bool("rstrip"),
+        fields.bool("normalized"),
+        fields.bool("special"));
+  }
+
+  /**
+   * HF numbers added tokens itself: as in the model if they are there, else on from its size in the
+   * order of the file. A file that says otherwise would be read with other ids than it was trained
+   * with.
+   */
+  private void checkIds(Vocabulary vocabulary) throws TokenizerException {
+    int next = vocabulary.size();
+    for (AddedToken token : added) {
+      int id = vocabulary.idOf(token.content());
+      int expected = id >= 0 ? id : next++;
+      if (token.id() != expected) {
+        throw problems.of(
+            "added_tokens: "
+                + Problems.quote(token.content())
+                + " has id "
+                + token.id()
+                + " where its place in the file gives "
+                + expected
+                + "; number the added tokens on from the model's vocabulary, in order");
+      }
+    }
+  }
+
+  /** The next value as String, Double, Boolean, null, List or Map. */
+  private @Nullable Object value() throws IOException {
+    return switch (json.peek()) {
+      case BEGIN_OBJECT -> object();
+      case BEGIN_ARRAY -> list();
+      case NUMBER -> json.nextDouble();
+      case BOOLEAN -> json.nextBoolean();
+      case NULL -> nothing();
+      default -> json.nextString();
+    };
+  }
+
+  private Map<String, @Nullable Object> object() throws IOException {
+    Map<String, @Nullable Object> map = new LinkedHashMap<>();
+    json.beginObject();
+    while (json.hasNext()) {
+      String name = json.nextName();
+      if (map.containsKey(name)) {
+        throw problems.of("field " + Problems.quote(name) + " occurs twice at " + json.getPath());
+      }
+      map.put(name, value());
+    }
+    json.endObject();
+    return map;
+  }
+
+  private List<@Nullable Object> list() throws IOException {
+    List<@Nullable Object> list = new ArrayList<>();
+    json.beginArray();
+    while (json.hasNext()) {
+      list.add(value());
+    }
+    json.endArray();
+    return list;
+  }
+
+  private @Nullable Object nothing() throws IOException {
+    json.nextNull();
+    return null;
+  }
+
+  /** Stops a reader that gives more than a file may have. */
+  private static final class Capped extends Reader {
+    private final Reader in;
+    private final Problems problems;
+    private long left = MAX_BYTES;
+
+    Capped(Reader in, Problems problems) {
+      this.in = in;
+      this.problems = problems;
+    }
+
+    @Override
+    public int read(char[] into, int from, int length) throws IOException {
+      int n = in.read(into, from, length);
+      left -= n;
+      if (left < 0) {
+        throw problems.of("has more than " + MAX_BYTES + " characters");
+      }
+      return n;
+    }
+
+    @Override
+    public void close() {
+      // The reader is the caller's.
+    }
+  }
+}

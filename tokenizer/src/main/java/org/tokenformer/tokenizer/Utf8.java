@@ -1,0 +1,173 @@
+package org.tokenformer.tokenizer;
+
+import java.nio.charset.StandardCharsets;
+
+/**
+ * UTF-8 as Rust's standard library reads it. Java's own decoder will not do: for an encoded
+ * surrogate it gives one U+FFFD, where Rust (and the Unicode standard's table 3-8, "maximal
+ * subparts") gives three.
+ */
+final class Utf8 {
+  /** Longer texts might not fit an array as UTF-8. */
+  static final int MAX_CHARS = 700_000_000;
+
+  private Utf8() {}
+
+  /**
+   * Encodes a text at the start of a buffer; a lone surrogate becomes U+FFFD.
+   *
+   * @return the encoded length
+   */
+  static int encode(CharSequence text, ByteBuilder into) {
+    int n = text.length();
+    if (n > MAX_CHARS) {
+      throw new IllegalArgumentException(
+          "a text of " + n + " characters; the most is " + MAX_CHARS + ": encode it in parts");
+    }
+    byte[] out = into.ensure(n);
+    int i = 0;
+    for (; i < n; i++) {
+      char c = text.charAt(i);
+      if (c >= 0x80) {
+        break;
+      }
+      out[i] = (byte) c;
+    }
+    return i == n ? n : encodeRest(text, i, into);
+  }
+
+  private static int encodeRest(CharSequence text, int i, ByteBuilder into) {
+    int n = text.length();
+    int at = i;
+    byte[] out = into.array();
+    while (i < n) {
+      if (out.length - at < 4) {
+        out = into.grow(at, at + 4L + (long) (n - i) * 2);
+      }
+      char c = text.charAt(i++);
+      if (c < 0x80) {
+        out[at++] = (byte) c;
+      } else if (c < 0x800) {
+        out[at++] = (byte) (0xC0 | (c >> 6));
+        out[at++] = (byte) (0x80 | (c & 0x3F));
+      } else if (Character.isHighSurrogate(c)
+          && i < n
+          && Character.isLowSurrogate(text.charAt(i))) {
+        int cp = Character.toCodePoint(c, text.charAt(i++));
+        out[at++] = (byte) (0xF0 | (cp >> 18));
+        out[at++] = (byte) (0x80 | ((cp >> 12) & 0x3F));
+        out[at++] = (byte) (0x80 | ((cp >> 6) & 0x3F));
+        out[at++] = (byte) (0x80 | (cp & 0x3F));
+      } else {
+        int cp = Character.isSurrogate(c) ? 0xFFFD : c;
+        out[at++] = (byte) (0xE0 | (cp >> 12));
+        out[at++] = (byte) (0x80 | ((cp >> 6) & 0x3F));
+        out[at++] = (byte) (0x80 | (cp & 0x3F));
+      }
+    }
+    return at;
+  }
+
+  /** The code point at {@code i} of well-formed UTF-8; its length is {@link #length(byte)}. */
+  static int codePoint(byte[] b, int i) {
+    int first = b[i];
+    if (first >= 0) {
+      return first;
+    }
+    if ((first & 0xE0) == 0xC0) {
+      return ((first & 0x1F) << 6) | (b[i + 1] & 0x3F);
+    }
+    int second = b[i + 1] & 0x3F;
+    if ((first & 0xF0) == 0xE0) {
+      return ((first & 0x0F) << 12) | (second << 6) | (b[i + 2] & 0x3F);
+    }
+    int tail = ((b[i + 2] & 0x3F) << 6) | (b[i + 3] & 0x3F);
+    return ((first & 0x07) << 18) | (second << 12) | tail;
+  }
+
+  /** The length of the well-formed sequence that this byte begins. */
+  static int length(byte first) {
+    return first >= 0 ? 1 : (first & 0xE0) == 0xC0 ? 2 : (first & 0xF0) == 0xE0 ? 3 : 4;
+  }
+
+  /** Where the code point before {@code to} begins, in well-formed UTF-8. */
+  static int previous(byte[] b, int to) {
+    int i = to - 1;
+    while ((b[i] & 0xC0) == 0x80) {
+      i--;
+    }
+    return i;
+  }
+
+  /** Where the first byte lies that is not part of well-formed UTF-8, or -1. */
+  static int malformedAt(byte[] b, int from, int to) {
+    int i = from;
+    while (i < to) {
+      if (b[i] >= 0) {
+        i++;
+        continue;
+      }
+      int length = wanted(b[i]);
+      if (length == 0 || wellFormed(b, i, to) < length) {
+        return i;
+      }
+      i += length;
+    }
+    return -1;
+  }
+
+  /** Decodes; each maximal subpart of an ill-formed sequence becomes one U+FFFD. */
+  static String decode(byte[] b, int from, int to) {
+    int bad = malformedAt(b, from, to);
+    if (bad < 0) {
+      return new String(b, from, to - from, StandardCharsets.UTF_8);
+    }
+    StringBuilder text = new StringBuilder(to - from);
+    int start = from;
+    while (bad >= 0) {
+      text.append(new String(b, start, bad - start, StandardCharsets.UTF_8)).append('\uFFFD');
+      start = bad + Math.max(1, wellFormed(b, bad, to));
+      bad = malformedAt(b, start, to);
+    }
+    return text.append(new String(b, start, to - start, StandardCharsets.UTF_8)).toString();
+  }
+
+  /**
+   * How many bytes at the end, 0 to 3, begin a sequence that further bytes could complete. Those
+   * before them decode the same whatever follows.
+   */
+  static int unfinished(byte[] b, int from, int to) {
+    for (int back = 1; back <= 3 && back <= to - from; back++) {
+      byte first = b[to - back];
+      if ((first & 0xC0) != 0x80) {
+        return wanted(first) > back && wellFormed(b, to - back, to) == back ? back : 0;
+      }
+    }
+    return 0;
+  }
+
+  /** How long a sequence with this first byte is, or 0 if no sequence begins so. */
+  private static int wanted(byte first) {
+    int b = first & 0xFF;
+    return b < 0x80 ? 1 : b < 0xC2 ? 0 : b < 0xE0 ? 2 : b < 0xF0 ? 3 : b < 0xF5 ? 4 : 0;
+  }
+
+  /** How many bytes at {@code i} are a sequence or the beginning of one (Unicode, table 3-7). */
+  private static int wellFormed(byte[] b, int i, int to) {
+    int wanted = wanted(b[i]);
+    if (wanted < 2 || i + 1 == to) {
+      return Math.min(wanted, 1);
+    }
+    int second = b[i + 1] & 0xFF;
+    int low = b[i] == (byte) 0xE0 ? 0xA0 : b[i] == (byte) 0xF0 ? 0x90 : 0x80;
+    int high = b[i] == (byte) 0xED ? 0x9F : b[i] == (byte) 0xF4 ? 0x8F : 0xBF;
+    if (second < low || second > high) {
+      return 1;
+    }
+    int n = 2;
+    while (n < wanted && i + n < to && (b[i + n] & 0xC0) == 0x80) {
+      n++;
+    }
+    return n;
+  }
+}
