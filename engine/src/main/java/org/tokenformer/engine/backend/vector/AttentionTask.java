@@ -209,7 +209,7 @@ final class AttentionTask implements Workers.Task {
             long state = i * PANEL_BYTES + vector * VECTOR_BYTES;
             long sum = sums + i * headPanel + vector * VECTOR_BYTES;
             hideFuture(score, keys, key, start + lane);
-            softmaxStep(score, keys, maxima + state, totals + state, sum);
+            softmaxStep(score, keys, maxima + state, totals + state, sum, packed);
           }
         }
       }
@@ -239,28 +239,21 @@ final class AttentionTask implements Workers.Task {
     }
   }
 
-  /** One block of keys for one vector of queries: scores become weights, sums are rescaled. */
-  private void softmaxStep(long scores, int keys, long maximum, long total, long sum) {
-    long end = scores + keys * PANEL_BYTES;
-    FloatVector old = FloatVector.fromMemorySegment(FLOATS, ALL, maximum, LE);
-    FloatVector max = old;
-    for (long i = scores; i < end; i += PANEL_BYTES) {
-      max = max.max(FloatVector.fromMemorySegment(FLOATS, ALL, i, LE));
-    }
-    max.intoMemorySegment(ALL, maximum, LE);
-    FloatVector correction = VectorMath.expOfNegative(old.sub(max));
-    FloatVector weights = FloatVector.fromMemorySegment(FLOATS, ALL, total, LE).mul(correction);
-    for (long i = scores; i < end; i += PANEL_BYTES) {
-      FloatVector score = FloatVector.fromMemorySegment(FLOATS, ALL, i, LE);
-      FloatVector e = VectorMath.expOfNegative(score.sub(max));
-      e.intoMemorySegment(ALL, i, LE);
-      weights = weights.add(e);
-    }
-    weights.intoMemorySegment(ALL, total, LE);
-    for (long i = sum; i < sum + size * PANEL_BYTES; i += PANEL_BYTES) {
-      FloatVector s = FloatVector.fromMemorySegment(FLOATS, ALL, i, LE);
-      s.mul(correction).intoMemorySegment(ALL, i, LE);
-    }
+  /**
+   * One block of keys for one vector of queries: scores become weights, sums are rescaled.
+   *
+   * @param correction scratch of two vectors
+   */
+  private void softmaxStep(
+      long scores, int keys, long maximum, long total, long sum, long correction) {
+    // The correction is exp(old maximum − new maximum): the same loop, with one vector.
+    Simd.copy(maximum, correction, VECTOR_BYTES);
+    VectorMath.max(scores, PANEL_BYTES, keys, maximum);
+    long unused = correction + VECTOR_BYTES;
+    VectorMath.exp(correction, 0, 1, maximum, correction, 0, unused);
+    VectorMath.scale(total, 0, 1, correction);
+    VectorMath.exp(scores, PANEL_BYTES, keys, maximum, scores, PANEL_BYTES, total);
+    VectorMath.scale(sum, PANEL_BYTES, size, correction);
   }
 
   private void divide(long sums, long totals) {

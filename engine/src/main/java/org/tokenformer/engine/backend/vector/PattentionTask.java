@@ -84,10 +84,11 @@ final class PattentionTask implements Workers.Task {
     score(worker, inTile);
     workers.barrier(worker);
     int vectors = panelCount * PANEL_VECTORS;
+    long own = scratch.packed(worker);
     for (int i = workers.next(); i < vectors; i = workers.next()) {
       long vector = scoreVector(i);
       long factor = factors + i * VECTOR_BYTES;
-      ThetaKernel.reducePanel(tokens.theta(), tokens.tau(), vector, count, factor);
+      ThetaKernel.reducePanel(tokens.theta(), tokens.tau(), vector, count, factor, own);
     }
     workers.barrier(worker);
     int blocks = (count + THETA_BLOCK - 1) / THETA_BLOCK;
@@ -95,7 +96,8 @@ final class PattentionTask implements Workers.Task {
       int row = i % blocks * THETA_BLOCK;
       long vector = scoreVector(i / blocks) + row * PANEL_BYTES;
       long factor = factors + (long) (i / blocks) * VECTOR_BYTES;
-      ThetaKernel.applyPanel(tokens.theta(), vector, Math.min(THETA_BLOCK, count - row), factor);
+      int n = Math.min(THETA_BLOCK, count - row);
+      ThetaKernel.applyPanel(tokens.theta(), vector, n, factor, own);
     }
     workers.barrier(worker);
     weigh(worker, first, inTile);

@@ -4,6 +4,7 @@ import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
 import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
+import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
 
@@ -105,30 +106,26 @@ final class RowKernels {
     }
   }
 
-  /** −ln softmax(logits)[target]; the sum of the exponentials is kept in double precision. */
-  static float crossEntropy(long logits, int n, int target, long sums) {
-    FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
-    int c = 0;
-    for (; c <= n - LANES; c += LANES) {
-      max = max.max(FloatVector.fromMemorySegment(FLOATS, ALL, logits + 4L * c, LE));
-    }
-    max.intoMemorySegment(ALL, sums, LE);
-    float largest = Float.NEGATIVE_INFINITY;
-    for (int lane = 0; lane < LANES; lane++) {
-      largest = Math.max(largest, Simd.get(sums + 4L * lane));
-    }
-    for (; c < n; c++) {
+  /**
+   * −ln softmax(logits)[target].
+   *
+   * @param scratch three vectors
+   */
+  static float crossEntropy(long logits, int n, int target, long scratch) {
+    int vectors = n / LANES;
+    long max = scratch;
+    long sum = scratch + VECTOR_BYTES;
+    Simd.fill(max, LANES, Float.NEGATIVE_INFINITY);
+    VectorMath.max(logits, VECTOR_BYTES, vectors, max);
+    float largest = ThetaKernel.largest(max);
+    for (int c = vectors * LANES; c < n; c++) {
       largest = Math.max(largest, Simd.get(logits + 4L * c));
     }
-    FloatVector sum = FloatVector.zero(FLOATS);
-    c = 0;
-    for (; c <= n - LANES; c += LANES) {
-      FloatVector x = FloatVector.fromMemorySegment(FLOATS, ALL, logits + 4L * c, LE);
-      sum = sum.add(VectorMath.expOfNegative(x.sub(largest)));
-    }
-    sum.intoMemorySegment(ALL, sums, LE);
-    double total = Stream.sum(sums);
-    for (; c < n; c++) {
+    Simd.fill(max, LANES, largest);
+    Simd.fill(sum, LANES, 0);
+    VectorMath.exp(logits, VECTOR_BYTES, vectors, max, scratch + 2 * VECTOR_BYTES, 0, sum);
+    double total = Stream.sum(sum);
+    for (int c = vectors * LANES; c < n; c++) {
       total += Math.exp((double) Simd.get(logits + 4L * c) - largest);
     }
     return (float) (Math.log(total) + largest - Simd.get(logits + 4L * target));

@@ -21,7 +21,7 @@ abstract class RowsTask implements Workers.Task {
   /**
    * Does one row.
    *
-   * @param own scratch of at least one vector, the worker's own
+   * @param own scratch of at least three vectors, the worker's own
    */
   abstract void row(int row, long own);
 

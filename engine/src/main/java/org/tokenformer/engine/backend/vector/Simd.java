@@ -79,9 +79,16 @@ final class Simd {
     return Float.intBitsToFloat(ALL.get(SHORT, address) << 16);
   }
 
-  /** Writes zeros; {@code bytes} is a multiple of 4. */
+  /** Writes zeros; {@code bytes} is a multiple of 4. A slice to fill would be an object a call. */
   static void clear(long address, long bytes) {
-    ALL.asSlice(address, bytes).fill((byte) 0);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    long end = address + bytes;
+    for (; address <= end - VECTOR_BYTES; address += VECTOR_BYTES) {
+      zero.intoMemorySegment(ALL, address, LE);
+    }
+    for (; address < end; address += Float.BYTES) {
+      set(address, 0);
+    }
   }
 
   static void fill(long address, int floats, float value) {

@@ -16,6 +16,8 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * One token against many weights: every weight is read once, in the order in which the file has
  * them, so memory bandwidth is the limit. Nothing is packed.
+ *
+ * <p>BF16 is widened by a shift, written out at each place: as a method of its own it was boxed.
  */
 final class Stream {
   /** Rows that {@link #dots} takes at once, so that x is loaded once for all of them. */
@@ -107,10 +109,34 @@ final class Stream {
     for (; p <= k - LANES; p += LANES) {
       long o = 2L * p;
       FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * p, LE);
-      s0 = bf16(a + o).fma(v, s0);
-      s1 = bf16(a1 + o).fma(v, s1);
-      s2 = bf16(a2 + o).fma(v, s2);
-      s3 = bf16(a3 + o).fma(v, s3);
+      s0 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(v, s0);
+      s1 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a1 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(v, s1);
+      s2 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a2 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(v, s2);
+      s3 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a3 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(v, s3);
     }
     s0.intoMemorySegment(ALL, sums, LE);
     s1.intoMemorySegment(ALL, sums + VECTOR_BYTES, LE);
@@ -124,13 +150,6 @@ final class Stream {
       }
       Simd.set(scores + 4L * r, sum);
     }
-  }
-
-  /** A vector of BF16 numbers, widened. */
-  private static FloatVector bf16(long address) {
-    ShortVector halves = ShortVector.fromMemorySegment(HALF_SHORTS, ALL, address, LE);
-    IntVector words = (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
-    return words.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
   }
 
   /** The lanes of a stored vector, added in a fixed order; {@code reduceLanes} has none. */
@@ -220,14 +239,62 @@ final class Stream {
     for (; c <= columns - LANES; c += LANES) {
       long o = 2L * c;
       FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, y + 4L * c, LE);
-      sum = bf16(a0 + o).fma(t0, sum);
-      sum = bf16(a1 + o).fma(t1, sum);
-      sum = bf16(a2 + o).fma(t2, sum);
-      sum = bf16(a3 + o).fma(t3, sum);
-      sum = bf16(a4 + o).fma(t4, sum);
-      sum = bf16(a5 + o).fma(t5, sum);
-      sum = bf16(a6 + o).fma(t6, sum);
-      sum = bf16(a7 + o).fma(t7, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a0 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t0, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a1 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t1, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a2 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t2, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a3 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t3, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a4 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t4, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a5 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t5, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a6 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t6, sum);
+      sum =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a7 + o, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(t7, sum);
       sum.intoMemorySegment(ALL, y + 4L * c, LE);
     }
     for (int r = 0; r < 8; r++) {
@@ -241,7 +308,13 @@ final class Stream {
     if (bf16) {
       for (; c <= columns - LANES; c += LANES) {
         FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, y + 4L * c, LE);
-        bf16(a + 2L * c).fma(t, sum).intoMemorySegment(ALL, y + 4L * c, LE);
+        ((IntVector)
+                ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 2L * c, LE)
+                    .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+            .lanewise(VectorOperators.LSHL, 16)
+            .reinterpretAsFloats()
+            .fma(t, sum)
+            .intoMemorySegment(ALL, y + 4L * c, LE);
       }
     } else {
       for (; c <= columns - LANES; c += LANES) {

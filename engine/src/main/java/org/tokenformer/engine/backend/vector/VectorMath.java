@@ -1,14 +1,19 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
+import static org.tokenformer.engine.backend.vector.Simd.LE;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Elementary functions down the lanes, in multiplications and additions only: the same bits on
- * every machine. Small enough that C2 inlines them, so that no vector is boxed.
+ * Loops over vectors of exp and gelu, in multiplications and additions only: the same bits on every
+ * machine.
+ *
+ * <p>They are loops, not functions of a vector, and the polynomials stand in them written out: C2
+ * has a budget for inlining, and where it runs out in the middle of a large caller, a vector that
+ * is passed to a method is boxed, once per number.
  */
 final class VectorMath {
   private static final float LOG2_E = 1.442695f;
@@ -17,6 +22,7 @@ final class VectorMath {
   private static final float LN2_LOW = -2.1219444e-4f;
   // Adding 1.5·2^23 rounds to an integer and leaves it in the lowest bits.
   private static final float ROUND = 12582912f;
+  // e^x for x below is nearly denormal: 0.
   private static final float SMALLEST = -87f;
 
   // erf(u) ≈ u·P(u²)/Q(u²) for |u| ≤ 3.92, fitted by reweighted least squares against erf in
@@ -38,50 +44,128 @@ final class VectorMath {
   private VectorMath() {}
 
   /**
-   * e^x for x ≤ 0, within 2 units in the last place; 0 below −87, where it would be nearly
-   * denormal. NaN stays NaN.
+   * to ← exp(from − max), and the sum of it all is added to a vector in memory. Within 2 units in
+   * the last place; exactly 1 at the maximum and 0 from 87 below it on. NaN stays NaN.
+   *
+   * @param from address of the first vector
+   * @param step bytes to the next one
+   * @param count vectors
+   * @param max address of a vector, nowhere less than the numbers
+   * @param to address of the first result, which may be {@code from}
+   * @param toStep bytes to the next result; 0 where only the sum is wanted
+   * @param sum address of a vector
    */
-  static FloatVector expOfNegative(FloatVector x) {
-    FloatVector rounded = x.lanewise(VectorOperators.FMA, LOG2_E, ROUND);
-    FloatVector n = rounded.sub(ROUND);
-    FloatVector r = n.fma(broadcast(-LN2_HIGH), x);
-    r = n.fma(broadcast(-LN2_LOW), r);
-    FloatVector e = r.lanewise(VectorOperators.FMA, 1f / 5040, 1f / 720);
-    e = e.fma(r, broadcast(1f / 120));
-    e = e.fma(r, broadcast(1f / 24));
-    e = e.fma(r, broadcast(1f / 6));
-    e = e.fma(r, broadcast(0.5f));
-    e = e.fma(r, broadcast(1f));
-    e = e.fma(r, broadcast(1f));
-    IntVector exponent = rounded.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23);
-    FloatVector result = e.mul(exponent.reinterpretAsFloats());
-    return result.blend(0f, x.compare(VectorOperators.LT, SMALLEST));
+  static void exp(long from, long step, int count, long max, long to, long toStep, long sum) {
+    FloatVector largest = FloatVector.fromMemorySegment(FLOATS, ALL, max, LE);
+    FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, sum, LE);
+    for (int i = 0; i < count; i++) {
+      FloatVector x = FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).sub(largest);
+      FloatVector rounded =
+          x.fma(FloatVector.broadcast(FLOATS, LOG2_E), FloatVector.broadcast(FLOATS, ROUND));
+      FloatVector n = rounded.sub(FloatVector.broadcast(FLOATS, ROUND));
+      FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), x);
+      r = n.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
+      FloatVector e = FloatVector.broadcast(FLOATS, 1f / 5040);
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 720));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 120));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 24));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 6));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 0.5f));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f));
+      e =
+          e.mul(
+              rounded
+                  .reinterpretAsInts()
+                  .add(127)
+                  .lanewise(VectorOperators.LSHL, 23)
+                  .reinterpretAsFloats());
+      e =
+          e.blend(
+              FloatVector.zero(FLOATS),
+              x.compare(VectorOperators.LT, FloatVector.broadcast(FLOATS, SMALLEST)));
+      e.intoMemorySegment(ALL, to, LE);
+      total = total.add(e);
+      from += step;
+      to += toStep;
+    }
+    total.intoMemorySegment(ALL, sum, LE);
   }
 
-  /** The error function, within 3e-7 relative and never beyond ±1. NaN stays NaN. */
-  static FloatVector erf(FloatVector x) {
-    FloatVector u = x.min(ERF_LIMIT).max(-ERF_LIMIT);
-    FloatVector s = u.mul(u);
-    FloatVector p = s.lanewise(VectorOperators.FMA, P5, P4);
-    FloatVector q = s.lanewise(VectorOperators.FMA, Q5, Q4);
-    p = p.fma(s, broadcast(P3));
-    q = q.fma(s, broadcast(Q3));
-    p = p.fma(s, broadcast(P2));
-    q = q.fma(s, broadcast(Q2));
-    p = p.fma(s, broadcast(P1));
-    q = q.fma(s, broadcast(Q1));
-    p = p.fma(s, broadcast(P0));
-    q = q.fma(s, broadcast(1f));
-    return u.mul(p).div(q).min(1f).max(-1f);
+  /**
+   * x ← gelu(factor·x), the exact one: z·½(1 + erf(z/√2)), with erf within 3e-7 relative and never
+   * beyond ±1. NaN stays NaN. The squares of the results are added to a vector in memory.
+   *
+   * @param x address of the first vector
+   * @param step bytes to the next one
+   * @param count vectors
+   * @param factor address of a vector
+   * @param squares address of a vector
+   */
+  static void gelu(long x, long step, int count, long factor, long squares) {
+    FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
+    FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, squares, LE);
+    for (int i = 0; i < count; i++) {
+      FloatVector z = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).mul(scale);
+      FloatVector u =
+          z.mul(FloatVector.broadcast(FLOATS, SQRT_HALF))
+              .min(FloatVector.broadcast(FLOATS, ERF_LIMIT))
+              .max(FloatVector.broadcast(FLOATS, -ERF_LIMIT));
+      FloatVector s = u.mul(u);
+      FloatVector p = FloatVector.broadcast(FLOATS, P5);
+      FloatVector q = FloatVector.broadcast(FLOATS, Q5);
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P4));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q4));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P3));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q3));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P2));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q2));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P1));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q1));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P0));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, 1f));
+      FloatVector erf =
+          u.mul(p)
+              .div(q)
+              .min(FloatVector.broadcast(FLOATS, 1f))
+              .max(FloatVector.broadcast(FLOATS, -1f));
+      FloatVector half = z.mul(FloatVector.broadcast(FLOATS, 0.5f));
+      FloatVector g = erf.fma(half, half);
+      g.intoMemorySegment(ALL, x, LE);
+      total = g.fma(g, total);
+      x += step;
+    }
+    total.intoMemorySegment(ALL, squares, LE);
   }
 
-  /** The exact gelu: x·½(1 + erf(x/√2)). */
-  static FloatVector gelu(FloatVector x) {
-    FloatVector half = x.mul(0.5f);
-    return erf(x.mul(SQRT_HALF)).fma(half, half);
+  /** x ← factor·x, for count vectors. */
+  static void scale(long x, long step, int count, long factor) {
+    FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
+    for (int i = 0; i < count; i++) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
+      v.mul(scale).intoMemorySegment(ALL, x, LE);
+      x += step;
+    }
   }
 
-  private static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(FLOATS, value);
+  /** The sum of the squares of count vectors, written to {@code sum}. */
+  static void squares(long x, long step, int count, long sum) {
+    FloatVector total = FloatVector.zero(FLOATS);
+    for (int i = 0; i < count; i++) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
+      total = v.fma(v, total);
+      x += step;
+    }
+    total.intoMemorySegment(ALL, sum, LE);
+  }
+
+  /** max ← the largest of what is in {@code max} and of count vectors. NaN wins. */
+  static void max(long x, long step, int count, long max) {
+    FloatVector largest = FloatVector.fromMemorySegment(FLOATS, ALL, max, LE);
+    for (int i = 0; i < count; i++) {
+      largest = largest.max(FloatVector.fromMemorySegment(FLOATS, ALL, x, LE));
+      x += step;
+    }
+    largest.intoMemorySegment(ALL, max, LE);
   }
 }
