@@ -1,5 +1,5 @@
-/** JMH benchmarks of the kernels, named after the part of the model that each shape comes from. */
-@NullMarked
+/**
+ * JMH benchmarks, with shapes named after the part of the model that they come from and the
+ * machine's ceilings printed before. Not null-marked: JMH fills the fields.
+ */
 package org.tokenformer.bench;
-
-import org.jspecify.annotations.NullMarked;

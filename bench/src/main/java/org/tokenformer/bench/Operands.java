@@ -1,0 +1,45 @@
+package org.tokenformer.bench;
+
+import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
+import org.tokenformer.engine.Backends;
+import org.tokenformer.engine.Machine;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** What every benchmark begins with: random operands, a check of the kernels, the ceilings. */
+final class Operands {
+  private Operands() {}
+
+  /** A backend whose kernels compute what they should. */
+  static Backend open(String name, int threads) {
+    Backend backend = Backends.open(name, threads).backend();
+    if (!Machine.selfCheck(backend).isEmpty()) {
+      throw new IllegalStateException(Machine.selfCheck(backend).toString());
+    }
+    return backend;
+  }
+
+  /** Prints the machine's limits beside the results. */
+  static void printCeilings(int threads) {
+    Machine.Ceilings ceilings = Machine.measure(threads);
+    System.out.printf(
+        "ceilings of %d threads: %.1f GFLOP/s, %.1f GB/s%n",
+        threads, ceilings.flops() / 1e9, ceilings.bytesPerSecond() / 1e9);
+  }
+
+  /** A matrix of normal numbers. */
+  static Tensor random(Backend backend, MemoryScope scope, long rows, long columns) {
+    SplittableRandom random = new SplittableRandom(rows * 31 + columns);
+    float[] values = new float[Math.toIntExact(rows * columns)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian() * 0.1f;
+    }
+    Tensor tensor = scope.allocate(DType.F32, Shape.of(rows, columns));
+    backend.upload(MemorySegment.ofArray(values), tensor);
+    return tensor;
+  }
+}
