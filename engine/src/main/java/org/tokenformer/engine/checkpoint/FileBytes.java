@@ -52,17 +52,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
   private static MemorySegment copy(Path path, FileChannel channel, Arena arena)
       throws IOException {
     long size = channel.size();
-    MemorySegment bytes;
-    try {
-      bytes = arena.allocate(size, 64);
-    } catch (OutOfMemoryError e) {
-      throw new CheckpointException(
-          Kind.CANNOT_READ,
-          path,
-          "no memory for a copy of its %d bytes; map it, or raise -XX:MaxDirectMemorySize"
-              .formatted(size),
-          e);
-    }
+    MemorySegment bytes = allocate(path, arena, size);
     long position = 0;
     while (position < size) {
       ByteBuffer step =
@@ -78,6 +68,25 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
       position += read;
     }
     return bytes;
+  }
+
+  /** Memory beside the file's, 64-byte aligned, freed with it. */
+  MemorySegment allocate(long size) throws CheckpointException {
+    return allocate(path, arena, size);
+  }
+
+  private static MemorySegment allocate(Path path, Arena arena, long size)
+      throws CheckpointException {
+    try {
+      return arena.allocate(size, 64);
+    } catch (OutOfMemoryError e) {
+      throw new CheckpointException(
+          Kind.CANNOT_READ,
+          path,
+          "no memory for a copy of %d bytes; map the file, or raise -XX:MaxDirectMemorySize"
+              .formatted(size),
+          e);
+    }
   }
 
   @Override

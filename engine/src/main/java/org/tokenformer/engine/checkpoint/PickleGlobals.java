@@ -8,7 +8,6 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.checkpoint.PickleValue.Dict;
 import org.tokenformer.engine.checkpoint.PickleValue.Function;
 import org.tokenformer.engine.checkpoint.PickleValue.Int;
-import org.tokenformer.engine.checkpoint.PickleValue.None;
 import org.tokenformer.engine.checkpoint.PickleValue.Storage;
 import org.tokenformer.engine.checkpoint.PickleValue.StorageType;
 import org.tokenformer.engine.checkpoint.PickleValue.Tensor;
@@ -85,12 +84,10 @@ final class PickleGlobals {
    * metadata dict, which marks views that are negated or conjugated on the fly.
    */
   private Tensor tensor(List<PickleValue> items) throws CheckpointException {
-    boolean plain =
-        items.size() == 6
-            || (items.size() == 7
-                && (items.get(6) == None.NONE
-                    || (items.get(6) instanceof Dict dict && dict.items.isEmpty())));
-    if (plain
+    if (items.size() == 7 && items.get(6) instanceof Dict marks && !marks.items.isEmpty()) {
+      throw bad("has a tensor that is negated or conjugated on the fly; save a .clone() of it");
+    }
+    if ((items.size() == 6 || items.size() == 7)
         && items.get(0) instanceof Storage storage
         && items.get(1) instanceof Int(long offset)
         && items.get(2) instanceof Tuple sizes

@@ -33,7 +33,7 @@ final class PickleMachine {
   /** The largest pickle that is read; one of a thousand tensors has some 100 kB. */
   static final long MAX_BYTES = 1 << 25;
 
-  static final int MAX_INSTRUCTIONS = 1 << 21;
+  static final int MAX_INSTRUCTIONS = 1 << 22;
 
   private final Path path;
   private final PickleInput in;

@@ -26,9 +26,7 @@ record SafetensorsHeader(
   /** The format's own cap: 100 MB. */
   static final long MAX_BYTES = 100_000_000;
 
-  static final int MAX_TENSORS = 1 << 20;
   static final int MAX_RANK = 64;
-  static final int MAX_NAME = 4096;
   static final String METADATA = "__metadata__";
 
   record Entry(String name, DType dtype, Shape shape, long begin, long end) {}
@@ -120,21 +118,6 @@ record SafetensorsHeader(
           path,
           "the last tensor ends at byte %d of the data, the file has %d: no more bytes are allowed"
               .formatted(expected, dataBytes));
-    }
-  }
-
-  /** Refuses names that no writer can have meant: too long, or not encodable as UTF-8. */
-  static void checkName(Path path, String name) throws CheckpointException {
-    if (name.length() > MAX_NAME) {
-      throw new CheckpointException(
-          Kind.BAD_NAME,
-          path,
-          "name %s has %d characters, at most %d are allowed"
-              .formatted(quote(name), name.length(), MAX_NAME));
-    }
-    if (!StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
-      throw new CheckpointException(
-          Kind.BAD_NAME, path, "name %s has half of a surrogate pair".formatted(quote(name)));
     }
   }
 }

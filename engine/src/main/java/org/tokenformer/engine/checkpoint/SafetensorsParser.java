@@ -44,15 +44,14 @@ final class SafetensorsParser {
       Set<String> names = new HashSet<>();
       json.beginObject();
       while (json.hasNext()) {
-        String name = name(names, "tensor");
+        String name = name(names, "");
         if (name.equals(SafetensorsHeader.METADATA)) {
           readMetadata(metadata);
         } else {
           entries.add(entry(name));
         }
-        if (names.size() > SafetensorsHeader.MAX_TENSORS) {
-          throw fail(
-              Kind.LIMIT, "has more than %d tensors".formatted(SafetensorsHeader.MAX_TENSORS));
+        if (names.size() > TensorNames.MAX_TENSORS) {
+          throw fail(Kind.LIMIT, "has more than %d tensors".formatted(TensorNames.MAX_TENSORS));
         }
       }
       json.endObject();
@@ -73,36 +72,38 @@ final class SafetensorsParser {
     return new SafetensorsHeader(entries, metadata, dataStart);
   }
 
-  private String name(Set<String> seen, String what) throws IOException {
+  /** The next key of an object that has this name, empty for the header itself. */
+  private String name(Set<String> seen, String owner) throws IOException {
     String name = json.nextName();
-    SafetensorsHeader.checkName(path, name);
+    TensorNames.check(path, name);
     if (!seen.add(name)) {
-      throw fail(Kind.DUPLICATE_NAME, "header has %s %s twice".formatted(what, quote(name)));
+      String in = owner.isEmpty() ? "header" : quote(owner);
+      throw fail(Kind.DUPLICATE_NAME, "%s has %s twice".formatted(in, quote(name)));
     }
     return name;
   }
 
   private void readMetadata(SequencedMap<String, String> metadata) throws IOException {
-    expect(SafetensorsHeader.METADATA, "an object of strings", JsonToken.BEGIN_OBJECT);
+    expect(SafetensorsHeader.METADATA, "be an object of strings", JsonToken.BEGIN_OBJECT);
     json.beginObject();
     Set<String> keys = new HashSet<>();
     while (json.hasNext()) {
-      String key = name(keys, "metadata key");
-      expect(SafetensorsHeader.METADATA, "an object of strings", JsonToken.STRING);
+      String key = name(keys, SafetensorsHeader.METADATA);
+      expect(SafetensorsHeader.METADATA, "be an object of strings", JsonToken.STRING);
       metadata.put(key, json.nextString());
     }
     json.endObject();
   }
 
   private SafetensorsHeader.Entry entry(String name) throws IOException {
-    expect(name, "an object", JsonToken.BEGIN_OBJECT);
+    expect(name, "be an object", JsonToken.BEGIN_OBJECT);
     json.beginObject();
     Set<String> fields = new HashSet<>();
     DType dtype = null;
     Shape shape = null;
     long[] offsets = null;
     while (json.hasNext()) {
-      String field = name(fields, "in tensor " + quote(name) + " the field");
+      String field = name(fields, name);
       switch (field) {
         case "dtype" -> dtype = dtype(name);
         case "shape" -> shape = shape(name);
@@ -140,7 +141,7 @@ final class SafetensorsParser {
   }
 
   private DType dtype(String name) throws IOException {
-    expect(name, "a string as dtype", JsonToken.STRING);
+    expect(name, "have a string as dtype", JsonToken.STRING);
     String text = json.nextString();
     for (DType dtype : DType.values()) {
       if (dtype.name().equals(text)) {
@@ -154,7 +155,7 @@ final class SafetensorsParser {
   }
 
   private Shape shape(String name) throws IOException {
-    String field = "an array of whole numbers as shape";
+    String field = "have an array of whole numbers as shape";
     long[] sizes = numbers(name, field, Kind.BAD_SHAPE, SafetensorsHeader.MAX_RANK);
     try {
       return Shape.of(sizes);
@@ -166,7 +167,7 @@ final class SafetensorsParser {
   }
 
   private long[] offsets(String name) throws IOException {
-    String field = "two whole numbers as data_offsets";
+    String field = "have two whole numbers as data_offsets";
     long[] offsets = numbers(name, field, Kind.BAD_OFFSETS, 2);
     if (offsets.length != 2 || offsets[0] > offsets[1]) {
       throw fail(
@@ -185,7 +186,7 @@ final class SafetensorsParser {
     while (json.hasNext()) {
       if (count == most) {
         Kind many = kind == Kind.BAD_SHAPE ? Kind.LIMIT : kind;
-        throw fail(many, "tensor %s must have %s, at most %d".formatted(quote(name), wanted, most));
+        throw fail(many, "tensor %s must %s, at most %d".formatted(quote(name), wanted, most));
       }
       expect(name, wanted, JsonToken.NUMBER);
       String text = json.nextString();
@@ -193,8 +194,7 @@ final class SafetensorsParser {
       if (!DIGITS.matcher(text).matches() || text.length() > 18) {
         throw fail(
             kind,
-            "tensor %s must have %s below 10^18, it has %s"
-                .formatted(quote(name), wanted, quote(text)));
+            "tensor %s must %s below 10^18, not %s".formatted(quote(name), wanted, quote(text)));
       }
       numbers[count++] = Long.parseLong(text);
     }
@@ -207,7 +207,7 @@ final class SafetensorsParser {
     if (found != token) {
       throw fail(
           Kind.BAD_FIELD,
-          "%s must have %s, it has %s"
+          "%s must %s, not %s"
               .formatted(
                   quote(name),
                   wanted,

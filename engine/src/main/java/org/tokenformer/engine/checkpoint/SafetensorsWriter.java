@@ -12,10 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /** Writes safetensors files that every implementation of the format opens. */
@@ -41,6 +39,7 @@ public final class SafetensorsWriter {
   static AtomicFiles.Writer writer(
       Path target, List<NamedTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
+    TensorNames.checkAll(target, tensors);
     List<NamedTensor> ordered = new ArrayList<>(tensors);
     ordered.sort(Comparator.comparingInt((NamedTensor t) -> t.dtype().bytes()).reversed());
     byte[] header = header(target, ordered, metadata);
@@ -63,15 +62,19 @@ public final class SafetensorsWriter {
       if (!metadata.isEmpty()) {
         json.name(SafetensorsHeader.METADATA).beginObject();
         for (Map.Entry<String, String> e : metadata.entrySet()) {
-          SafetensorsHeader.checkName(target, e.getKey());
+          TensorNames.check(target, e.getKey());
           json.name(e.getKey()).value(e.getValue());
         }
         json.endObject();
       }
-      Set<String> names = new HashSet<>();
       long offset = 0;
       for (NamedTensor tensor : tensors) {
-        checkName(target, names, tensor.name());
+        if (tensor.name().equals(SafetensorsHeader.METADATA)) {
+          throw new CheckpointException(
+              Kind.BAD_NAME,
+              target,
+              quote(tensor.name()) + " is reserved; give the tensor another name");
+        }
         offset = entry(json, tensor, offset);
       }
       json.endObject();
@@ -95,19 +98,6 @@ public final class SafetensorsWriter {
     json.name("data_offsets").beginArray().value(offset).value(end).endArray();
     json.endObject();
     return end;
-  }
-
-  private static void checkName(Path target, Set<String> names, String name)
-      throws CheckpointException {
-    SafetensorsHeader.checkName(target, name);
-    if (name.equals(SafetensorsHeader.METADATA)) {
-      throw new CheckpointException(
-          Kind.BAD_NAME, target, "'" + name + "' is reserved; give the tensor another name");
-    }
-    if (!names.add(name)) {
-      throw new CheckpointException(
-          Kind.DUPLICATE_NAME, target, "tensor %s is given twice".formatted(quote(name)));
-    }
   }
 
   private static byte[] pad(Path target, byte[] header) throws CheckpointException {

@@ -3,6 +3,7 @@ package org.tokenformer.engine.checkpoint;
 import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -145,8 +146,7 @@ public final class TorchCheckpoint implements Checkpoint {
     byte[] little = "little".getBytes(StandardCharsets.US_ASCII);
     if (entry.data().mismatch(MemorySegment.ofArray(little)) != -1) {
       long shown = Math.min(entry.data().byteSize(), 32);
-      byte[] order =
-          entry.data().asSlice(0, shown).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+      byte[] order = entry.data().asSlice(0, shown).toArray(ValueLayout.JAVA_BYTE);
       throw new CheckpointException(
           Kind.BIG_ENDIAN,
           file.path(),

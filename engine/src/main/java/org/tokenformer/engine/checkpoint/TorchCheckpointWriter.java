@@ -1,13 +1,9 @@
 package org.tokenformer.engine.checkpoint;
 
-import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /** Writes checkpoints that {@code torch.load(path, weights_only=True)} opens. */
@@ -28,16 +24,7 @@ public final class TorchCheckpointWriter {
   /** Checks everything that can be checked before the first byte is written. */
   static AtomicFiles.Writer writer(Path target, List<NamedTensor> tensors)
       throws CheckpointException {
-    Set<String> names = new HashSet<>();
-    for (NamedTensor tensor : tensors) {
-      SafetensorsHeader.checkName(target, tensor.name());
-      if (!names.add(tensor.name())) {
-        throw new CheckpointException(
-            Kind.DUPLICATE_NAME,
-            target,
-            "tensor %s is given twice".formatted(quote(tensor.name())));
-      }
-    }
+    TensorNames.checkAll(target, tensors);
     List<NamedTensor> all = List.copyOf(tensors);
     byte[] pickle = PickleWriter.stateDict(all);
     if (pickle.length > PickleMachine.MAX_BYTES) {

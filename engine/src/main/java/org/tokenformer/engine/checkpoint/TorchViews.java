@@ -17,6 +17,9 @@ import org.tokenformer.engine.tensor.Shape;
 final class TorchViews {
   private static final List<String> CONTAINERS = List.of("module", "state_dict", "model");
 
+  /** A small file may describe any number of transposed views of one storage. */
+  private static final long COPY_FACTOR = 4;
+
   private final FileBytes file;
   private final ZipArchive archive;
   private final String dataFolder;
@@ -31,8 +34,7 @@ final class TorchViews {
     this.file = file;
     this.archive = archive;
     this.dataFolder = dataFolder;
-    // A small file may describe any number of transposed views of one storage.
-    this.copyBudget = 4 * file.bytes().byteSize();
+    this.copyBudget = COPY_FACTOR * file.bytes().byteSize();
   }
 
   SequencedMap<String, NamedTensor> ofStateDict(PickleValue root) throws CheckpointException {
@@ -41,7 +43,7 @@ final class TorchViews {
       if (!(e.getKey() instanceof String name)) {
         throw badStateDict("has the key %s, which is not a name".formatted(e.getKey()));
       }
-      SafetensorsHeader.checkName(file.path(), name);
+      TensorNames.check(file.path(), name);
       if (!(e.getValue() instanceof Tensor tensor)) {
         throw badStateDict(
             "has %s under %s, not a tensor; save only the state_dict"
@@ -73,22 +75,32 @@ final class TorchViews {
     MemorySegment memory = memory(name, storage);
     Shape shape = checkedShape(name, tensor);
     int width = storage.dtype().bytes();
-    if (isContiguous(tensor)) {
+    if (shape.elements() == 0 || isContiguous(tensor)) {
       MemorySegment data = memory.asSlice(tensor.offset * width, shape.elements() * width);
       return new NamedTensor(name, storage.dtype(), shape, data);
     }
-    long bytes = shape.elements() * width;
-    if (shape.elements() > storage.elements() || bytes > copyBudget) {
+    if (shape.elements() > storage.elements()) {
       throw new CheckpointException(
           Kind.LIMIT,
           file.path(),
           "tensor %s is an expanded view of %d elements on a storage of %d; save a .clone() of it"
               .formatted(quote(name), shape.elements(), storage.elements()));
     }
-    copyBudget -= bytes;
-    MemorySegment copy = file.arena().allocate(bytes, 64);
+    MemorySegment copy = allocateCopy(name, shape.elements() * width);
     StridedCopy.copy(memory, tensor, copy);
     return new NamedTensor(name, storage.dtype(), shape, copy);
+  }
+
+  private MemorySegment allocateCopy(String name, long bytes) throws CheckpointException {
+    if (bytes > copyBudget) {
+      throw new CheckpointException(
+          Kind.LIMIT,
+          file.path(),
+          "tensor %s: the copies of views like this need over %d times the file; save .contiguous() tensors"
+              .formatted(quote(name), COPY_FACTOR));
+    }
+    copyBudget -= bytes;
+    return file.allocate(bytes);
   }
 
   private MemorySegment memory(String name, Storage storage) throws CheckpointException {
@@ -151,29 +163,17 @@ final class TorchViews {
     return shape;
   }
 
+  /** Whether a view that has elements is row-major without gaps. */
   private static boolean isContiguous(Tensor tensor) {
     long expected = 1;
     for (int i = tensor.sizes.length - 1; i >= 0; i--) {
-      long size = tensor.sizes[i];
-      if (size == 0) {
-        return true;
-      }
       // The stride of a single row is never used, so torch leaves anything there.
-      if (size != 1 && tensor.strides[i] != expected) {
-        return hasNoElements(tensor);
+      if (tensor.sizes[i] != 1 && tensor.strides[i] != expected) {
+        return false;
       }
-      expected *= size;
+      expected *= tensor.sizes[i];
     }
     return true;
-  }
-
-  private static boolean hasNoElements(Tensor tensor) {
-    for (long size : tensor.sizes) {
-      if (size == 0) {
-        return true;
-      }
-    }
-    return false;
   }
 
   private CheckpointException badStateDict(String what) {
