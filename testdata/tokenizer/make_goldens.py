@@ -1,14 +1,14 @@
 """Goldens of the tokenizer, computed by HF tokenizers: for each configuration a folder with tokenizer.json
-and cases.jsonl, a line {"text", "ids", "decoded", "skipped"} each ("skipped": special tokens left out).
+and cases.jsonl, a line {"text", "ids", "decoded", "skipped"} each ("skipped": special tokens left out);
+and trained/: random text, and what HF's trainer makes of it.
 usage: make_goldens.py BASE_TOKENIZER.json OUT_FOLDER [--seed N] [--cases N]
 BASE is a small byte-level tokenizer with 494 model tokens and six added ones (see README.md)."""
 import argparse, copy, json, os, random
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-GPT4 = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
-GPT4 = GPT4.replace(r"|\s++$", "").replace(r"{1,3}+", "{1,3}")
+GPT4 = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s*[\r\n]|\s+(?!\S)|\s+"
 GPT4O = "|".join([r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
                   r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
                   r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
@@ -110,9 +110,23 @@ def texts(r, n, contents):
         yield "".join(out)
 
 
+def train(r, out):
+    os.makedirs(f"{out}/trained", exist_ok=True)
+    with open(f"{out}/trained/text.txt", "w", encoding="utf-8", newline="") as f:
+        for text in texts(r, 250, ["the the", "thing", "then", "<|endoftext|>", "e\u0301"]):
+            f.write(text + r.choice(["\n", "\n", "\r\n"]))
+        f.write("no newline at the end")
+    for name, size, least, special in ("by-size", 700, 0, ["<|endoftext|>"]), ("by-frequency", 9999, 4, ["<|endoftext|>", "th", "é", "< >"]):
+        t = Tokenizer(models.BPE())
+        t.normalizer, t.pre_tokenizer, t.decoder = normalizers.NFC(), pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+        t.train([f"{out}/trained/text.txt"], trainers.BpeTrainer(vocab_size=size, min_frequency=least, special_tokens=special,
+                initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+        t.save(f"{out}/trained/{name}.json", pretty=False)
+
+
 if __name__ == "__main__":
     a = argparse.ArgumentParser()
-    a.add_argument("base"); a.add_argument("out"); a.add_argument("--seed", type=int, default=1); a.add_argument("--cases", type=int, default=60)
+    a.add_argument("base"); a.add_argument("out"); a.add_argument("--seed", type=int, default=1); a.add_argument("--cases", type=int, default=30)
     a = a.parse_args()
     for name, d in configurations(json.load(open(a.base, encoding="utf-8"))):
         r = random.Random(f"{a.seed} {name}")
@@ -130,4 +144,4 @@ if __name__ == "__main__":
             for _ in range(a.cases // 3):  # ids that no text gives: broken UTF-8
                 ids = [r.randrange(size) for _ in range(r.randrange(1, 24))]
                 f.write(json.dumps(dict(ids=ids, **both(ids))) + "\n")
-    print("done")
+    train(random.Random(a.seed), a.out)

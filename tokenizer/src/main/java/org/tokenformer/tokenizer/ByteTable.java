@@ -1,8 +1,5 @@
 package org.tokenformer.tokenizer;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -10,17 +7,11 @@ import java.util.Arrays;
  * and the hash table holds numbers only, so that neither a look-up nor an addition makes objects.
  */
 final class ByteTable {
-  private static final VarHandle INTS =
-      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-  private static final VarHandle LONGS =
-      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
   /**
-   * Of this process: strings that collide cannot be prepared in a file. No result depends on it.
+   * Of this process, so that strings that collide cannot be prepared in a file. No result depends
+   * on it.
    */
-  private static final long SEED = System.nanoTime() * 0x9E3779B97F4A7C15L | 1;
-
-  private static final long MIX = 0xA0761D6478BD642FL;
+  private static final long FACTOR = (System.nanoTime() * 0x9E3779B97F4A7C15L) | 1;
 
   private byte[] bytes;
   private int[] ends; // ends[i]: where string i ends, and i + 1 begins
@@ -65,27 +56,14 @@ final class ByteTable {
     size = 0;
   }
 
+  /** Byte by byte: most strings are short, and it is quick from the first call, before the JIT. */
   static int hash(byte[] b, int from, int to) {
-    int n = to - from;
-    long h = SEED ^ n;
-    if (n >= 8) {
-      int last = to - 8;
-      for (int i = from; i < last; i += 8) {
-        h = mix(h ^ (long) LONGS.get(b, i));
-      }
-      h = mix(h ^ (long) LONGS.get(b, last));
-    } else if (n >= 4) {
-      long low = (int) INTS.get(b, from) & 0xFFFFFFFFL;
-      h = mix(h ^ (low | ((long) (int) INTS.get(b, to - 4) << 32)));
-    } else if (n > 0) {
-      int ends = (b[from] & 0xFF) | ((b[to - 1] & 0xFF) << 16);
-      h = mix(h ^ (ends | ((b[from + n / 2] & 0xFF) << 8)));
+    long h = 1; // so that leading zeros count
+    for (int i = from; i < to; i++) {
+      h = (h + b[i]) * FACTOR;
     }
-    return (int) (h ^ (h >>> 32));
-  }
-
-  private static long mix(long h) {
-    return h * MIX ^ Math.unsignedMultiplyHigh(h, MIX);
+    h ^= h >>> 32;
+    return (int) ((h * FACTOR) >>> 32);
   }
 
   /** The number of {@code b[from, to)}, or -1. */
@@ -103,11 +81,24 @@ final class ByteTable {
       }
       if ((int) (entry >>> 32) == hash) {
         int index = (int) entry - 1;
-        if (Arrays.equals(bytes, start(index), ends[index], b, from, to)) {
+        if (equals(index, b, from, to)) {
           return index;
         }
       }
     }
+  }
+
+  private boolean equals(int index, byte[] b, int from, int to) {
+    int at = start(index);
+    if (ends[index] - at != to - from) {
+      return false;
+    }
+    for (int i = from; i < to; i++) {
+      if (bytes[at++] != b[i]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**

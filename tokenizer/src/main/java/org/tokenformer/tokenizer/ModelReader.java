@@ -17,7 +17,8 @@ final class ModelReader {
 
   private final JsonReader json;
   private final Problems problems;
-  private final Long2LongOpenHashMap merges = new Long2LongOpenHashMap(1 << 16, 0.5f);
+  private final Long2LongOpenHashMap merges;
+  private final int expected;
 
   /** Merges met before the vocabulary, two parts each. */
   private final List<String> early = new ArrayList<>();
@@ -29,7 +30,10 @@ final class ModelReader {
   private int rank;
   private byte[] scratch = new byte[256];
 
-  ModelReader(JsonReader json, Problems problems) {
+  /** A reader that expects about so many tokens. */
+  ModelReader(JsonReader json, Problems problems, int expected) {
+    this.expected = expected;
+    merges = new Long2LongOpenHashMap(expected, 0.5f);
     this.json = json;
     this.problems = problems;
   }
@@ -103,7 +107,7 @@ final class ModelReader {
     if (json.peek() != JsonToken.BEGIN_OBJECT) {
       throw problems.of("model.vocab must be an object of tokens and ids");
     }
-    Vocabulary read = new Vocabulary(1 << 16);
+    Vocabulary read = new Vocabulary(expected);
     json.beginObject();
     while (json.hasNext()) {
       String token = json.nextName();

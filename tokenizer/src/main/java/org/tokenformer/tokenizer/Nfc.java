@@ -30,7 +30,10 @@ final class Nfc {
     0x1E2EC, 0x1E2EF, 0x1E4EC, 0x1E4EF, 0x1E5EE, 0x1E5EF,
   };
 
-  /** UTF-8 of everything from U+0300 on begins with at least this byte. */
+  /** The form changes nothing below this character: not alone, and not by neighbours below it. */
+  private static final char FIRST = 0x300;
+
+  /** UTF-8 of everything from {@link #FIRST} on begins with at least this byte. */
   private static final int FIRST_BYTE = 0xCC;
 
   private Nfc() {}
@@ -39,7 +42,6 @@ final class Nfc {
    * The normalised text, or null if well-formed UTF-8 {@code b[from, to)} is normalised already.
    */
   static @Nullable String normalize(byte[] b, int from, int to) {
-    // Nothing below U+0300 is changed by the form, alone or by its neighbours below U+0300.
     for (int i = from; i < to; i++) {
       if ((b[i] & 0xFF) >= FIRST_BYTE) {
         String text = new String(b, from, to - from, StandardCharsets.UTF_8);
@@ -51,6 +53,16 @@ final class Nfc {
   }
 
   static String normalize(String text) {
+    // Java's tables take 15 ms to load: only for texts that need them.
+    for (int i = 0; i < text.length(); i++) {
+      if (text.charAt(i) >= FIRST) {
+        return normalizeAny(text);
+      }
+    }
+    return text;
+  }
+
+  private static String normalizeAny(String text) {
     StringBuilder parts = null;
     int start = 0;
     for (int i = 0; i < text.length(); ) {

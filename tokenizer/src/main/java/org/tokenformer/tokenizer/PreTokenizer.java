@@ -1,6 +1,7 @@
 package org.tokenformer.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -35,7 +36,10 @@ final class PreTokenizer {
 
   PreTokenizer(Settings settings, Sink sink) {
     this.settings = settings;
-    this.splitters = settings.patterns().stream().map(RegexSplitter::new).toList();
+    splitters = new ArrayList<>();
+    for (String pattern : settings.patterns()) {
+      splitters.add(new RegexSplitter(pattern));
+    }
     this.sink = sink;
   }
 

@@ -75,7 +75,7 @@ public final class Tokenizer {
    * @throws TokenizerException as {@link #load}; it calls the file {@code tokenizer.json}
    */
   public static Tokenizer fromJson(Reader json) throws IOException {
-    return TokenizerJsonReader.read(json, "tokenizer.json");
+    return TokenizerJsonReader.read(json, "tokenizer.json", 1 << 20);
   }
 
   /**

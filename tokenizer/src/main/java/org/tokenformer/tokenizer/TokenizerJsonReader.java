@@ -28,17 +28,20 @@ final class TokenizerJsonReader {
   /** The largest published byte-level files are below 40 MB. */
   static final int MAX_BYTES = 128 << 20;
 
+  /** What a token and its merge take in a file, at least. */
+  private static final int CHARS_PER_TOKEN = 32;
+
   private final JsonReader json;
   private final Problems problems;
   private final ModelReader model;
   private final Map<String, @Nullable Object> components = new LinkedHashMap<>();
   private List<AddedToken> added = List.of();
 
-  private TokenizerJsonReader(Reader reader, Problems problems) {
+  private TokenizerJsonReader(Reader reader, Problems problems, int length) {
     this.problems = problems;
     json = new JsonReader(reader);
     json.setStrictness(Strictness.STRICT);
-    model = new ModelReader(json, problems);
+    model = new ModelReader(json, problems, length / CHARS_PER_TOKEN);
   }
 
   static Tokenizer read(Path file) throws IOException {
@@ -64,12 +67,19 @@ final class TokenizerJsonReader {
         throw problems.of("is not UTF-8: bad byte at offset " + bad);
       }
     }
-    return read(new StringReader(text), file.toString());
+    return read(new StringReader(text), file.toString(), text.length());
   }
 
-  static Tokenizer read(Reader reader, String name) throws IOException {
+  /**
+   * Reads the content of a file.
+   *
+   * @param name what messages call it
+   * @param length about how many characters it has, to size the tables
+   */
+  static Tokenizer read(Reader reader, String name, int length) throws IOException {
     Problems problems = new Problems(name);
-    TokenizerJsonReader file = new TokenizerJsonReader(new Capped(reader, problems), problems);
+    TokenizerJsonReader file =
+        new TokenizerJsonReader(new Capped(reader, problems), problems, length);
     try {
       return file.read();
     } catch (MalformedJsonException | EOFException | IllegalStateException e) {
@@ -124,16 +134,12 @@ final class TokenizerJsonReader {
     Set<String> contents = new HashSet<>();
     json.beginArray();
     while (json.hasNext()) {
-      String where = "added_tokens[" + tokens.size() + "]";
-      if (!(value() instanceof Map<?, ?> fields)) {
-        throw problems.of(where + " is not an object");
-      }
-      AddedToken token = addedToken(new Fields(fields, where, problems));
+      AddedToken token = addedToken(Fields.of(value(), "added_tokens", problems));
       if (token.content().isEmpty()) {
-        throw problems.of(where + ".content is empty");
+        throw problems.of("added_tokens has one with empty content");
       }
       if (!contents.add(token.content())) {
-        throw problems.of(where + ".content is there twice: " + Problems.quote(token.content()));
+        throw problems.of("added_tokens has " + Problems.quote(token.content()) + " twice");
       }
       tokens.add(token);
     }
