@@ -11,6 +11,10 @@ tf_is_jdk() { # DIR: succeeds when DIR holds a JDK of that version, compiler inc
   [ "$tf_v" = "$TF_JAVA" ]
 }
 
+tf_no_jdk() {
+  echo "error: no JDK $TF_JAVA was found (looked at TF_JAVA_HOME, JAVA_HOME, JAVA${TF_JAVA}_HOME, PATH, /usr/lib/jvm, SDKMAN, Homebrew, ~/.jdks); install one (Debian, Ubuntu: openjdk-$TF_JAVA-jdk or temurin-$TF_JAVA-jdk; SDKMAN: sdk install java $TF_JAVA-tem) or set TF_JAVA_HOME to its folder" >&2
+}
+
 tf_use() { tf_is_jdk "$1" && JAVA_HOME=$1; }
 
 tf_find_jdk() {
@@ -25,10 +29,23 @@ tf_find_jdk() {
     done
     tf_use "$(cd "$(dirname "$tf_p")/.." && pwd)" && return 0
   fi
+  tf_h=${HOME:-/nonexistent}
+  if [ -n "${TF_JDK_FOLDERS+set}" ]; then # folders of JDKs, parted by colons, in place of the usual ones
+    tf_ifs=$IFS
+    IFS=:
+    for tf_f in $TF_JDK_FOLDERS; do
+      IFS=$tf_ifs
+      for tf_d in "$tf_f"/*; do
+        tf_use "$tf_d" && return 0
+      done
+    done
+    IFS=$tf_ifs
+    tf_no_jdk
+    return 1
+  fi
   if [ -x /usr/libexec/java_home ]; then # macOS
     tf_d=$(/usr/libexec/java_home -v $TF_JAVA 2>/dev/null) && tf_use "$tf_d" && return 0
   fi
-  tf_h=${HOME:-/nonexistent}
   for tf_d in /usr/lib/jvm/*$TF_JAVA* /usr/lib/jvm/* /usr/java/* /opt/java/* /opt/jdk* \
     /opt/homebrew/opt/openjdk@$TF_JAVA /usr/local/opt/openjdk@$TF_JAVA \
     /Library/Java/JavaVirtualMachines/*/Contents/Home \
@@ -36,6 +53,6 @@ tf_find_jdk() {
     "$tf_h"/.asdf/installs/java/* "$tf_h"/.local/share/mise/installs/java/*; do
     tf_use "$tf_d" && return 0
   done
-  echo "error: no JDK $TF_JAVA was found (looked at TF_JAVA_HOME, JAVA_HOME, JAVA${TF_JAVA}_HOME, PATH, /usr/lib/jvm, SDKMAN, Homebrew, ~/.jdks); install one (Debian, Ubuntu: openjdk-$TF_JAVA-jdk or temurin-$TF_JAVA-jdk; SDKMAN: sdk install java $TF_JAVA-tem) or set TF_JAVA_HOME to its folder" >&2
+  tf_no_jdk
   return 1
 }

@@ -5,4 +5,8 @@ module org.tokenformer.cli {
   requires org.tokenformer.engine;
   requires org.tokenformer.tokenizer;
   requires static org.jspecify;
+
+  // picocli sets the annotated fields of the commands by reflection.
+  opens org.tokenformer.cli to
+      info.picocli;
 }

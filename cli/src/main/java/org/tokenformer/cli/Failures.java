@@ -1,0 +1,129 @@
+package org.tokenformer.cli;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.OutputFailure;
+import org.tokenformer.cli.console.UserError;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Every failure becomes one line on standard error and an exit code. */
+final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  static final int FAULT = 1;
+  static final int USER_ERROR = 2;
+
+  /** What shells report for a program that SIGPIPE ended: nobody reads the rest. */
+  static final int BROKEN_PIPE = 141;
+
+  private final Console console;
+  private final RootCommand root;
+
+  Failures(Console console, RootCommand root) {
+    this.console = console;
+    this.root = root;
+  }
+
+  @Override
+  public int handleParseException(ParameterException e, String[] args) {
+    if (e.getCause() instanceof OutputFailure || e.getCause() instanceof UserError) {
+      return report(e.getCause());
+    }
+    CommandLine command = e.getCommandLine();
+    String see = "see '" + command.getCommandSpec().qualifiedName() + " --help'";
+    return fail(USER_ERROR, wrongUse(e) + "; " + see, e);
+  }
+
+  @Override
+  public int handleExecutionException(Exception e, CommandLine command, ParseResult arguments) {
+    return report(e);
+  }
+
+  /** Prints the line for any failure and returns the exit code. */
+  int report(Throwable failure) {
+    return switch (failure) {
+      case OutputFailure e when e.isBrokenPipe() -> BROKEN_PIPE;
+      case OutputFailure e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case UserError e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case ParameterException e -> handleParseException(e, new String[0]);
+      case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()));
+      case IOException e -> fail(USER_ERROR, describe(e), e);
+      case InvalidPathException e ->
+          fail(USER_ERROR, "'" + e.getInput() + "' is not a file name: " + e.getReason(), e);
+      case OutOfMemoryError e -> fail(USER_ERROR, outOfMemory(e), e);
+      default -> fail(FAULT, "a fault of the program, please report it: " + failure, failure);
+    };
+  }
+
+  private int fail(int code, String line, Throwable failure) {
+    console.error(line);
+    if (root.wantsStackTrace()) {
+      console.stackTrace(failure);
+    }
+    return code;
+  }
+
+  private static String wrongUse(ParameterException e) {
+    if (e instanceof UnmatchedArgumentException unmatched) {
+      String argument = unmatched.getUnmatched().getFirst();
+      return kind(unmatched) + " '" + argument + "'" + didYouMean(unmatched.getSuggestions());
+    }
+    String message = Objects.requireNonNullElse(e.getMessage(), "wrong use");
+    return message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+  }
+
+  private static String kind(UnmatchedArgumentException unmatched) {
+    if (unmatched.isUnknownOption()) {
+      return "unknown option";
+    }
+    boolean root = unmatched.getCommandLine().getParent() == null;
+    return root ? "unknown command" : "unexpected argument";
+  }
+
+  private static String didYouMean(List<String> suggestions) {
+    return suggestions.isEmpty() ? "" : ", did you mean '" + suggestions.getFirst() + "'?";
+  }
+
+  private static String describe(IOException e) {
+    String message = Objects.requireNonNullElse(e.getMessage(), e.getClass().getSimpleName());
+    if (!(e instanceof FileSystemException f)) {
+      return e instanceof FileNotFoundException ? message : "input or output failed: " + message;
+    }
+    String reason =
+        switch (f) {
+          case NoSuchFileException _ -> "no such file or folder";
+          case AccessDeniedException _ -> "permission denied";
+          case FileAlreadyExistsException _ -> "exists already";
+          case NotDirectoryException _ -> "is not a folder";
+          case DirectoryNotEmptyException _ -> "the folder is not empty";
+          case FileSystemLoopException _ -> "symbolic links form a loop";
+          default -> Objects.requireNonNullElse(f.getReason(), f.getClass().getSimpleName());
+        };
+    return f.getFile() == null ? reason : f.getFile() + ": " + reason;
+  }
+
+  private static String outOfMemory(OutOfMemoryError e) {
+    long megabytes = Runtime.getRuntime().maxMemory() >> 20;
+    return "out of memory (%s; the Java heap may grow to %d MB): close other programs, use a smaller"
+            .formatted(Objects.requireNonNullElse(e.getMessage(), "no detail"), megabytes)
+        + " model, batch or context, or allow more heap with TF_JAVA_OPTS=-Xmx"
+        + 2 * megabytes
+        + "m";
+  }
+}

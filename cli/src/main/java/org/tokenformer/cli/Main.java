@@ -1,0 +1,25 @@
+package org.tokenformer.cli;
+
+import org.tokenformer.cli.console.Console;
+
+/** Starts the command line. */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) {
+    System.exit(run(Console.ofProcess(), args));
+  }
+
+  /** Runs one command and returns its exit code; nothing is left unwritten in {@code console}. */
+  static int run(Console console, String... args) {
+    var root = new RootCommand(console);
+    var failures = new Failures(console, root);
+    try {
+      int code = CommandTree.of(root, failures).execute(args);
+      console.out().flush();
+      return code;
+    } catch (Throwable e) { // the last resort: also errors of the JVM get their line
+      return failures.report(e);
+    }
+  }
+}

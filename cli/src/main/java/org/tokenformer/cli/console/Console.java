@@ -1,0 +1,140 @@
+package org.tokenformer.cli.console;
+
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.lang.reflect.Constructor;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The three streams of the program. Standard output carries results only; notes, warnings, errors
+ * and progress go to standard error, a line at a time.
+ */
+public final class Console {
+  /** Set by the launcher to the number of the descriptor that holds the user's standard error. */
+  private static final String STDERR_PROPERTY = "tokenformer.stderr";
+
+  /** Set by the launcher where standard error is a terminal; Java has no way to ask. */
+  private static final String TERMINAL_PROPERTY = "tokenformer.terminal";
+
+  private final InputStream in;
+  private final StandardOutput out;
+  private final PrintStream err;
+  private final boolean live;
+  private boolean quiet;
+  private @Nullable ProgressBar progress;
+
+  /**
+   * @param live whether {@code err} is a terminal on which a line may be drawn again
+   */
+  public Console(InputStream in, OutputStream out, PrintStream err, boolean live) {
+    this.in = in;
+    this.out = new StandardOutput(out);
+    this.err = err;
+    this.live = live;
+  }
+
+  /** The console of this process. */
+  public static Console ofProcess() {
+    FileDescriptor stderr = FileDescriptor.err;
+    Integer descriptor = Integer.getInteger(STDERR_PROPERTY);
+    if (descriptor != null) {
+      stderr = inherited(descriptor);
+    }
+    var err = new PrintStream(new FileOutputStream(stderr), true, StandardCharsets.UTF_8);
+    System.setErr(err);
+    return new Console(
+        new FileInputStream(FileDescriptor.in),
+        new FileOutputStream(FileDescriptor.out),
+        err,
+        Boolean.getBoolean(TERMINAL_PROPERTY) && mayRedraw());
+  }
+
+  /**
+   * The JVM announces incubator modules on descriptor 2 and cannot be told not to, so the launcher
+   * passes the user's standard error as another one and discards 2. Opening {@code /dev/fd/N} would
+   * not do: it fails for sockets, and two offsets into one file overwrite each other.
+   */
+  private static FileDescriptor inherited(int descriptor) {
+    try {
+      Constructor<FileDescriptor> byNumber = FileDescriptor.class.getDeclaredConstructor(int.class);
+      byNumber.setAccessible(true);
+      return byNumber.newInstance(descriptor);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException("the launcher must open java.io to the program", e);
+    }
+  }
+
+  private static boolean mayRedraw() {
+    String noColor = System.getenv("NO_COLOR"); // https://no-color.org: any value but the empty one
+    return (noColor == null || noColor.isEmpty()) && !"dumb".equals(System.getenv("TERM"));
+  }
+
+  public InputStream in() {
+    return in;
+  }
+
+  public StandardOutput out() {
+    return out;
+  }
+
+  /** Silences notes and progress from now on; warnings and errors still show. */
+  public void quiet() {
+    quiet = true;
+  }
+
+  /** Prints a line of statistics or progress, unless the user wants quiet. */
+  public void note(String line) {
+    if (!quiet) {
+      line(line);
+    }
+  }
+
+  public void warn(String line) {
+    line("warning: " + OneLine.of(line));
+  }
+
+  public void error(String line) {
+    line("error: " + OneLine.of(line));
+  }
+
+  public void stackTrace(Throwable problem) {
+    clearProgress();
+    problem.printStackTrace(err);
+  }
+
+  /**
+   * Starts to show a task's progress in place of the former one's.
+   *
+   * @param total units in all, or 0 when unknown
+   * @param unit such as "tokens", or "B" for bytes
+   */
+  public ProgressBar progress(String label, long total, String unit) {
+    clearProgress();
+    progress = new ProgressBar(this::raw, live, System::nanoTime, label, total, unit);
+    return progress;
+  }
+
+  private void raw(String text) {
+    if (!quiet) {
+      err.print(text);
+      err.flush();
+    }
+  }
+
+  private void line(String line) {
+    clearProgress();
+    err.print(line + "\n");
+    err.flush();
+  }
+
+  private void clearProgress() {
+    if (progress != null) {
+      progress.clear();
+    }
+  }
+}

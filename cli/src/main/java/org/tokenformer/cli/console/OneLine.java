@@ -1,0 +1,28 @@
+package org.tokenformer.cli.console;
+
+/** Text for a message: what users and files put in it must not break the line or the terminal. */
+final class OneLine {
+  private static final int MAX_LENGTH = 2000;
+
+  private OneLine() {}
+
+  static String of(String text) {
+    var line = new StringBuilder();
+    for (int i = 0; i < text.length() && line.length() < MAX_LENGTH; i++) {
+      char c = text.charAt(i);
+      switch (c) {
+        case '\n' -> line.append("\\n");
+        case '\r' -> line.append("\\r");
+        case '\t' -> line.append("\\t");
+        default -> {
+          if (Character.isISOControl(c)) {
+            line.append(String.format("\\u%04x", (int) c));
+          } else {
+            line.append(c);
+          }
+        }
+      }
+    }
+    return line.length() < MAX_LENGTH ? line.toString() : line.append('…').toString();
+  }
+}

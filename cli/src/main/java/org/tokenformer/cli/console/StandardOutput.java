@@ -1,0 +1,69 @@
+package org.tokenformer.cli.console;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.OutputStreamWriter;
+import java.io.Writer;
+
+/**
+ * Results, in UTF-8 whatever the locale, with {@code \n} at the end of lines. Buffered: whoever
+ * streams text to a reader calls {@link #flush()}. Unlike {@link java.io.PrintStream} it never
+ * swallows an error: each failed write or flush throws {@link OutputFailure}.
+ */
+public final class StandardOutput extends Writer {
+  private final Writer out;
+
+  StandardOutput(OutputStream stream) {
+    this.out = new BufferedWriter(new OutputStreamWriter(stream, UTF_8));
+  }
+
+  public void print(String text) {
+    write(text, 0, text.length());
+  }
+
+  public void println(String line) {
+    print(line);
+    write('\n');
+  }
+
+  @Override
+  public void write(int c) {
+    attempt(() -> out.write(c));
+  }
+
+  @Override
+  public void write(char[] text, int from, int length) {
+    attempt(() -> out.write(text, from, length));
+  }
+
+  @Override
+  public void write(String text, int from, int length) {
+    attempt(() -> out.write(text, from, length));
+  }
+
+  @Override
+  public void flush() {
+    attempt(out::flush);
+  }
+
+  /** Flushes only: the process closes the descriptor when it ends. */
+  @Override
+  public void close() {
+    flush();
+  }
+
+  private static void attempt(Write write) {
+    try {
+      write.run();
+    } catch (IOException e) {
+      throw new OutputFailure(e);
+    }
+  }
+
+  private interface Write {
+    void run() throws IOException;
+  }
+}
