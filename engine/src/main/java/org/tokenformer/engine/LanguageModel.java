@@ -2,12 +2,17 @@ package org.tokenformer.engine;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.generate.Generation;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.GenerationResult;
-import org.tokenformer.engine.generate.Generator;
 import org.tokenformer.engine.generate.TokenConsumer;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ModelFolder;
@@ -108,12 +113,51 @@ public final class LanguageModel implements AutoCloseable {
       GenerationOptions options,
       TokenConsumer consumer,
       @Nullable Cancellation cancellation) {
-    checkFits(prompt.length);
-    long wanted = (long) prompt.length + options.maxTokens();
-    int capacity = (int) Math.max(1, Math.min(config().contextLength(), wanted));
-    try (Session session = model.newSession(capacity, DType.F32)) {
-      return Generator.generate(session, prompt, options, consumer, cancellation);
+    try (Session session = sessionFor(prompt, options)) {
+      Generation generation = new Generation(session, prompt, options, cancellation);
+      while (generation.advance()) {
+        if (!consumer.accept(generation.id())) {
+          generation.stop();
+        }
+      }
+      return generation.result();
     }
+  }
+
+  /**
+   * Continues a prompt lazily: an id is computed when the stream is asked for it. The stream frees
+   * its session when it ends, and when it is closed before, so use it in a try-with-resources
+   * statement unless it is read to its end.
+   *
+   * @throws IllegalArgumentException if the prompt is empty or longer than the context
+   */
+  public IntStream stream(int[] prompt, GenerationOptions options) {
+    Session session = sessionFor(prompt, options);
+    Generation generation = new Generation(session, prompt, options, null);
+    int characteristics = Spliterator.ORDERED | Spliterator.NONNULL;
+    Spliterator.OfInt ids =
+        new Spliterators.AbstractIntSpliterator(Long.MAX_VALUE, characteristics) {
+          @Override
+          public boolean tryAdvance(IntConsumer action) {
+            if (!generation.advance()) {
+              session.close();
+              return false;
+            }
+            action.accept(generation.id());
+            return true;
+          }
+        };
+    return StreamSupport.intStream(ids, false).onClose(session::close);
+  }
+
+  /** A session just as large as the text may become. */
+  private Session sessionFor(int[] prompt, GenerationOptions options) {
+    checkFits(prompt.length);
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException("the prompt is empty; give at least one id");
+    }
+    long wanted = (long) prompt.length + options.maxTokens();
+    return model.newSession((int) Math.min(config().contextLength(), wanted), DType.F32);
   }
 
   private void checkFits(int ids) {
