@@ -3,8 +3,8 @@
 @SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module org.tokenformer.tokenizer {
   requires com.google.gson;
+  requires static transitive org.jspecify;
   requires transitive it.unimi.dsi.fastutil.core;
-  requires static org.jspecify;
 
   exports org.tokenformer.tokenizer;
 }
