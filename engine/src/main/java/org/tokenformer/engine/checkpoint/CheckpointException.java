@@ -95,8 +95,20 @@ public final class CheckpointException extends IOException {
   }
 
   CheckpointException(Kind kind, Path file, String what, @Nullable Throwable cause) {
-    super(file + ": " + what, cause);
+    this(kind, file + ": " + what, cause);
+  }
+
+  private CheckpointException(Kind kind, String message, @Nullable Throwable cause) {
+    super(message, cause);
     this.kind = kind;
+  }
+
+  /** The same with another name, for a file that the user knows by it. */
+  CheckpointException withFile(Path file, Path name) {
+    String message = String.valueOf(getMessage());
+    return message.contains(file.toString())
+        ? new CheckpointException(kind, message.replace(file.toString(), name.toString()), this)
+        : this;
   }
 
   /** The cause, for programs that treat some of them differently. */
