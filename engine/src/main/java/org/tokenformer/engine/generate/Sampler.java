@@ -19,6 +19,8 @@ public final class Sampler {
   private final BitSet seen;
   private final int[] candidates;
   private final double[] weights;
+  private final double[] sorted;
+  private final float[] heap;
 
   /**
    * A sampler of its own random numbers.
@@ -33,6 +35,8 @@ public final class Sampler {
     boolean greedy = options.temperature() == 0;
     candidates = new int[greedy ? 0 : vocabulary];
     weights = new double[greedy ? 0 : vocabulary];
+    sorted = new double[options.topP() < 1 ? weights.length : 0];
+    heap = new float[Math.min(options.topK(), weights.length)];
   }
 
   /** Counts an id as seen, for the repetition penalty: those of the prompt and those chosen. */
@@ -46,7 +50,8 @@ public final class Sampler {
    * Chooses an id.
    *
    * @param logits at least as many as ids may be chosen; changed by the repetition penalty
-   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity
+   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity, or if all
+   *     of them are negative infinity
    */
   public int sample(float[] logits) {
     penalise(logits);
@@ -92,6 +97,10 @@ public final class Sampler {
         best = id;
       }
     }
+    if (logits[best] == Float.NEGATIVE_INFINITY) {
+      throw new ArithmeticException(
+          "all logits are -Infinity: no id can follow, the model's weights are damaged");
+    }
     return best;
   }
 
@@ -104,8 +113,7 @@ public final class Sampler {
 
   /** The k best ids, in the order of the ids: those above the k-th best logit, then ties. */
   private int keepTopK(float[] logits) {
-    int k = Math.min(options.topK(), vocabulary);
-    float[] heap = new float[k]; // the smallest of the k best at the root
+    int k = heap.length; // the smallest of the k best is at the root
     Arrays.fill(heap, Float.NEGATIVE_INFINITY);
     for (int id = 0; id < vocabulary; id++) {
       if (logits[id] > heap[0]) {
@@ -145,8 +153,8 @@ public final class Sampler {
 
   /** The fewest best candidates that reach p of the sum, in the order of the ids. */
   private int keepTopP(int count, double sum) {
-    double[] sorted = Arrays.copyOf(weights, count);
-    Arrays.sort(sorted);
+    System.arraycopy(weights, 0, sorted, 0, count);
+    Arrays.sort(sorted, 0, count);
     double wanted = options.topP() * sum;
     double reached = 0;
     int i = count;
@@ -186,12 +194,16 @@ public final class Sampler {
       sum += weights[i];
     }
     double point = random.nextDouble() * sum;
-    for (int i = 0; i < count - 1; i++) {
-      point -= weights[i];
-      if (point < 0) {
-        return candidates[i];
+    int last = 0; // where rounding leaves a rest of the point; never an id of weight 0
+    for (int i = 0; i < count; i++) {
+      if (weights[i] > 0) {
+        last = candidates[i];
+        point -= weights[i];
+        if (point < 0) {
+          break;
+        }
       }
     }
-    return candidates[count - 1];
+    return last;
   }
 }
