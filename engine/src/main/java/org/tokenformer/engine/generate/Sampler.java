@@ -19,7 +19,7 @@ public final class Sampler {
   private final BitSet seen;
   private final int[] candidates;
   private final double[] weights;
-  private final double[] sorted;
+  private final double[] descending; // a heap, the largest weight at the root
   private final float[] heap;
 
   /**
@@ -35,7 +35,7 @@ public final class Sampler {
     boolean greedy = options.temperature() == 0;
     candidates = new int[greedy ? 0 : vocabulary];
     weights = new double[greedy ? 0 : vocabulary];
-    sorted = new double[options.topP() < 1 ? weights.length : 0];
+    descending = new double[options.topP() < 1 ? weights.length : 0];
     heap = new float[Math.min(options.topK(), weights.length)];
   }
 
@@ -135,6 +135,22 @@ public final class Sampler {
     return count;
   }
 
+  private static void sink(double[] heap, int size, int from, double value) {
+    int i = from;
+    while (2 * i + 1 < size) {
+      int child = 2 * i + 1;
+      if (child + 1 < size && heap[child + 1] > heap[child]) {
+        child++;
+      }
+      if (value >= heap[child]) {
+        break;
+      }
+      heap[i] = heap[child];
+      i = child;
+    }
+    heap[i] = value;
+  }
+
   private static void sink(float[] heap, float value) {
     int i = 0;
     while (2 * i + 1 < heap.length) {
@@ -153,18 +169,20 @@ public final class Sampler {
 
   /** The fewest best candidates that reach p of the sum, in the order of the ids. */
   private int keepTopP(int count, double sum) {
-    System.arraycopy(weights, 0, sorted, 0, count);
-    Arrays.sort(sorted, 0, count);
+    // A heap and not a sort: few candidates make up most of the sum, and sorting makes garbage.
+    System.arraycopy(weights, 0, descending, 0, count);
+    for (int i = count / 2 - 1; i >= 0; i--) {
+      sink(descending, count, i, descending[i]);
+    }
     double wanted = options.topP() * sum;
     double reached = 0;
-    int i = count;
-    while (i > 0 && reached < wanted) {
-      reached += sorted[--i];
-    }
-    double threshold = sorted[i];
+    double threshold = 0;
     int ties = 0; // kept among those of the threshold's weight
-    for (int j = i; j < count && sorted[j] == threshold; j++) {
-      ties++;
+    for (int left = count; left > 0 && reached < wanted; left--) {
+      ties = descending[0] == threshold ? ties + 1 : 1;
+      threshold = descending[0];
+      reached += threshold;
+      sink(descending, left - 1, 0, descending[left - 1]);
     }
     int kept = 0;
     for (int j = 0; j < count; j++) {
