@@ -25,7 +25,7 @@ import org.tokenformer.engine.testing.Tensors;
 /** Closing while others work: they finish or are refused, and memory goes exactly once. */
 @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class LifetimeTest {
-  private static final int ROUNDS = 300;
+  private static final int ROUNDS = 200;
 
   @Test
   void freesAfterTheLastOperation() {
@@ -50,7 +50,7 @@ final class LifetimeTest {
 
   @Test
   void freesOnceWhoeverIsLast() throws InterruptedException {
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 800; round++) {
       AtomicInteger freed = new AtomicInteger();
       AtomicInteger inside = new AtomicInteger();
       Lifetime lifetime =

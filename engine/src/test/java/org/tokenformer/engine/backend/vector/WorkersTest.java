@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.testing.Seeds;
 
 /** The team: everyone works once, meets at barriers, survives failures, and goes home. */
-@Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 30, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class WorkersTest {
   private static final int PHASES = 4;
   private static final int PIECES = 23;
