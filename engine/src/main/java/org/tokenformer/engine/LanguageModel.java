@@ -43,7 +43,7 @@ public final class LanguageModel implements AutoCloseable {
    * How a model is loaded.
    *
    * @param backend see {@link Backends#open}
-   * @param threads that compute, at least 1
+   * @param threads that compute, 1 to 1024
    * @param mode whether the file is mapped or copied
    */
   public record Options(String backend, int threads, LoadMode mode) {

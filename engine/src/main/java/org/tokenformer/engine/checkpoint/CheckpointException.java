@@ -117,7 +117,7 @@ public final class CheckpointException extends IOException {
   }
 
   /** What the operating system says, in words: {@code Files} often gives only the path. */
-  static String reason(IOException e) {
+  public static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException missing -> "no such file or folder";
       case AccessDeniedException denied -> "permission denied";
@@ -132,7 +132,7 @@ public final class CheckpointException extends IOException {
    * Text of a stranger's file for a message: in quotes, without control or invisible characters,
    * cut where it gets long.
    */
-  static String quote(String text) {
+  public static String quote(String text) {
     StringBuilder quoted = new StringBuilder("'");
     int shown = Math.min(text.length(), 120);
     for (int i = 0; i < shown; i++) {
