@@ -114,13 +114,7 @@ public final class LanguageModel implements AutoCloseable {
       TokenConsumer consumer,
       @Nullable Cancellation cancellation) {
     try (Session session = sessionFor(prompt, options)) {
-      Generation generation = new Generation(session, prompt, options, cancellation);
-      while (generation.advance()) {
-        if (!consumer.accept(generation.id())) {
-          generation.stop();
-        }
-      }
-      return generation.result();
+      return Generation.run(session, prompt, options, consumer, cancellation);
     }
   }
 

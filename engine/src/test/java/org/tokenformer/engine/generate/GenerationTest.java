@@ -23,7 +23,7 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
 /** The loop ends for the right reason and leaves the session where it says. */
-final class GeneratorTest {
+final class GenerationTest {
   private static final int[] PROMPT = {3, 1, 4, 1, 5};
 
   private final Backend backend = new CheckedBackend(new ScalarBackend());
@@ -46,7 +46,7 @@ final class GeneratorTest {
 
   private GenerationResult greedy(int maxTokens, int... ends) {
     GenerationOptions options = GenerationOptions.of(maxTokens);
-    return Generator.generate(
+    return Generation.run(
         session,
         PROMPT,
         options.endingAt(ends).sampledBy(SamplingOptions.greedy()),
@@ -123,7 +123,7 @@ final class GeneratorTest {
   @Test
   void stopped() {
     GenerationResult result =
-        Generator.generate(
+        Generation.run(
             session,
             PROMPT,
             GenerationOptions.of(9),
@@ -143,7 +143,7 @@ final class GeneratorTest {
       ids.clear();
       session.truncate(0);
       GenerationResult result =
-          Generator.generate(
+          Generation.run(
               session,
               PROMPT,
               GenerationOptions.of(9),
@@ -161,7 +161,7 @@ final class GeneratorTest {
     for (int[] prompt : prompts) {
       assertThrows(
           RuntimeException.class,
-          () -> Generator.generate(session, prompt, GenerationOptions.of(3), ids::add, null));
+          () -> Generation.run(session, prompt, GenerationOptions.of(3), ids::add, null));
       assertEquals(0, session.length());
     }
     assertEquals(List.of(), ids);
@@ -172,7 +172,7 @@ final class GeneratorTest {
     assertThrows(
         ArithmeticException.class,
         () ->
-            Generator.generate(
+            Generation.run(
                 session,
                 PROMPT,
                 GenerationOptions.of(3),
