@@ -73,10 +73,19 @@ assemble() {
     [ ! -d "$old" ] || [ "$old" = "$target/$former" ] || rm -rf "$old"
   done
   mkdir "$image" && cp "$target"/lib/*.jar "$image/" || return 1
+  modernise >"$target/image.log" 2>&1 </dev/null || true
   set_class_path
   make_archive >>"$target/image.log" 2>&1 </dev/null || rm -f "$image/startup.jsa"
   mv "$target/build-start" "$image/built" || return 1
   printf '%s\n%s\n' "$name" "$JAVA_HOME" >"$target/current.new" && mv -f "$target/current.new" "$target/current"
+}
+
+# picocli's class files are of a format that the class archive leaves out. With the original all works as well.
+modernise() {
+  for jar in "$image"/picocli-*.jar; do
+    "$JAVA_HOME/bin/java" "$root/cli/src/main/launcher/ModernClassFiles.java" "$jar" "$jar.new" &&
+      mv "$jar.new" "$jar" || rm -f "$jar.new"
+  done
 }
 
 # Class data sharing: the classes that a training run loads, parsed and verified once and for all. Without the

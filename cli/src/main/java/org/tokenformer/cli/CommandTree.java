@@ -1,6 +1,9 @@
 package org.tokenformer.cli;
 
-import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 import org.tokenformer.cli.console.Console;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
@@ -9,20 +12,46 @@ import picocli.CommandLine.Help;
 final class CommandTree {
   private static final int HELP_WIDTH = 100;
 
+  /** In the order of the help: what people come for first. */
+  private static final List<Map.Entry<String, Function<Console, Object>>> COMMANDS =
+      List.of(Map.entry("completion", CompletionCommand::new));
+
   private CommandTree() {}
 
+  /** The root with all its commands. */
   static CommandLine of(RootCommand root, Failures failures) {
-    Console console = root.console();
     var tree = new CommandLine(root);
-    tree.addSubcommand(new CompletionCommand(console));
+    COMMANDS.forEach(c -> tree.addSubcommand(c.getKey(), c.getValue().apply(root.console())));
+    return configure(tree, failures);
+  }
 
+  /**
+   * The root with the one command that the arguments name, because picocli spends several
+   * milliseconds on each; with all of them where the arguments name none.
+   */
+  static CommandLine of(RootCommand root, Failures failures, String... args) {
+    Optional<String> name = List.of(args).stream().filter(arg -> !arg.startsWith("-")).findFirst();
+    for (var command : COMMANDS) {
+      if (name.isPresent() && command.getKey().equals(name.get())) {
+        var tree = new CommandLine(root);
+        tree.addSubcommand(command.getKey(), command.getValue().apply(root.console()));
+        return configure(tree, failures);
+      }
+    }
+    return of(root, failures);
+  }
+
+  private static CommandLine configure(CommandLine tree, Failures failures) {
     // A prompt may begin with @; it never names a file of arguments.
     tree.setExpandAtFiles(false);
     tree.setAllowOptionsAsOptionParameters(false);
     tree.setUsageHelpWidth(HELP_WIDTH);
     // Detecting colour support would load the JDK's console module: 40 ms for a bold title.
     tree.setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF));
-    tree.setOut(new PrintWriter(console.out()));
+    tree.registerConverter(
+        ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class));
+    tree.registerConverter(
+        CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
     tree.setParameterExceptionHandler(failures);
     tree.setExecutionExceptionHandler(failures);
     return tree;

@@ -1,15 +1,12 @@
 package org.tokenformer.cli;
 
 import java.util.Locale;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(
     name = "completion",
@@ -30,8 +27,6 @@ final class CompletionCommand implements Runnable {
 
   private final Console console;
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Parameters(paramLabel = "SHELL", description = "The shell: ${COMPLETION-CANDIDATES}.")
   private @Nullable Shell shell;
 
@@ -41,11 +36,12 @@ final class CompletionCommand implements Runnable {
 
   @Override
   public void run() {
-    CommandLine root = Objects.requireNonNull(spec).root().commandLine();
+    var root = new RootCommand(console);
+    CommandLine tree = CommandTree.of(root, new Failures(console, root));
     if (shell == Shell.ZSH) {
       console.out().println("autoload -U +X compinit && compinit");
       console.out().println("autoload -U +X bashcompinit && bashcompinit");
     }
-    console.out().print(AutoComplete.bash(root.getCommandName(), root));
+    console.out().print(AutoComplete.bash(tree.getCommandName(), tree));
   }
 }

@@ -67,7 +67,12 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case InvalidPathException e ->
           fail(USER_ERROR, "'" + e.getInput() + "' is not a file name: " + e.getReason(), e);
       case OutOfMemoryError e -> fail(USER_ERROR, outOfMemory(e), e);
-      default -> fail(FAULT, "a fault of the program, please report it: " + failure, failure);
+      default ->
+          fail(
+              FAULT,
+              "a fault of the program, please report it with the output of --stacktrace: "
+                  + failure,
+              failure);
     };
   }
 

@@ -1,5 +1,7 @@
 package org.tokenformer.cli;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import org.tokenformer.cli.console.Console;
 
 /** Starts the command line. */
@@ -15,7 +17,10 @@ public final class Main {
     var root = new RootCommand(console);
     var failures = new Failures(console, root);
     try {
-      int code = CommandTree.of(root, failures).execute(args);
+      // picocli would print a stack trace where help cannot be written; so it writes to memory.
+      var help = new StringWriter();
+      int code = CommandTree.of(root, failures, args).setOut(new PrintWriter(help)).execute(args);
+      console.out().print(help.toString());
       console.out().flush();
       return code;
     } catch (Throwable e) { // the last resort: also errors of the JVM get their line

@@ -84,7 +84,7 @@ public final class ProgressBar implements AutoCloseable {
     clear();
     double seconds = (nanoTime.getAsLong() - started) / (double) SECOND;
     String amount = total > 0 && done < total ? amount(done) + "/" + amount(total) : amount(done);
-    out.accept(label + ": " + amount + space() + unit + " in " + duration(seconds) + "\n");
+    out.accept(label + ": " + amount + unitAfter() + " in " + duration(seconds) + "\n");
   }
 
   private void draw(long now) {
@@ -107,11 +107,11 @@ public final class ProgressBar implements AutoCloseable {
 
   private String status(double seconds) {
     if (total <= 0) {
-      return amount(done) + space() + unit + ", " + duration(seconds);
+      return amount(done) + unitAfter() + ", " + duration(seconds);
     }
     String status =
-        "%d %% (%s/%s%s%s)"
-            .formatted((int) (100 * fraction()), amount(done), amount(total), space(), unit);
+        "%d %% (%s/%s%s)"
+            .formatted((int) (100 * fraction()), amount(done), amount(total), unitAfter());
     if (done <= 0) {
       return status;
     }
@@ -123,14 +123,17 @@ public final class ProgressBar implements AutoCloseable {
     return Math.clamp((double) done / total, 0.0, 1.0);
   }
 
-  /** Bytes read as "12.3 MB", all else as "12.3M tokens" or "1234 steps". */
-  private String space() {
-    return unit.equals("B") ? "" : " ";
-  }
-
   private String amount(long units) {
     boolean bytes = unit.equals("B");
-    String gap = bytes ? " " : "";
+    return scaled(units, bytes ? " " : "") + (bytes ? "B" : "");
+  }
+
+  /** Bytes bring their unit along, as "12.3 MB"; all else reads "12.3M tokens" or "1234 steps". */
+  private String unitAfter() {
+    return unit.equals("B") ? "" : " " + unit;
+  }
+
+  private static String scaled(long units, String gap) {
     if (units < 10_000) {
       return units + gap;
     }

@@ -1,0 +1,74 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.classfile.ClassElement;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassFile.ClassHierarchyResolverOption;
+import java.lang.classfile.ClassFile.StackMapsOption;
+import java.lang.classfile.ClassFileVersion;
+import java.lang.classfile.ClassHierarchyResolver;
+import java.lang.classfile.ClassTransform;
+import java.lang.classfile.CodeTransform;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * Rewrites the class files of a jar in the format of this JDK.
+ *
+ * <p>Class files older than Java 6 carry no stack maps. The JVM then takes its slow verifier for
+ * them and leaves them out of the class archive; picocli is compiled so, and a fifth of the start-up
+ * time went there. The code stays the same, only stack maps are added.
+ *
+ * <p>Usage: {@code java ModernClassFiles.java FROM.jar TO.jar}
+ */
+final class ModernClassFiles {
+  private static final int FIRST_WITH_STACK_MAPS = ClassFile.JAVA_6_VERSION;
+
+  private ModernClassFiles() {}
+
+  public static void main(String[] args) throws IOException {
+    Path from = Path.of(args[0]);
+    try (var loader = new URLClassLoader(new URL[] {from.toUri().toURL()});
+        var in = new ZipFile(from.toFile());
+        OutputStream file = Files.newOutputStream(Path.of(args[1]));
+        var out = new ZipOutputStream(file)) {
+      ClassFile format =
+          ClassFile.of(
+              StackMapsOption.GENERATE_STACK_MAPS,
+              ClassHierarchyResolverOption.of(
+                  ClassHierarchyResolver.ofResourceParsing(loader)
+                      .orElse(ClassHierarchyResolver.defaultResolver())));
+      for (ZipEntry entry : Collections.list(in.entries())) {
+        out.putNextEntry(new ZipEntry(entry.getName()));
+        try (InputStream content = in.getInputStream(entry)) {
+          byte[] bytes = content.readAllBytes();
+          out.write(entry.getName().endsWith(".class") ? modern(format, bytes) : bytes);
+        }
+      }
+    }
+  }
+
+  private static byte[] modern(ClassFile format, byte[] bytes) {
+    var model = format.parse(bytes);
+    if (model.majorVersion() >= FIRST_WITH_STACK_MAPS) {
+      return bytes;
+    }
+    ClassTransform version =
+        (builder, element) -> {
+          ClassElement kept =
+              element instanceof ClassFileVersion
+                  ? ClassFileVersion.of(ClassFile.latestMajorVersion(), 0)
+                  : element;
+          builder.with(kept);
+        };
+    // Method bodies that are only copied would keep their lack of stack maps.
+    ClassTransform bodies = ClassTransform.transformingMethodBodies(CodeTransform.ACCEPT_ALL);
+    return format.transformClass(model, version.andThen(bodies));
+  }
+}

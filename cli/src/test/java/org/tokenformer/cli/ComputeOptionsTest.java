@@ -1,0 +1,56 @@
+package org.tokenformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Objects;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.ParameterException;
+
+class ComputeOptionsTest {
+  @Test
+  void defaultsAreAllProcessorsAndTheFastestBackend() {
+    ComputeOptions options = parse();
+    assertEquals(Runtime.getRuntime().availableProcessors(), options.threads());
+    assertEquals(ComputeOptions.Backend.AUTO, options.backend());
+  }
+
+  @Test
+  void takesWhatIsGiven() {
+    ComputeOptions options = parse("--threads", "3", "--backend", "scalar");
+    assertEquals(3, options.threads());
+    assertEquals(ComputeOptions.Backend.SCALAR, options.backend());
+  }
+
+  @Test
+  void namesWhatCannotBe() {
+    assertRefused("--threads is 0 but must lie between 1 and 1024", "--threads", "0");
+    assertRefused("--threads is -2 but must lie between 1 and 1024", "--threads", "-2");
+    assertRefused("'x' is not an int", "--threads", "x");
+    assertRefused("'gpu' is not one of auto, scalar, vector, cuda", "--backend", "gpu");
+  }
+
+  private static void assertRefused(String message, String... args) {
+    var e = assertThrows(ParameterException.class, () -> parse(args));
+    assertTrue(Objects.toString(e.getMessage()).contains(message), e.getMessage());
+  }
+
+  private static ComputeOptions parse(String... args) {
+    var command = new Compute();
+    new CommandLine(command)
+        .registerConverter(ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class))
+        .parseArgs(args);
+    return command.options;
+  }
+
+  @Command(name = "compute")
+  @NullUnmarked // picocli fills the field
+  static final class Compute {
+    @Mixin ComputeOptions options;
+  }
+}

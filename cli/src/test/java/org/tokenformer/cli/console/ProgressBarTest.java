@@ -1,0 +1,90 @@
+package org.tokenformer.cli.console;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import org.junit.jupiter.api.Test;
+
+class ProgressBarTest {
+  private static final long SECOND = 1_000_000_000L;
+
+  private final StringBuilder out = new StringBuilder();
+  private long now = Long.MAX_VALUE - SECOND; // nanoTime may overflow
+
+  private ProgressBar bar(boolean live, long total, String unit) {
+    return new ProgressBar(out::append, live, () -> now, "encoding", total, unit);
+  }
+
+  @Test
+  void drawsOnATerminalAtMostTenTimesASecond() {
+    ProgressBar bar = bar(true, 1000, "steps");
+    for (int i = 1; i <= 500; i++) {
+      now += SECOND / 100;
+      bar.update(i);
+    }
+    long drawings = out.chars().filter(c -> c == '\r').count();
+    assertEquals(50, drawings);
+    assertEquals(
+        "\r\033[Kencoding [============            ] 50 % (500/1000 steps), 5.0 s left",
+        out.substring(out.lastIndexOf("\r")));
+  }
+
+  @Test
+  void aLineBetweenDrawingsFindsAnEmptyLine() {
+    ProgressBar bar = bar(true, 10, "steps");
+    now += SECOND;
+    bar.update(1);
+    out.setLength(0);
+    bar.clear();
+    bar.clear();
+    assertEquals("\r\033[K", out.toString());
+  }
+
+  @Test
+  void elsewhereAPlainLineEveryTenSeconds() {
+    ProgressBar bar = bar(false, 2_000_000_000, "B");
+    for (int i = 1; i <= 25; i++) {
+      now += SECOND;
+      bar.update(i * 40_000_000L);
+    }
+    bar.close();
+    bar.close();
+    assertEquals(
+        """
+        encoding: 20 % (400.0 MB/2.00 GB), 40 s left
+        encoding: 40 % (800.0 MB/2.00 GB), 30 s left
+        encoding: 1.00 GB/2.00 GB in 25 s
+        """,
+        out.toString());
+    assertFalse(out.toString().contains("\r"));
+  }
+
+  @Test
+  void aTotalThatIsUnknownOrPassedBreaksNothing() {
+    ProgressBar unknown = bar(true, 0, "tokens");
+    now += 90 * SECOND;
+    unknown.update(12_345);
+    unknown.close();
+    assertEquals(
+        "\r\033[Kencoding 12.3k tokens, 1 min 30 s\r\033[Kencoding: 12.3k tokens in 1 min 30 s\n",
+        out.toString());
+
+    out.setLength(0);
+    ProgressBar passed = bar(true, 4, "steps");
+    now += 4000 * SECOND;
+    passed.update(5);
+    passed.close();
+    assertEquals(
+        "\r\033[Kencoding [========================] 100 % (5/4 steps), 0.0 s left"
+            + "\r\033[Kencoding: 5 steps in 1 h 6 min\n",
+        out.toString());
+  }
+
+  @Test
+  void nothingDoneYetHasNoTimeLeft() {
+    ProgressBar bar = bar(false, 4, "steps");
+    now += 11 * SECOND;
+    bar.update(0);
+    assertEquals("encoding: 0 % (0/4 steps)\n", out.toString());
+  }
+}

@@ -1,0 +1,123 @@
+package org.tokenformer.engine;
+
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Which package may use which. Reading order and order of dependencies are the same: each package
+ * uses only those named for it here.
+ */
+@AnalyzeClasses(packages = "org.tokenformer.engine", importOptions = DoNotIncludeTests.class)
+class ArchitectureTest {
+  private static final String ROOT = "org.tokenformer.engine";
+
+  @ArchTest static final ArchRule TENSOR = mayUse("tensor");
+
+  @ArchTest static final ArchRule BACKEND = mayUse("backend", "tensor");
+
+  @ArchTest static final ArchRule SCALAR = mayUse("backend.scalar", "tensor", "backend");
+
+  @ArchTest static final ArchRule VECTOR = mayUse("backend.vector", "tensor", "backend");
+
+  @ArchTest static final ArchRule CUDA = mayUse("backend.cuda", "tensor", "backend");
+
+  @ArchTest static final ArchRule CHECKPOINT = mayUse("checkpoint", "tensor");
+
+  @ArchTest static final ArchRule MODEL = mayUse("model", "tensor", "backend", "checkpoint");
+
+  @ArchTest static final ArchRule GROW = mayUse("grow", "tensor", "backend", "checkpoint", "model");
+
+  @ArchTest
+  static final ArchRule TRAIN = mayUse("train", "tensor", "backend", "checkpoint", "model", "grow");
+
+  @ArchTest
+  static final ArchRule GENERATE = mayUse("generate", "tensor", "backend", "checkpoint", "model");
+
+  @ArchTest
+  static final ArchRule ALL_PACKAGES_ARE_IN_THE_TABLE =
+      classes()
+          .should()
+          .resideInAnyPackage(
+              Stream.concat(
+                      Stream.of(ROOT),
+                      Stream.of(
+                              "tensor",
+                              "backend",
+                              "backend.scalar",
+                              "backend.vector",
+                              "backend.cuda",
+                              "checkpoint",
+                              "model",
+                              "grow",
+                              "train",
+                              "generate")
+                          .map(ArchitectureTest::full))
+                  .toArray(String[]::new));
+
+  @ArchTest
+  static final ArchRule SIMD_LIVES_IN_ONE_PACKAGE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(full("backend.vector"))
+          .should()
+          .dependOnClassesThat(resideInAPackage("jdk.incubator.vector.."))
+          .allowEmptyShould(true);
+
+  @ArchTest
+  static final ArchRule DOWNCALLS_LIVE_IN_TWO_PACKAGES =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages(full("backend.cuda"), full("backend.vector"))
+          .should()
+          .dependOnClassesThat(
+              assignableTo("java.lang.foreign.Linker")
+                  .or(assignableTo("java.lang.foreign.SymbolLookup")))
+          .allowEmptyShould(true);
+
+  @ArchTest
+  static final ArchRule ONLY_GSON_FROM_OUTSIDE_THE_JDK =
+      classes()
+          .should()
+          .onlyDependOnClassesThat(
+              resideInAnyPackage(
+                  ROOT + "..",
+                  "java..",
+                  "jdk.incubator.vector..",
+                  "com.google.gson..",
+                  "org.jspecify.annotations..",
+                  "com.google.errorprone.annotations.."));
+
+  /** The package may use itself, those named, and whatever is not of the engine. */
+  private static ArchRule mayUse(String name, String... others) {
+    List<String> allowed =
+        Stream.concat(Stream.of(name), Stream.of(others)).map(ArchitectureTest::full).toList();
+    DescribedPredicate<JavaClass> forbidden =
+        describe(
+            "lie in another package of the engine than " + allowed,
+            type ->
+                type.getPackageName().startsWith(ROOT) && !allowed.contains(type.getPackageName()));
+    return noClasses()
+        .that()
+        .resideInAPackage(full(name))
+        .should()
+        .dependOnClassesThat(forbidden)
+        .allowEmptyShould(true);
+  }
+
+  private static String full(String name) {
+    return ROOT + "." + name;
+  }
+}
