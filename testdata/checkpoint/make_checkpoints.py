@@ -42,6 +42,21 @@ def main():
     torch.save(dtypes, HERE / "dtypes.bin")
     expect("dtypes", dtypes)
 
+    # What torch makes of conversions, ties and overflow among them; NaN apart, whose bits are free.
+    near = torch.arange(-6, 6, dtype=torch.float64)
+    ties = torch.cat([1 + near * 2.0**-k for k in (8, 9, 11, 12)])
+    scales = 2.0 ** torch.tensor([-149.0, -133, -126, -24, -14, 0, 15, 127], dtype=torch.float64)
+    ends = torch.tensor([0.0, float("inf")], dtype=torch.float64)
+    floats = torch.cat([(ties[:, None] * scales).flatten(), ends])
+    floats = torch.cat([floats, -floats]).to(torch.float32)
+    types = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+    conversions = {name.lower(): floats.to(dtype) for name, dtype in types.items()}
+    conversions["f64"] = floats.to(torch.float64)
+    for name, source in list(conversions.items()):
+        for label, dtype in types.items():
+            conversions[f"{name}_to_{label}"] = source.to(dtype)
+    expect("conversions", conversions)
+
     # Views of one storage, and shapes at the edge.
     base = torch.randn(4, 6)
     views = {

@@ -73,7 +73,8 @@ public final class BpeTrainer {
    * Trains on the files. Each line is normalised and parted on its own, as HF reads files. Memory
    * grows with the distinct words and the longest line, not with the text.
    *
-   * @throws TokenizerException if a file does not exist or is not UTF-8
+   * @throws TokenizerException if a file does not exist, is not UTF-8, or has a line above 1 GiB
+   * @throws IllegalStateException if the distinct words are more than 1 GiB together
    * @throws IOException if a file cannot be read
    */
   public static Tokenizer train(List<Path> texts, Options options, ProgressListener progress)

@@ -23,6 +23,9 @@ final class PatternSyntax {
   private static final int MAX_DEPTH = 16;
   private static final int MAX_REPEAT = 1000;
 
+  /** What stands for a set of characters, as {@code \s} does. */
+  private static final int MANY = -1;
+
   private final String pattern;
   private int at;
   private int depth;
@@ -188,10 +191,10 @@ final class PatternSyntax {
       if (at >= pattern.length()) {
         throw new Unsupported("no ']' for the class at " + start);
       }
-      boolean single = character(true);
+      int low = character(true);
       if (peek('-') && !pattern.startsWith("]", at + 1)) {
         at++;
-        if (!single || peek(']') || !character(true)) {
+        if (low == MANY || peek(']') || character(true) < low) {
           throw new Unsupported("the range that ends at " + at);
         }
       }
@@ -199,8 +202,8 @@ final class PatternSyntax {
     at++;
   }
 
-  /** One literal or escape; whether it is a single character, fit for a range. */
-  private boolean character(boolean inClass) throws Unsupported {
+  /** One literal or escape: its code point, or {@link #MANY}, which is below all. */
+  private int character(boolean inClass) throws Unsupported {
     if (at >= pattern.length()) {
       throw new Unsupported("it ends too early");
     }
@@ -217,28 +220,37 @@ final class PatternSyntax {
       throw new Unsupported("a character beyond ASCII within (?i:) at " + at);
     }
     at += Character.charCount(c);
-    return true;
+    return c;
   }
 
-  private boolean escape() throws Unsupported {
+  private int escape() throws Unsupported {
     int start = at;
     char c = at + 1 < pattern.length() ? pattern.charAt(at + 1) : 0;
     at += 2;
-    if (c == 'r' || c == 'n' || c == 't') {
-      return true;
-    }
     if (c > ' ' && c < 0x7F && !Character.isLetterOrDigit(c)) {
-      return true;
+      return c;
     }
-    if (c == 's' || c == 'S' || c == 'd' || c == 'D') {
-      return false;
+    switch (c) {
+      case 'r' -> {
+        return '\r';
+      }
+      case 'n' -> {
+        return '\n';
+      }
+      case 't' -> {
+        return '\t';
+      }
+      case 's', 'S', 'd', 'D' -> {
+        return MANY;
+      }
+      default -> {} // judged below
     }
     int close = pattern.indexOf('}', start);
     if ((c == 'p' || c == 'P') && close > 0 && !anyCase) {
       String name = pattern.substring(start + 2, close);
       if (name.matches("\\{(L[ulmto]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?)")) {
         at = close + 1;
-        return false;
+        return MANY;
       }
     }
     throw new Unsupported(Problems.quote("\\" + c) + " at " + start);

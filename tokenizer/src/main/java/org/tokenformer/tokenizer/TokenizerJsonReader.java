@@ -28,6 +28,9 @@ final class TokenizerJsonReader {
   /** The largest published byte-level files are below 40 MB. */
   static final int MAX_BYTES = 128 << 20;
 
+  /** Characters of all added tokens: what the matcher can number the prefixes of. */
+  private static final int MAX_ADDED = 2_000_000;
+
   /** What a token and its merge take in a file, at least. */
   private static final int CHARS_PER_TOKEN = 32;
 
@@ -132,11 +135,16 @@ final class TokenizerJsonReader {
       return tokens;
     }
     Set<String> contents = new HashSet<>();
+    int room = MAX_ADDED;
     json.beginArray();
     while (json.hasNext()) {
       AddedToken token = addedToken(Fields.of(value(), "added_tokens", problems));
       if (token.content().isEmpty()) {
         throw problems.of("added_tokens has one with empty content");
+      }
+      room -= token.content().length();
+      if (room < 0) {
+        throw problems.of("added_tokens have more than " + MAX_ADDED + " characters together");
       }
       if (!contents.add(token.content())) {
         throw problems.of("added_tokens has " + Problems.quote(token.content()) + " twice");

@@ -16,6 +16,7 @@ import java.util.function.LongConsumer;
  */
 final class WordCounter {
   private static final int BUFFER = 1 << 20;
+  private static final int MAX_LINE = 1 << 30;
 
   private final boolean nfc;
   private final PreTokenizer preTokenizer;
@@ -66,6 +67,10 @@ final class WordCounter {
     long lines = 0;
     try (InputStream in = Files.newInputStream(file)) {
       while (true) {
+        if (used >= MAX_LINE) {
+          throw new TokenizerException(
+              file + ": line " + (lines + 1) + " is longer than 1 GiB; break it into lines");
+        }
         if (used == buffer.array().length) {
           buffer.grow(used, used + 1L);
         }

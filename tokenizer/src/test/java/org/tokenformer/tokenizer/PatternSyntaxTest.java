@@ -69,6 +69,7 @@ class PatternSyntaxTest {
         "[a",
         "[a[b]]",
         "[a&&b]",
+        "[b-a]",
         "[z-\\s]",
         "[a-]b-]c-[",
         "(",

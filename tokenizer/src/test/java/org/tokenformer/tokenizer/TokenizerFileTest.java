@@ -132,11 +132,13 @@ class TokenizerFileTest {
     changes.put(firstAdded("id", "1e99"), "added_tokens.id must be a whole number");
     changes.put(firstAdded("content", "''"), "empty content");
     changes.put(firstAdded("content", "'<|padding|>'"), "\"<|padding|>\" twice");
+    changes.put(firstAdded("content", "'\\ud800'"), "$.added_tokens[0].content: Unpaired");
+    changes.put(firstAdded("content", "'" + "a".repeat(2_000_001) + "'"), "more than 2000000");
     changes.put(firstAdded("content", "5"), "added_tokens.content must be a string");
     changes.put(firstAdded("special", "null"), "added_tokens.special must be true or false");
     changes.put(set("added_tokens", "{}"), "$.added_tokens");
     changes.put(set("added_tokens", "[7]"), "added_tokens must be an object, but is 7");
-    changes.put(unknownToken(), "model.unk_token \"<unk>\"");
+    changes.put(TokenizerFileTest::unknownToken, "model.unk_token \"<unk>\"");
     return changes;
   }
 
@@ -147,13 +149,11 @@ class TokenizerFileTest {
   }
 
   /** Without a token for "!", text can have unknown bytes. */
-  private static Consumer<JsonObject> unknownToken() {
-    return file -> {
-      JsonObject vocab = file.getAsJsonObject("model").getAsJsonObject("vocab");
-      int id = vocab.remove("!").getAsInt();
-      vocab.addProperty("<unk>", id);
-      file.getAsJsonObject("model").addProperty("unk_token", "<unk>");
-    };
+  private static void unknownToken(JsonObject file) {
+    JsonObject vocab = file.getAsJsonObject("model").getAsJsonObject("vocab");
+    int id = vocab.remove("!").getAsInt();
+    vocab.addProperty("<unk>", id);
+    file.getAsJsonObject("model").addProperty("unk_token", "<unk>");
   }
 
   @TestFactory
@@ -287,7 +287,7 @@ class TokenizerFileTest {
     Tokenizer tokenizer = Tokenizer.fromJson(new StringReader(file.toString()));
     assertEquals(494, tokenizer.vocabularySize());
     assertTrue(tokenizer.endOfTextId().isEmpty());
-    assertEquals(13, tokenizer.encode("<|endoftext|>").length, "plain text, byte by byte or so");
+    assertTrue(tokenizer.encode("<|endoftext|>").length > 1, "plain text");
   }
 
   @Test

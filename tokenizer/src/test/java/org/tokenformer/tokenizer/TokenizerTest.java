@@ -119,7 +119,7 @@ class TokenizerTest {
     String text = "the".repeat(333_333);
     int[] ids = tokenizer.encode(text);
     assertEquals(text, tokenizer.decode(ids, false));
-    assertTrue(ids.length <= 333_334, ids.length + " ids");
+    assertEquals(tokenizer.encode("the".repeat(10)).length / 10 * 333_333, ids.length);
   }
 
   /** The heap for long words against the definition: the lowest rank first, then the leftmost. */
@@ -144,7 +144,7 @@ class TokenizerTest {
   }
 
   private static int[] byDefinition(int[] word, Long2LongOpenHashMap merges) {
-    IntArrayList symbols = IntArrayList.of(word);
+    IntArrayList symbols = new IntArrayList(word);
     while (true) {
       long best = Long.MAX_VALUE;
       int at = -1;

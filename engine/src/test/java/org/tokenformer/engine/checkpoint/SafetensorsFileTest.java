@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,7 @@ class SafetensorsFileTest {
       assertEquals(Map.of("format", "pt"), file.metadata());
       assertEquals(10, file.tensors().size());
       for (DType dtype : DType.values()) {
-        NamedTensor tensor = file.tensor(dtype.name().toLowerCase(java.util.Locale.ROOT));
+        NamedTensor tensor = file.tensor(dtype.name().toLowerCase(Locale.ROOT));
         assertEquals(dtype, tensor.dtype());
         assertTrue(tensor.isAligned());
       }
