@@ -1,5 +1,6 @@
 /** The command line. */
 module org.tokenformer.cli {
+  requires com.google.gson;
   requires info.picocli;
   requires org.snakeyaml.engine;
   requires org.tokenformer.engine;

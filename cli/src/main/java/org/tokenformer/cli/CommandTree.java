@@ -14,7 +14,18 @@ final class CommandTree {
 
   /** In the order of the help: what people come for first. */
   private static final List<Map.Entry<String, Function<Console, Object>>> COMMANDS =
-      List.of(Map.entry("completion", CompletionCommand::new));
+      List.of(
+          Map.entry("generate", GenerateCommand::new),
+          Map.entry("score", ScoreCommand::new),
+          Map.entry("eval", EvalCommand::new),
+          Map.entry("import", ImportCommand::new),
+          Map.entry("export", ExportCommand::new),
+          Map.entry("inspect", InspectCommand::new),
+          Map.entry("tokenize", TokenizeCommand::new),
+          Map.entry("train-tokenizer", TrainTokenizerCommand::new),
+          Map.entry("bench", BenchCommand::new),
+          Map.entry("doctor", DoctorCommand::new),
+          Map.entry("completion", CompletionCommand::new));
 
   private CommandTree() {}
 
@@ -52,6 +63,8 @@ final class CommandTree {
         ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class));
     tree.registerConverter(
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
+    tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
+    tree.registerConverter(BenchCommand.Task.class, new Choice<>(BenchCommand.Task.class));
     tree.setParameterExceptionHandler(failures);
     tree.setExecutionExceptionHandler(failures);
     return tree;

@@ -3,6 +3,8 @@ package org.tokenformer.cli;
 import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.LanguageModel;
+import org.tokenformer.engine.checkpoint.LoadMode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -52,6 +54,11 @@ final class ComputeOptions {
           "--threads is " + threads + " but must lie between 1 and " + MAX_THREADS);
     }
     this.threads = threads;
+  }
+
+  /** For loading a model that is to compute so. */
+  LanguageModel.Options languageModelOptions(LoadMode mode) {
+    return new LanguageModel.Options(backend.toString(), threads, mode);
   }
 
   int threads() {

@@ -17,6 +17,10 @@ import java.util.Objects;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.OutputFailure;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.BackendUnavailableException;
+import org.tokenformer.engine.checkpoint.CheckpointException;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.tokenizer.TokenizerException;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -63,6 +67,10 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case UserError e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case ParameterException e -> handleParseException(e, new String[0]);
       case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()));
+      case CheckpointException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case ModelFormatException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case BackendUnavailableException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
       case InvalidPathException e ->
           fail(USER_ERROR, "'" + e.getInput() + "' is not a file name: " + e.getReason(), e);

@@ -2,6 +2,7 @@ package org.tokenformer.cli;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.Locale;
 import org.tokenformer.cli.console.Console;
 
 /** Starts the command line. */
@@ -9,6 +10,7 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
+    Locale.setDefault(Locale.ROOT); // output is for programs too: no decimal commas
     System.exit(run(Console.ofProcess(), args));
   }
 

@@ -1,7 +1,9 @@
 package org.tokenformer.engine;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.function.IntConsumer;
@@ -10,12 +12,14 @@ import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.generate.Generation;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.GenerationResult;
 import org.tokenformer.engine.generate.TokenConsumer;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -71,6 +75,28 @@ public final class LanguageModel implements AutoCloseable {
           TokenFormer.load(ModelFolder.open(folder, options.mode()), choice.backend());
       return new LanguageModel(model, choice.backend(), choice.warning());
     } catch (IOException | RuntimeException | Error e) {
+      choice.backend().close();
+      throw e;
+    }
+  }
+
+  /**
+   * A model of random weights, as training starts from: as fast as a trained one of its sizes.
+   *
+   * @param weights type of its matrices, F32 or BF16
+   * @param seed same seed, same weights
+   */
+  @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
+  public static LanguageModel random(
+      TokenFormerConfig config, DType weights, long seed, Options options) {
+    Backends.Choice choice = Backends.open(options.backend(), options.threads());
+    Arena arena = Arena.ofShared();
+    try {
+      Map<String, NamedTensor> tensors = RandomWeights.create(config, weights, seed, arena);
+      TokenFormer model = new TokenFormer(config, tensors, choice.backend(), arena::close);
+      return new LanguageModel(model, choice.backend(), choice.warning());
+    } catch (RuntimeException | Error e) {
+      arena.close();
       choice.backend().close();
       throw e;
     }

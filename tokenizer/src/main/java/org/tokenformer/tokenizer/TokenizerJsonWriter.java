@@ -9,7 +9,10 @@ import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -28,6 +31,21 @@ final class TokenizerJsonWriter {
 
   /** Writes beside the file, forces it to the disk, and only then takes its name. */
   static void write(Pipeline pipeline, Path file) throws IOException {
+    try {
+      writeBeside(pipeline, file);
+    } catch (IOException e) {
+      String reason =
+          switch (e) {
+            case NoSuchFileException _ -> "its folder does not exist";
+            case AccessDeniedException _ -> "permission denied";
+            case FileSystemException f when f.getReason() != null -> f.getReason();
+            default -> Problems.line(e);
+          };
+      throw new Problems(file.toString()).of("cannot write: " + reason, e);
+    }
+  }
+
+  private static void writeBeside(Pipeline pipeline, Path file) throws IOException {
     Path target = file.toAbsolutePath();
     Path temporary =
         target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid());

@@ -21,6 +21,9 @@ public final class Console {
   /** Set by the launcher where standard error is a terminal; Java has no way to ask. */
   private static final String TERMINAL_PROPERTY = "tokenformer.terminal";
 
+  /** Set by the launcher where standard input is a terminal. */
+  private static final String INPUT_TERMINAL_PROPERTY = "tokenformer.input.terminal";
+
   private final InputStream in;
   private final StandardOutput out;
   private final PrintStream err;
@@ -52,6 +55,11 @@ public final class Console {
         new FileOutputStream(FileDescriptor.out),
         err,
         Boolean.getBoolean(TERMINAL_PROPERTY) && mayRedraw());
+  }
+
+  /** Whether somebody has to type what is read from standard input. */
+  public static boolean inputIsTerminal() {
+    return Boolean.getBoolean(INPUT_TERMINAL_PROPERTY);
   }
 
   /**

@@ -124,26 +124,12 @@ public final class ProgressBar implements AutoCloseable {
   }
 
   private String amount(long units) {
-    boolean bytes = unit.equals("B");
-    return scaled(units, bytes ? " " : "") + (bytes ? "B" : "");
+    return unit.equals("B") ? Amount.bytes(units) : Amount.count(units);
   }
 
   /** Bytes bring their unit along, as "12.3 MB"; all else reads "12.3M tokens" or "1234 steps". */
   private String unitAfter() {
     return unit.equals("B") ? "" : " " + unit;
-  }
-
-  private static String scaled(long units, String gap) {
-    if (units < 10_000) {
-      return units + gap;
-    }
-    if (units < 1_000_000) {
-      return String.format(Locale.ROOT, "%.1f%sk", units / 1e3, gap);
-    }
-    if (units < 1_000_000_000) {
-      return String.format(Locale.ROOT, "%.1f%sM", units / 1e6, gap);
-    }
-    return String.format(Locale.ROOT, "%.2f%sG", units / 1e9, gap);
   }
 
   private static String duration(double seconds) {

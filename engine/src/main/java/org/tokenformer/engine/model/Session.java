@@ -32,10 +32,10 @@ public final class Session implements AutoCloseable {
   }
 
   /** Rows of a prompt in flight: enough that packing the weights once per chunk costs little. */
-  private static final int CHUNK = 256;
+  static final int CHUNK = 256;
 
   /** Rows of logits in flight: they are V wide, so fewer. */
-  private static final int LOGITS_CHUNK = 64;
+  static final int LOGITS_CHUNK = 64;
 
   private final TokenFormer model;
   private final Backend backend;

@@ -15,10 +15,13 @@ import org.tokenformer.engine.tensor.Tensor;
  * views, which are kept, so that one token after the other allocates nothing.
  */
 final class Step {
+  /** Activations that it holds, (rows, C) each. */
+  static final int TENSORS = 7;
+
   private final Backend backend;
   private final RotaryTable rotary;
-  private final Tensor[] whole = new Tensor[7]; // (rows, C) each
-  private final Tensor[] views = new Tensor[7];
+  private final Tensor[] whole = new Tensor[TENSORS]; // (rows, C) each
+  private final Tensor[] views = new Tensor[TENSORS];
   private int rows = -1;
   private List<Sequence> sequences = List.of();
 

@@ -1,0 +1,252 @@
+package org.tokenformer.cli;
+
+import com.google.gson.FormattingStyle;
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.LanguageModel;
+import org.tokenformer.engine.Machine;
+import org.tokenformer.engine.Throughput;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.Presets;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "bench",
+    description = {
+      "Measures how fast a model runs on this machine, beside what the machine can do at most.",
+      "prefill reads a prompt at once, decode goes on token by token. The rate is the median of"
+          + " seven rounds, the spread half of the distance between the best and the worst. GFLOP/s"
+          + " and GB/s count what the mathematics asks for: weights read once for each pass."
+    })
+final class BenchCommand implements Callable<Integer> {
+  private static final int DEFAULT_PROMPT = 512;
+  private static final int DEFAULT_DEPTH = 16;
+  private static final long SEED = 1;
+
+  enum Task {
+    PREFILL,
+    DECODE;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  private final Console console;
+
+  @ArgGroup(exclusive = true)
+  private Source source = new Source();
+
+  @Mixin private ComputeOptions compute = new ComputeOptions();
+
+  /** What is measured. */
+  static final class Source {
+    @Option(
+        names = {"-m", "--model"},
+        paramLabel = "DIR",
+        description = "The model's folder.")
+    private @Nullable Path model;
+
+    @Option(
+        names = "--preset",
+        paramLabel = "NAME",
+        description =
+            "A model of random weights, by default 150M: laptop-7M, laptop-15M, 150M, 450M, 900M,"
+                + " 1.5B.")
+    private String preset = "150M";
+  }
+
+  @Option(
+      names = "--only",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Measures only these: ${COMPLETION-CANDIDATES}.")
+  private List<Task> only = new ArrayList<>();
+
+  @Option(
+      names = "--prompt",
+      paramLabel = "N",
+      description = "Tokens of the prompt, by default 512 or the whole context.")
+  private @Nullable Integer prompt;
+
+  @Option(
+      names = "--depth",
+      paramLabel = "N",
+      description = "Tokens before the one that is decoded, by default 16.")
+  private @Nullable Integer depth;
+
+  @Option(
+      names = "--type",
+      paramLabel = "TYPE",
+      defaultValue = "f32",
+      description = "Type of the random weights: ${COMPLETION-CANDIDATES}; a folder has its own.")
+  private FloatType type = FloatType.F32;
+
+  @Option(names = "--json", description = "Prints one JSON object.")
+  private boolean json;
+
+  BenchCommand(Console console) {
+    this.console = console;
+  }
+
+  private record Result(String name, String sizes, Throughput.Measured measured) {}
+
+  @Override
+  public Integer call() throws IOException {
+    try (LanguageModel model = open()) {
+      String warning = model.warning();
+      if (warning != null) {
+        console.warn(warning);
+      }
+      int context = model.config().contextLength();
+      int promptTokens = within("--prompt", prompt, Math.min(DEFAULT_PROMPT, context), 1, context);
+      int past = within("--depth", depth, Math.min(DEFAULT_DEPTH, context - 1), 0, context - 1);
+      console.note("measuring the machine...");
+      Machine.Ceilings ceilings =
+          MachineFacts.vectorModule() ? Machine.measure(compute.threads()) : null;
+      var throughput = new Throughput(model.model());
+      List<Result> results = new ArrayList<>();
+      if (wanted(Task.PREFILL)) {
+        console.note("measuring prefill...");
+        results.add(new Result("prefill", "of " + promptTokens, throughput.prefill(promptTokens)));
+      }
+      if (wanted(Task.DECODE)) {
+        console.note("measuring decode...");
+        results.add(new Result("decode", "at " + past, throughput.decode(past)));
+      }
+      if (json) {
+        printJson(model, ceilings, results, promptTokens, past);
+      } else {
+        printText(model, ceilings, results);
+      }
+    }
+    return 0;
+  }
+
+  private boolean wanted(Task task) {
+    return only.isEmpty() || only.contains(task);
+  }
+
+  private LanguageModel open() throws IOException {
+    LanguageModel.Options options = compute.languageModelOptions(LoadMode.MAP);
+    if (source.model != null) {
+      return LanguageModel.load(source.model, options);
+    }
+    TokenFormerConfig config;
+    try {
+      config = Presets.get(source.preset);
+    } catch (ConfigException e) {
+      throw new UserError("--" + e.getMessage(), e);
+    }
+    console.note("making random weights...");
+    return LanguageModel.random(config, type.dtype(), SEED, options);
+  }
+
+  private static int within(
+      String name, @Nullable Integer given, int otherwise, int low, int high) {
+    int value = given == null ? otherwise : given;
+    if (value < low || value > high) {
+      throw new UserError(
+          "%s is %d but must lie between %d and %d for this model"
+              .formatted(name, value, low, high));
+    }
+    return value;
+  }
+
+  private void printText(
+      LanguageModel model, Machine.@Nullable Ceilings ceilings, List<Result> results) {
+    Backend backend = model.backend();
+    console.out().println(ModelSummary.line(model.config()));
+    console.out().println(MachineFacts.cpu() + "; " + backend.description());
+    if (ceilings != null) {
+      console
+          .out()
+          .println(
+              "at most %s GFLOP/s and %s GB/s (one thread: %s and %s)"
+                  .formatted(
+                      Amount.rate(ceilings.flops() / 1e9),
+                      Amount.rate(ceilings.bytesPerSecond() / 1e9),
+                      Amount.rate(ceilings.flopsOneThread() / 1e9),
+                      Amount.rate(ceilings.bytesPerSecondOneThread() / 1e9)));
+    }
+    console.out().println("");
+    for (Result result : results) {
+      Throughput.Measured measured = result.measured();
+      double flops = measured.flopsPerSecond();
+      double bytes = measured.bytesPerSecond();
+      console
+          .out()
+          .println(
+              "%-15s %8s ± %s tok/s   %8s GFLOP/s%s   %6s GB/s%s"
+                  .formatted(
+                      result.name() + " " + result.sizes(),
+                      Amount.rate(measured.tokensPerSecond()),
+                      Amount.rate(measured.spread()),
+                      Amount.rate(flops / 1e9),
+                      ceilings == null ? "" : share(flops, ceilings.flops()),
+                      Amount.rate(bytes / 1e9),
+                      ceilings == null ? "" : share(bytes, ceilings.bytesPerSecond())));
+    }
+  }
+
+  private static String share(double value, double most) {
+    return " (%d %%)".formatted(Math.round(100 * value / most));
+  }
+
+  private void printJson(
+      LanguageModel model,
+      Machine.@Nullable Ceilings ceilings,
+      List<Result> results,
+      int promptTokens,
+      int past)
+      throws IOException {
+    var text = new StringWriter();
+    try (var out = new JsonWriter(text)) {
+      out.setFormattingStyle(FormattingStyle.PRETTY);
+      out.beginObject();
+      out.name("machine").beginObject();
+      MachineFacts.write(out, model.backend(), ceilings);
+      out.endObject();
+      out.name("model").beginObject();
+      out.name("parameters").value(model.config().parameters());
+      out.name("weight_bytes").value(model.model().weightBytes());
+      out.endObject();
+      out.name("results").beginArray();
+      for (Result result : results) {
+        Throughput.Measured measured = result.measured();
+        out.beginObject();
+        out.name("name").value(result.name());
+        if (result.name().equals("prefill")) {
+          out.name("prompt").value(promptTokens);
+        } else {
+          out.name("depth").value(past);
+        }
+        out.name("tokens_per_second").value(measured.tokensPerSecond());
+        out.name("spread").value(measured.spread());
+        out.name("gflops").value(measured.flopsPerSecond() / 1e9);
+        out.name("gigabytes_per_second").value(measured.bytesPerSecond() / 1e9);
+        out.endObject();
+      }
+      out.endArray();
+      out.endObject();
+    }
+    console.out().println(text.toString());
+  }
+}

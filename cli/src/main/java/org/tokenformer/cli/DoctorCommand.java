@@ -1,0 +1,155 @@
+package org.tokenformer.cli;
+
+import com.google.gson.FormattingStyle;
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.engine.Backends;
+import org.tokenformer.engine.Machine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "doctor",
+    description = {
+      "Looks whether this machine is set up well, and measures what it can do at most.",
+      "Each line is ok or a warning with what to do; takes about ten seconds. The exit code is 0"
+          + " unless the kernels compute something wrong."
+    })
+final class DoctorCommand implements Callable<Integer> {
+  private static final int JDK = 25;
+
+  /**
+   * A line.
+   *
+   * @param advice what to do where something is off, else null
+   */
+  private record Check(String name, String value, @Nullable String advice) {
+    static Check ok(String name, String value) {
+      return new Check(name, value, null);
+    }
+  }
+
+  private final Console console;
+
+  @Mixin private ComputeOptions compute = new ComputeOptions();
+
+  @Option(names = "--json", description = "Prints one JSON object.")
+  private boolean json;
+
+  DoctorCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    List<Check> checks = new ArrayList<>();
+    checks.add(jdk());
+    checks.add(Check.ok("machine", MachineFacts.cpu() + "; " + MachineFacts.operatingSystem()));
+    checks.add(processors());
+    checks.add(heap());
+    Machine.Ceilings ceilings = null;
+    Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
+    try (var backend = choice.backend()) {
+      checks.add(new Check("backend", backend.description(), choice.warning()));
+      List<String> wrong = Machine.selfCheck(backend);
+      checks.add(kernels(wrong));
+      if (MachineFacts.vectorModule()) {
+        console.note("measuring the machine...");
+        ceilings = Machine.measure(compute.threads());
+        List<String> lines = MachineFacts.lines(ceilings);
+        checks.add(Check.ok("arithmetic", lines.get(0)));
+        checks.add(Check.ok("memory", lines.get(1)));
+      }
+      checks.add(defaultModel());
+      if (json) {
+        StringWriter text = new StringWriter();
+        try (var out = new JsonWriter(text)) {
+          out.setFormattingStyle(FormattingStyle.PRETTY);
+          out.setHtmlSafe(false);
+          out.beginObject();
+          out.name("machine").beginObject();
+          MachineFacts.write(out, backend, ceilings);
+          out.endObject();
+          write(out, checks);
+          out.endObject();
+        }
+        console.out().println(text.toString());
+      } else {
+        checks.forEach(this::print);
+      }
+      return wrong.isEmpty() ? 0 : Failures.FAULT;
+    }
+  }
+
+  private static Check jdk() {
+    String value = MachineFacts.jdk() + " in " + System.getProperty("java.home");
+    String advice =
+        Runtime.version().feature() == JDK
+            ? null
+            : "this program is made for JDK " + JDK + "; set TF_JAVA_HOME to one";
+    return new Check("java", value, advice);
+  }
+
+  private static Check processors() {
+    int here = MachineFacts.processors();
+    int all = MachineFacts.allProcessors();
+    if (here == all) {
+      return Check.ok("processors", here + "");
+    }
+    return new Check(
+        "processors",
+        here + " of the machine's " + all,
+        "a container or taskset allows no more; allow more of them for more speed");
+  }
+
+  private static Check heap() {
+    long most = Runtime.getRuntime().maxMemory();
+    return Check.ok(
+        "heap", "up to " + Amount.bytes(most) + "; weights and caches lie outside of it");
+  }
+
+  private static Check kernels(List<String> wrong) {
+    return wrong.isEmpty()
+        ? Check.ok("kernels", "compute what the reference does")
+        : new Check(
+            "kernels",
+            String.join("; ", wrong),
+            "use --backend scalar and report it with this output");
+  }
+
+  private static Check defaultModel() {
+    return new Check(
+        "default model",
+        "none is shipped yet",
+        "name a model with -m DIR; 'tokenformer import --help' says how to make one");
+  }
+
+  private void print(Check check) {
+    String state = check.advice == null ? "ok  " : "warn";
+    String advice = check.advice == null ? "" : ": " + check.advice;
+    console.out().println("%s  %-13s  %s%s".formatted(state, check.name, check.value, advice));
+  }
+
+  private static void write(JsonWriter out, List<Check> checks) throws IOException {
+    out.name("checks").beginArray();
+    for (Check check : checks) {
+      out.beginObject();
+      out.name("name").value(check.name);
+      out.name("ok").value(check.advice == null);
+      out.name("value").value(check.value);
+      if (check.advice != null) {
+        out.name("advice").value(check.advice);
+      }
+      out.endObject();
+    }
+    out.endArray();
+  }
+}

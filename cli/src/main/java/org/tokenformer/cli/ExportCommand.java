@@ -1,0 +1,59 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ReleasedCheckpoint;
+import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "export",
+    description = {
+      "Writes a model in the released layout, for PyTorch.",
+      "The folder gets pytorch_model.bin, config.yml and tokenizer.json. Layers of different sizes,"
+          + " or a scale that the layout cannot hold, are refused by name."
+    })
+final class ExportCommand implements Callable<Integer> {
+  private static final Set<String> RELEASED_FILES =
+      Set.of(
+          ReleasedCheckpoint.WEIGHTS_FILE,
+          ReleasedCheckpoint.SETTINGS_FILE,
+          ModelFolder.TOKENIZER_FILE);
+
+  private final Console console;
+
+  @Option(
+      names = {"-m", "--model"},
+      required = true,
+      paramLabel = "DIR",
+      description = "The model's folder.")
+  private @Nullable Path model;
+
+  @Mixin private OutputFolder output = new OutputFolder();
+
+  ExportCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    IfExists ifExists = output.check(RELEASED_FILES);
+    Path path = Objects.requireNonNull(model);
+    try (ModelFolder folder = ModelFolder.open(path, LoadMode.MAP)) {
+      Tokenizer.load(path.resolve(ModelFolder.TOKENIZER_FILE)); // no export of a broken one
+      ReleasedCheckpoint.fromFolder(folder, output.path(), ifExists);
+      console.note(output.path() + ": " + ModelSummary.line(folder.config()));
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,19 @@
+package org.tokenformer.cli;
+
+import java.util.Locale;
+import org.tokenformer.engine.tensor.DType;
+
+/** The types that weights and caches are stored in, as options name them. */
+enum FloatType {
+  F32,
+  BF16;
+
+  DType dtype() {
+    return DType.valueOf(name());
+  }
+
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,76 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.LanguageModel;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Which model a command computes with, and how. */
+final class ModelOptions {
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "DIR",
+      description = "The model's folder, as 'tokenformer import' makes it.")
+  private @Nullable Path folder;
+
+  @Mixin private ComputeOptions compute = new ComputeOptions();
+
+  /** The model with its tokenizer, which fit each other. */
+  Loaded load(Console console) throws IOException {
+    Path path = folder();
+    LanguageModel model = LanguageModel.load(path, compute.languageModelOptions(LoadMode.MAP));
+    try {
+      String warning = model.warning();
+      if (warning != null) {
+        console.warn(warning);
+      }
+      return new Loaded(model, loadTokenizer(path, model));
+    } catch (IOException | RuntimeException | Error e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  private Path folder() {
+    Path path = folder;
+    if (path == null) {
+      throw new UserError(
+          "no default model is shipped yet: name a model's folder with -m DIR; 'tokenformer import"
+              + " --help' says how to make one of a released checkpoint");
+    }
+    return path;
+  }
+
+  private static Tokenizer loadTokenizer(Path folder, LanguageModel model) throws IOException {
+    Path file = folder.resolve(ModelFolder.TOKENIZER_FILE);
+    Tokenizer tokenizer = Tokenizer.load(file);
+    int ids = tokenizer.vocabularySize();
+    int rows = model.config().vocabularySize();
+    int configured = model.config().tokenizerVocabularySize();
+    if (ids > rows || ids != configured) {
+      String expected =
+          ids > rows
+              ? "the model's embedding table %d rows".formatted(rows)
+              : "config.json says tokenizer_vocab_size %d".formatted(configured);
+      throw new UserError(
+          "%s: has %d ids, %s; put the tokenizer there that the model was trained with"
+              .formatted(file, ids, expected));
+    }
+    return tokenizer;
+  }
+
+  /** Closes the model, which is all that has to be closed. */
+  record Loaded(LanguageModel model, Tokenizer tokenizer) implements AutoCloseable {
+    @Override
+    public void close() {
+      model.close();
+    }
+  }
+}

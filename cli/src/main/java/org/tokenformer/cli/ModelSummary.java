@@ -1,0 +1,61 @@
+package org.tokenformer.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+
+/** What a model is made of, for people. */
+final class ModelSummary {
+  private static final int MOST_NAMES = 8;
+
+  private ModelSummary() {}
+
+  /** All in one line. */
+  static String line(TokenFormerConfig config) {
+    return "%s parameters: %d layers, %d channels, %d heads, vocabulary %d, context %d, %s"
+        .formatted(
+            Amount.count(config.parameters()),
+            config.layers().size(),
+            config.hiddenSize(),
+            config.heads(),
+            config.vocabularySize(),
+            config.contextLength(),
+            config.theta().configName());
+  }
+
+  /** Numbers of parameter tokens: one line, or one for each run of layers that are alike. */
+  static List<String> layers(TokenFormerConfig config) {
+    List<String> lines = new ArrayList<>();
+    List<LayerSizes> layers = config.layers();
+    int first = 0;
+    for (int i = 1; i <= layers.size(); i++) {
+      if (i == layers.size() || !layers.get(i).equals(layers.get(first))) {
+        String which = first == 0 && i == layers.size() ? "" : range(first, i - 1) + ": ";
+        LayerSizes sizes = layers.get(first);
+        lines.add(
+            which
+                + "query, key, value %d each; projection %d; feed-forward %d"
+                    .formatted(sizes.qkv(), sizes.proj(), sizes.ffn()));
+        first = i;
+      }
+    }
+    return lines;
+  }
+
+  private static String range(int first, int last) {
+    return first == last ? "layer " + first : "layers " + first + " to " + last;
+  }
+
+  /** Says which tensors hold NaN or infinities. */
+  static String notFinite(List<String> tensors) {
+    List<String> shown = tensors.subList(0, Math.min(MOST_NAMES, tensors.size()));
+    int more = tensors.size() - shown.size();
+    return (tensors.size() == 1 ? "tensor " : "tensors ")
+        + String.join(", ", shown)
+        + (more > 0 ? " and " + more + " more" : "")
+        + (tensors.size() == 1 ? " holds" : " hold")
+        + " NaN or infinite weights";
+  }
+}

@@ -1,0 +1,98 @@
+package org.tokenformer.cli;
+
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "tokenize",
+    description = {
+      "Turns text into token ids and back.",
+      "Reads JSON lines {\"text\": ...} and answers each with a line {\"ids\": [...]}; with --decode"
+          + " the other way round. Other fields are ignored. Special tokens are recognised in text"
+          + " and kept by --decode; bytes of ids that are not UTF-8 become U+FFFD."
+    })
+final class TokenizeCommand implements Callable<Integer> {
+  private final Console console;
+
+  @ArgGroup(exclusive = true, multiplicity = "1")
+  private Source source = new Source();
+
+  /** Where the tokenizer is. */
+  static final class Source {
+    @Option(
+        names = {"-m", "--model"},
+        paramLabel = "DIR",
+        description = "A model's folder; its tokenizer is used.")
+    private @Nullable Path model;
+
+    @Option(
+        names = {"-t", "--tokenizer"},
+        paramLabel = "FILE",
+        description = "A tokenizer.json.")
+    private @Nullable Path tokenizer;
+
+    Path file() {
+      if (tokenizer != null) {
+        return tokenizer;
+      }
+      if (model == null) {
+        throw new UserError("name a tokenizer with -t FILE or a model with -m DIR");
+      }
+      return model.resolve(ModelFolder.TOKENIZER_FILE);
+    }
+  }
+
+  @Option(names = "--decode", description = "Reads {\"ids\": [...]} and writes {\"text\": ...}.")
+  private boolean decode;
+
+  @Parameters(
+      paramLabel = "FILE",
+      arity = "0..*",
+      description = "Files of JSON lines; without one, standard input is read.")
+  private List<Path> files = new ArrayList<>();
+
+  TokenizeCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Tokenizer tokenizer = Tokenizer.load(source.file());
+    JsonLines.answer(console, files, (line, out) -> answer(tokenizer, line, out));
+    return 0;
+  }
+
+  private void answer(Tokenizer tokenizer, JsonLines.Line line, JsonWriter out) throws IOException {
+    out.beginObject();
+    if (decode) {
+      out.name("text").value(decode(tokenizer, line));
+    } else {
+      JsonLines.writeIds(out, tokenizer.encode(line.requireText()));
+    }
+    out.endObject();
+  }
+
+  private static String decode(Tokenizer tokenizer, JsonLines.Line line) {
+    int[] ids = line.requireIds();
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] < 0 || ids[i] >= tokenizer.vocabularySize()) {
+        throw line.problem(
+            "ids[%d] = %d is not in 0 to %d".formatted(i, ids[i], tokenizer.vocabularySize() - 1));
+      }
+    }
+    return tokenizer.decode(ids, false);
+  }
+}

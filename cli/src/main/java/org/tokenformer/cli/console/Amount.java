@@ -1,0 +1,41 @@
+package org.tokenformer.cli.console;
+
+import java.util.Locale;
+
+/** Numbers as people read them, with three digits or so and a decimal point in every country. */
+public final class Amount {
+  private Amount() {}
+
+  /** As {@code 1234 B} or {@code 29.4 MB}; a megabyte has a million bytes. */
+  public static String bytes(long bytes) {
+    return scaled(bytes, " ") + "B";
+  }
+
+  /** As {@code 1234} or {@code 7.3M}. */
+  public static String count(long units) {
+    return scaled(units, "");
+  }
+
+  /** A number with so many decimals. */
+  public static String decimal(double value, int decimals) {
+    return String.format(Locale.ROOT, "%." + decimals + "f", value);
+  }
+
+  /** Three digits where there are not more before the point. */
+  public static String rate(double value) {
+    return decimal(value, value < 10 ? 2 : value < 100 ? 1 : 0);
+  }
+
+  private static String scaled(long units, String gap) {
+    if (units < 10_000) {
+      return units + gap;
+    }
+    if (units < 1_000_000) {
+      return decimal(units / 1e3, 1) + gap + "k";
+    }
+    if (units < 1_000_000_000) {
+      return decimal(units / 1e6, 1) + gap + "M";
+    }
+    return decimal(units / 1e9, 2) + gap + "G";
+  }
+}

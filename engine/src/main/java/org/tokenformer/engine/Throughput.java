@@ -1,0 +1,162 @@
+package org.tokenformer.engine;
+
+import java.util.Arrays;
+import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.DType;
+
+/**
+ * How fast a model runs here. Each number is the median of several rounds after a warm-up; machines
+ * are shared, so the spread belongs to it.
+ */
+public final class Throughput {
+  private static final int ROUNDS = 7;
+  private static final long WARM_UP_NANOS = 2_000_000_000L;
+  private static final long ROUND_NANOS = 400_000_000L;
+
+  private final TokenFormer model;
+
+  /** Of this model. */
+  public Throughput(TokenFormer model) {
+    this.model = model;
+  }
+
+  /**
+   * One measurement.
+   *
+   * @param tokensPerSecond median of the rounds
+   * @param spread half of the distance between the fastest and the slowest round, in tokens a
+   *     second
+   * @param flopsPerToken floating-point operations that the mathematics asks for
+   * @param bytesPerToken bytes of weights and cache that have to be read for a token, if nothing
+   *     stays in the processor's caches from one pass to the next
+   */
+  public record Measured(
+      double tokensPerSecond, double spread, double flopsPerToken, double bytesPerToken) {
+    /** Floating-point operations a second. */
+    public double flopsPerSecond() {
+      return tokensPerSecond * flopsPerToken;
+    }
+
+    /** Bytes read a second. */
+    public double bytesPerSecond() {
+      return tokensPerSecond * bytesPerToken;
+    }
+  }
+
+  /**
+   * A whole prompt at once, up to the logits behind it.
+   *
+   * @param prompt ids of the prompt, 1 to the context
+   */
+  public Measured prefill(int prompt) {
+    checkPositions("prompt", prompt);
+    try (Session session = model.newSession(prompt, DType.F32)) {
+      int[] ids = ids(prompt);
+      double[] rates =
+          rates(
+              prompt,
+              () -> {
+                session.truncate(0);
+                session.prefill(ids);
+              });
+      double flops = flopsOfBlocks((prompt + 1) / 2.0) + flopsOfLogits() / prompt;
+      return measured(rates, flops, (double) bytesOfPass(0) / prompt);
+    }
+  }
+
+  /**
+   * One token after the other.
+   *
+   * @param depth position at which each token is decoded, 0 to context − 1
+   */
+  public Measured decode(int depth) {
+    checkPositions("depth", depth + 1);
+    try (Session session = model.newSession(depth + 1, DType.F32)) {
+      if (depth > 0) {
+        session.prefill(ids(depth));
+      }
+      double[] rates =
+          rates(
+              1,
+              () -> {
+                session.truncate(depth);
+                session.decode(1 % model.config().vocabularySize());
+              });
+      double flops = flopsOfBlocks(depth + 1) + flopsOfLogits();
+      return measured(rates, flops, (double) bytesOfPass(depth));
+    }
+  }
+
+  private void checkPositions(String what, int positions) {
+    int context = model.config().contextLength();
+    if (positions < 1 || positions > context) {
+      throw new IllegalArgumentException(
+          "%s: %d positions are not in 1 to the model's context of %d"
+              .formatted(what, positions, context));
+    }
+  }
+
+  private int[] ids(int count) {
+    int[] ids = new int[count];
+    for (int i = 0; i < count; i++) {
+      ids[i] = i % model.config().vocabularySize();
+    }
+    return ids;
+  }
+
+  /** Sorted tokens a second of each round. */
+  private static double[] rates(int tokens, Runnable work) {
+    run(work, WARM_UP_NANOS);
+    double[] rates = new double[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+      rates[round] = tokens * run(work, ROUND_NANOS);
+    }
+    Arrays.sort(rates);
+    return rates;
+  }
+
+  /** Repeats for so long, at least twice; returns repetitions a second. */
+  private static double run(Runnable work, long nanos) {
+    long start = System.nanoTime();
+    long elapsed = 0;
+    int count = 0;
+    while (elapsed < nanos || count < 2) {
+      work.run();
+      count++;
+      elapsed = System.nanoTime() - start;
+    }
+    return count * 1e9 / elapsed;
+  }
+
+  private static Measured measured(double[] rates, double flops, double bytes) {
+    double spread = (rates[rates.length - 1] - rates[0]) / 2;
+    return new Measured(rates[rates.length / 2], spread, flops, bytes);
+  }
+
+  /** Pattentions 4NC each, attention 4C for every position that is seen. */
+  private double flopsOfBlocks(double positions) {
+    TokenFormerConfig config = model.config();
+    double flops = 0;
+    for (TokenFormerConfig.LayerSizes layer : config.layers()) {
+      double tokens = 3.0 * layer.qkv() + layer.proj() + layer.ffn() + positions;
+      flops += 4 * tokens * config.hiddenSize();
+    }
+    return flops;
+  }
+
+  private double flopsOfLogits() {
+    return 2.0 * model.config().vocabularySize() * model.config().hiddenSize();
+  }
+
+  /** All weights, less an embedding table that is not the head too, and the cache. */
+  private long bytesOfPass(int depth) {
+    TokenFormerConfig config = model.config();
+    long weights = model.weightBytes();
+    if (!config.tiedHead()) {
+      weights -= weights / config.parameters() * config.vocabularySize() * config.hiddenSize();
+    }
+    return weights + 2L * config.layers().size() * depth * config.hiddenSize() * Float.BYTES;
+  }
+}
