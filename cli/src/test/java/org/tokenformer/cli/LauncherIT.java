@@ -113,6 +113,13 @@ class LauncherIT {
   }
 
   @Test
+  void optionsForTheJvmMayChooseAnotherCollector() throws Exception {
+    Shell.Result result =
+        shell.with("TF_JAVA_OPTS", "-Xmx256m -XX:+UseG1GC").run("./tokenformer --version");
+    assertEquals(0, result.code(), result.err());
+  }
+
+  @Test
   void argumentsKeepTheirLettersInAnyLocale() throws Exception {
     for (String locale : List.of("C", "POSIX", "C.UTF-8")) {
       Shell.Result result = shell.with("LC_ALL", locale).run("./tokenformer 'größe 世界'");
