@@ -34,6 +34,13 @@ public final class Session implements AutoCloseable {
   /** Rows of a prompt in flight: enough that packing the weights once per chunk costs little. */
   static final int CHUNK = 256;
 
+  /**
+   * A prompt so short that reading the weights once for each id stays below this goes id by id.
+   * That costs some milliseconds at most, and a program that has just started saves more than that:
+   * the kernels of many rows need not be compiled before the first word.
+   */
+  private static final long SHORT_BYTES = 256L << 20;
+
   /** Rows of logits in flight: they are V wide, so fewer. */
   static final int LOGITS_CHUNK = 64;
 
@@ -123,8 +130,9 @@ public final class Session implements AutoCloseable {
     enter();
     try {
       checkIds(ids);
-      for (int from = 0; from < ids.length; from += chunk) {
-        pass(ids, from, Math.min(chunk, ids.length - from), cancellation);
+      int rows = ids.length <= SHORT_BYTES / model.weightBytes() ? 1 : chunk;
+      for (int from = 0; from < ids.length; from += rows) {
+        pass(ids, from, Math.min(rows, ids.length - from), cancellation);
       }
       return logitsOfLastRow();
     } catch (RuntimeException | Error e) {
