@@ -146,8 +146,8 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Continues a prompt lazily: an id is computed when the stream is asked for it. The stream frees
-   * its session when it ends, and when it is closed before, so use it in a try-with-resources
-   * statement unless it is read to its end.
+   * its session when it ends or fails, and when it is closed before, so use it in a
+   * try-with-resources statement unless it is read to its end.
    *
    * @throws IllegalArgumentException if the prompt is empty or longer than the context
    */
@@ -159,8 +159,15 @@ public final class LanguageModel implements AutoCloseable {
         new Spliterators.AbstractIntSpliterator(Long.MAX_VALUE, characteristics) {
           @Override
           public boolean tryAdvance(IntConsumer action) {
-            if (!generation.advance()) {
-              session.close();
+            boolean more = false;
+            try {
+              more = generation.advance();
+            } finally {
+              if (!more) {
+                session.close();
+              }
+            }
+            if (!more) {
               return false;
             }
             action.accept(generation.id());

@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -161,6 +162,32 @@ final class LanguageModelTest {
   private static void finished(GenerationResult result, Finish finish, int generated) {
     assertEquals(finish, result.finish());
     assertEquals(generated, result.generatedTokens());
+  }
+
+  @Test
+  void streamsGiveTheSameIdsAndFreeTheirSessions() throws IOException {
+    try (LanguageModel model = load("vector", 2)) {
+      long memory = HostScope.liveBytes();
+      int[] prompt = {5, 1, 2};
+      int[] expected = generate(model, 5).stream().mapToInt(id -> id).toArray();
+      assertArrayEquals(expected, model.stream(prompt, sampled(25, 5)).toArray());
+      assertEquals(memory, HostScope.liveBytes());
+      try (IntStream ids = model.stream(prompt, sampled(25, 5))) {
+        assertArrayEquals(Arrays.copyOf(expected, 4), ids.limit(4).toArray());
+      }
+      assertEquals(memory, HostScope.liveBytes());
+      for (int bad : new int[] {-1, 40}) {
+        IntStream failing = model.stream(new int[] {1, bad}, sampled(3, 1));
+        String message =
+            String.valueOf(
+                assertThrows(IndexOutOfBoundsException.class, failing::toArray).getMessage());
+        assertEquals("id " + bad + " at 1 is not in 0 to 39", message);
+        assertEquals(memory, HostScope.liveBytes());
+      }
+      assertThrows(IllegalArgumentException.class, () -> model.stream(new int[0], sampled(3, 1)));
+      assertThrows(IllegalArgumentException.class, () -> model.stream(new int[301], sampled(3, 1)));
+      assertEquals(memory, HostScope.liveBytes());
+    }
   }
 
   private static long workers() {

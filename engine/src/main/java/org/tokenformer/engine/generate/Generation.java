@@ -24,6 +24,7 @@ public final class Generation {
   private final Sampler sampler;
   private final float[] logits; // (V)
   private final MemorySegment logitsSegment;
+  private boolean begun;
   private int count;
   private int id;
   private @Nullable Finish finish;
@@ -92,7 +93,7 @@ public final class Generation {
       return false;
     }
     try {
-      Tensor next = start == 0 ? firstLogits() : nextLogits();
+      Tensor next = begun ? nextLogits() : firstLogits();
       if (next == null) {
         return false;
       }
@@ -118,6 +119,7 @@ public final class Generation {
     start = System.nanoTime();
     decodeStart = start;
     Tensor next = session.prefill(prompt, cancellation);
+    begun = true;
     decodeStart = System.nanoTime();
     if (options.maxTokens() == 0) {
       finish(Finish.MAX_TOKENS);

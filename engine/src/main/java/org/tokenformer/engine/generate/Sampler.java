@@ -41,7 +41,7 @@ public final class Sampler {
 
   /** Counts an id as seen, for the repetition penalty: those of the prompt and those chosen. */
   public void accept(int id) {
-    if (id < vocabulary) {
+    if (id >= 0 && id < vocabulary) {
       seen.set(id);
     }
   }

@@ -2,6 +2,7 @@ package org.tokenformer.engine.generate;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -182,6 +183,35 @@ final class GenerationTest {
                 null));
     assertEquals(5, session.length());
     session.decode(1);
+  }
+
+  @Test
+  void pulledByHand() {
+    Generation generation = new Generation(session, PROMPT, GenerationOptions.of(2), null);
+    assertThrows(IllegalStateException.class, generation::result);
+    while (generation.advance()) {
+      assertThrows(IllegalStateException.class, generation::result);
+      ids.add(generation.id());
+    }
+    GenerationResult result = generation.result();
+    ended(result, Finish.MAX_TOKENS, 2, 6);
+    generation.stop();
+    assertFalse(generation.advance());
+    assertEquals(result, generation.result());
+  }
+
+  @Test
+  void aPromptThatFailedIsTriedAgain() {
+    session.prefill(new int[18]);
+    GenerationOptions options = GenerationOptions.of(2).sampledBy(SamplingOptions.greedy());
+    Generation generation = new Generation(session, PROMPT, options, null);
+    for (int i = 0; i < 2; i++) {
+      assertThrows(IllegalArgumentException.class, generation::advance);
+      assertEquals(18, session.length());
+    }
+    session.truncate(0);
+    assertTrue(generation.advance());
+    assertEquals(5, session.length());
   }
 
   @Test

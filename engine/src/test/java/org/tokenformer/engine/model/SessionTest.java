@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -303,12 +304,17 @@ final class SessionTest {
         assertThrows(IllegalStateException.class, action).getMessage());
   }
 
-  /** Every Θ, F32 and BF16, layers of different sizes: the vector backend against the scalar. */
+  /** Every Θ, layers of different sizes: the vector backend against the scalar one. */
   @TestFactory
   Stream<DynamicTest> layersOfDifferentSizes() {
     List<LayerSizes> layers =
         List.of(new LayerSizes(9, 11, 10), new LayerSizes(33, 13, 17), new LayerSizes(8, 64, 100));
-    Map<String, Float> taus = Map.of("layers.1.ffn", 0.7f, "layers.2.attention.query", 9f);
+    // Moderate queries and keys: with scores of a thousand, attention magnifies each rounding.
+    Map<String, Float> taus = new TreeMap<>(Map.of("layers.1.ffn", 0.7f));
+    for (int layer = 0; layer < layers.size(); layer++) {
+      taus.put(TensorNames.pattention(layer, "attention.query"), 1.5f);
+      taus.put(TensorNames.pattention(layer, "attention.key"), 1f);
+    }
     return Stream.of(Theta.values())
         .map(theta ->
             DynamicTest.dynamicTest(
@@ -316,10 +322,12 @@ final class SessionTest {
                 () -> {
                   TokenFormerConfig config = Models.config(theta, layers, taus);
                   Random random = Seeds.random("SessionTest.layersOfDifferentSizes");
-                  long seed = random.nextLong();
-                  int[] ids = Models.ids(random, 40);
-                  float[] expected = run(Computing.SCALAR, config, seed, ids);
-                  close(expected, run(Computing.VECTOR_256, config, seed, ids), 1e-4);
+                  for (int round = 0; round < 2; round++) {
+                    long seed = random.nextLong();
+                    int[] ids = Models.ids(random, 40);
+                    float[] expected = run(Computing.SCALAR, config, seed, ids);
+                    close(expected, run(Computing.VECTOR_256, config, seed, ids), 1e-4);
+                  }
                 }));
   }
 
