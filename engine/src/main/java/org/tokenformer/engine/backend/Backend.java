@@ -125,7 +125,10 @@ public interface Backend extends AutoCloseable {
    */
   void crossEntropy(Tensor logits, int[] targets, int from, Tensor losses);
 
-  /** Stops the backend's threads and frees its scratch memory; scopes stay their owners'. */
+  /**
+   * Stops the backend's threads and lets go of its scratch memory, which goes with the next garbage
+   * collection; scopes stay their owners'.
+   */
   @Override
   void close();
 }

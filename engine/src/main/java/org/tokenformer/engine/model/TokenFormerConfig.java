@@ -45,6 +45,9 @@ public record TokenFormerConfig(
   private static final int LARGEST_SIZE = 1 << 24;
   private static final int MOST_LAYERS = 4096;
 
+  // No tensor of a file bounds it, and tables are made for all positions.
+  private static final int LONGEST_CONTEXT = 1 << 20;
+
   /**
    * Parameter tokens of one layer.
    *
@@ -70,7 +73,7 @@ public record TokenFormerConfig(
     inRange("num_layers", layers.size(), MOST_LAYERS);
     inRange("vocab_size", vocabularySize, LARGEST_SIZE);
     inRange("tokenizer_vocab_size", tokenizerVocabularySize, LARGEST_SIZE);
-    inRange("max_position_embeddings", contextLength, LARGEST_SIZE);
+    inRange("max_position_embeddings", contextLength, LONGEST_CONTEXT);
     if (hiddenSize % heads != 0) {
       throw new ConfigException(
           "num_attention_heads: " + heads + " does not divide hidden_size " + hiddenSize);

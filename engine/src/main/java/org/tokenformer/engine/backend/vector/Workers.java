@@ -73,8 +73,13 @@ final class Workers implements AutoCloseable {
               .daemon(true)
               .unstarted(() -> serve(worker));
     }
-    for (int i = 1; i < threads; i++) {
-      members[i].start();
+    try {
+      for (int i = 1; i < threads; i++) {
+        members[i].start();
+      }
+    } catch (Error e) { // no more threads to be had: those that started end, too
+      close();
+      throw e;
     }
   }
 
@@ -178,9 +183,10 @@ final class Workers implements AutoCloseable {
       if (deadline == 0) {
         deadline = now + spinNanos;
       } else if (now >= deadline) {
-        // Announce first and look again after: whoever moves the counter looks at the flag later.
+        // Announce first and look again after: whoever ends the waiting looks at the flag later.
         parked.set(worker, 1);
-        if (counter.get() - old < steps && !closed) {
+        boolean abandoned = event == Event.PHASE && failure != null;
+        if (counter.get() - old < steps && !closed && !abandoned) {
           LockSupport.park(this);
         }
         parked.set(worker, 0);
