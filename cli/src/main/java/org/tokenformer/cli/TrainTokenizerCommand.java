@@ -93,7 +93,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
     try {
       return new BpeTrainer.Options(vocabSize, special, minFrequency);
     } catch (IllegalArgumentException e) {
-      throw new UserError(e.getMessage(), e);
+      throw new UserError(Objects.toString(e.getMessage()), e);
     }
   }
 
