@@ -11,6 +11,7 @@ public final class Backends {
   /** Takes the fastest that runs here. */
   public static final String AUTO = "auto";
 
+  private static final int MOST_THREADS = 1024;
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
   private static final String ADD_MODULE = "start java with --add-modules " + VECTOR_MODULE;
 
@@ -33,13 +34,13 @@ public final class Backends {
    * Opens a backend.
    *
    * @param name {@code auto}, {@code scalar} or {@code vector}
-   * @param threads at least 1; the scalar one has only the caller's
+   * @param threads 1 to 1024; the scalar one has only the caller's
    * @throws BackendUnavailableException if a backend was named that cannot run here
    * @throws IllegalArgumentException if the name is unknown
    */
   public static Choice open(String name, int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads: " + threads + " is not at least 1");
+    if (threads < 1 || threads > MOST_THREADS) {
+      throw new IllegalArgumentException("threads: " + threads + " is not in 1 to " + MOST_THREADS);
     }
     return switch (name) {
       case "scalar" -> new Choice(scalar(), null);

@@ -47,7 +47,7 @@ public final class LanguageModel implements AutoCloseable {
    * How a model is loaded.
    *
    * @param backend see {@link Backends#open}
-   * @param threads that compute, at least 1
+   * @param threads that compute, 1 to 1024
    * @param mode whether the file is mapped or copied
    */
   public record Options(String backend, int threads, LoadMode mode) {
@@ -140,13 +140,7 @@ public final class LanguageModel implements AutoCloseable {
       TokenConsumer consumer,
       @Nullable Cancellation cancellation) {
     try (Session session = sessionFor(prompt, options)) {
-      Generation generation = new Generation(session, prompt, options, cancellation);
-      while (generation.advance()) {
-        if (!consumer.accept(generation.id())) {
-          generation.stop();
-        }
-      }
-      return generation.result();
+      return Generation.run(session, prompt, options, consumer, cancellation);
     }
   }
 

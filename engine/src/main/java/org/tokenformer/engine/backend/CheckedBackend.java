@@ -12,6 +12,7 @@ import org.tokenformer.engine.tensor.Tensor;
  *
  * <p>Wrong arguments are a fault of the calling code: {@link IllegalArgumentException}, {@link
  * IndexOutOfBoundsException} for ids, {@link IllegalStateException} for memory that was freed.
+ * Results must not lie in memory that is read-only: a kernel would end the process there.
  */
 public final class CheckedBackend implements Backend {
   private final Backend backend;
@@ -44,41 +45,41 @@ public final class CheckedBackend implements Backend {
   @Override
   public void upload(MemorySegment source, Tensor destination) {
     alive("destination", destination);
-    sameBytes(source.byteSize(), destination);
+    writable("destination", destination);
+    sameBytes("destination", destination, source.byteSize());
     backend.upload(source, destination);
   }
 
   @Override
   public void download(Tensor source, MemorySegment destination) {
     alive("source", source);
-    sameBytes(destination.byteSize(), source);
+    sameBytes("source", source, destination.byteSize());
     backend.download(source, destination);
   }
 
   @Override
   public void copy(Tensor source, Tensor destination) {
     alive("source", source);
-    alive("destination", destination);
-    require(
-        source.dtype() == destination.dtype() && source.byteSize() == destination.byteSize(),
-        "destination",
-        destination,
-        "is not like",
-        source);
+    writable("destination", destination);
+    if (source.dtype() != destination.dtype() || source.byteSize() != destination.byteSize()) {
+      throw new IllegalArgumentException(
+          "destination " + destination + " is not like source " + source);
+    }
     disjoint("source", source, "destination", destination);
     backend.copy(source, destination);
   }
 
   @Override
   public void zero(Tensor tensor) {
-    alive("tensor", tensor);
+    writable("tensor", tensor);
     backend.zero(tensor);
   }
 
   @Override
   public void embed(Tensor table, int[] ids, int from, Tensor out) {
     weight("table", table);
-    activations("out", out, out.rows(), table.columns());
+    matrix("out", out);
+    result("out", out, out.rows(), table.columns());
     range("ids", ids, from, out.rows(), table.rows());
     disjoint("table", table, "out", out);
     backend.embed(table, ids, from, out);
@@ -87,10 +88,12 @@ public final class CheckedBackend implements Backend {
   @Override
   public void layerNorm(
       Tensor x, @Nullable Tensor weight, @Nullable Tensor bias, float epsilon, Tensor out) {
-    activations("x", x, x.rows(), x.columns());
-    activations("out", out, x.rows(), x.columns());
+    matrix("x", x);
+    result("out", out, x.rows(), x.columns());
     vector("weight", weight, x.columns());
     vector("bias", bias, x.columns());
+    disjointVector("weight", weight, out);
+    disjointVector("bias", bias, out);
     if (!(epsilon >= 0)) {
       throw new IllegalArgumentException("epsilon must be at least 0, not " + epsilon);
     }
@@ -102,11 +105,15 @@ public final class CheckedBackend implements Backend {
 
   @Override
   public void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
+    matrix("x", x);
     activations("x", x, x.rows(), tokens.inputChannels());
-    activations("out", out, x.rows(), tokens.outputChannels());
+    result("out", out, x.rows(), tokens.outputChannels());
     for (int i = 0; i < tokens.segments().size(); i++) {
-      weight("keys", tokens.segments().get(i).keys());
-      weight("values", tokens.segments().get(i).values());
+      ParameterTokens.Segment segment = tokens.segments().get(i);
+      weight("keys", segment.keys());
+      weight("values", segment.values());
+      disjoint("keys", segment.keys(), "out", out);
+      disjoint("values", segment.values(), "out", out);
     }
     disjoint("x", x, "out", out);
     backend.pattention(x, tokens, out);
@@ -114,9 +121,10 @@ public final class CheckedBackend implements Backend {
 
   @Override
   public void rotary(Tensor x, int heads, RotaryTable table, List<Sequence> sequences) {
-    activations("x", x, rowsOf(sequences), x.columns());
+    matrix("x", x);
+    result("x", x, rowsOf(sequences), x.columns());
     heads(x, heads);
-    activations("cosine", table.cosine(), table.cosine().rows(), table.cosine().columns());
+    matrix("cosine", table.cosine());
     activations("sine", table.sine(), table.cosine().rows(), table.cosine().columns());
     if (table.dimensions() > x.columns() / heads) {
       throw new IllegalArgumentException(
@@ -129,6 +137,8 @@ public final class CheckedBackend implements Backend {
             sequence + " goes beyond the " + table.cosine().rows() + " tabled positions");
       }
     }
+    disjoint("cosine", table.cosine(), "x", x);
+    disjoint("sine", table.sine(), "x", x);
     backend.rotary(x, heads, table, sequences);
   }
 
@@ -141,12 +151,13 @@ public final class CheckedBackend implements Backend {
       int layer,
       List<Sequence> sequences,
       Tensor out) {
+    matrix("query", query);
     long rows = rowsOf(sequences);
     long columns = query.columns();
     activations("query", query, rows, columns);
     activations("key", key, rows, columns);
     activations("value", value, rows, columns);
-    activations("out", out, rows, columns);
+    result("out", out, rows, columns);
     heads(query, heads);
     for (int i = 0; i < sequences.size(); i++) {
       KeyValueCache cache = sequences.get(i).cache();
@@ -155,8 +166,8 @@ public final class CheckedBackend implements Backend {
           throw new IndexOutOfBoundsException(
               "layer " + layer + " of a cache of " + cache.keys().size() + " layers");
         }
-        cached(cache.keys().get(layer), columns);
-        cached(cache.values().get(layer), columns);
+        cached(cache, cache.keys().get(layer), columns, out);
+        cached(cache, cache.values().get(layer), columns, out);
       }
     }
     disjoint("query", query, "out", out);
@@ -167,8 +178,8 @@ public final class CheckedBackend implements Backend {
 
   @Override
   public void add(Tensor x, Tensor y) {
-    activations("x", x, x.rows(), x.columns());
-    activations("y", y, x.rows(), x.columns());
+    matrix("x", x);
+    result("y", y, x.rows(), x.columns());
     disjoint("x", x, "y", y);
     backend.add(x, y);
   }
@@ -176,15 +187,18 @@ public final class CheckedBackend implements Backend {
   @Override
   public void logits(Tensor x, Tensor table, Tensor out) {
     weight("table", table);
+    matrix("x", x);
     activations("x", x, x.rows(), table.columns());
-    activations("out", out, x.rows(), table.rows());
+    result("out", out, x.rows(), table.rows());
     disjoint("x", x, "out", out);
+    disjoint("table", table, "out", out);
     backend.logits(x, table, out);
   }
 
   @Override
   public void crossEntropy(Tensor logits, int[] targets, int from, Tensor losses) {
-    activations("logits", logits, logits.rows(), logits.columns());
+    matrix("logits", logits);
+    writable("losses", losses);
     vector("losses", losses, logits.rows());
     range("targets", targets, from, logits.rows(), logits.columns());
     disjoint("logits", logits, "losses", losses);
@@ -202,15 +216,31 @@ public final class CheckedBackend implements Backend {
     }
   }
 
-  private static void activations(String name, Tensor tensor, long rows, long columns) {
+  private static void writable(String name, Tensor tensor) {
+    alive(name, tensor);
+    if (tensor.buffer().isReadOnly()) {
+      throw new IllegalArgumentException(name + " " + tensor + " lies in read-only memory");
+    }
+  }
+
+  private static void matrix(String name, Tensor tensor) {
     alive(name, tensor);
     if (tensor.dtype() != DType.F32 || tensor.shape().rank() != 2) {
       throw new IllegalArgumentException(name + " must be an F32 matrix, not " + tensor);
     }
+  }
+
+  private static void activations(String name, Tensor tensor, long rows, long columns) {
+    matrix(name, tensor);
     if (tensor.rows() != rows || tensor.columns() != columns) {
       throw new IllegalArgumentException(
           name + " must be (" + rows + ", " + columns + "), not " + tensor);
     }
+  }
+
+  private static void result(String name, Tensor tensor, long rows, long columns) {
+    activations(name, tensor, rows, columns);
+    writable(name, tensor);
   }
 
   private static void weight(String name, Tensor tensor) {
@@ -221,11 +251,24 @@ public final class CheckedBackend implements Backend {
     }
   }
 
-  private static void cached(Tensor tensor, long columns) {
+  private static void cached(KeyValueCache cache, Tensor tensor, long columns, Tensor out) {
     weight("cache", tensor);
-    if (tensor.columns() != columns) {
-      throw new IllegalArgumentException("cache " + tensor + " of rows of " + columns);
+    writable("cache", tensor);
+    if (tensor.rows() != cache.capacity()
+        || tensor.columns() != columns
+        || tensor.dtype() != cache.dtype()) {
+      throw new IllegalArgumentException(
+          "cache "
+              + tensor
+              + " must be "
+              + cache.dtype()
+              + "("
+              + cache.capacity()
+              + ", "
+              + columns
+              + ")");
     }
+    disjoint("cache", tensor, "out", out);
   }
 
   private static void vector(String name, @Nullable Tensor tensor, long size) {
@@ -279,16 +322,16 @@ public final class CheckedBackend implements Backend {
     }
   }
 
-  private static void sameBytes(long bytes, Tensor tensor) {
-    if (bytes != tensor.byteSize()) {
-      throw new IllegalArgumentException(bytes + " bytes for tensor " + tensor);
+  private static void disjointVector(String name, @Nullable Tensor vector, Tensor out) {
+    if (vector != null) {
+      disjoint(name, vector, "out", out);
     }
   }
 
-  private static void require(
-      boolean condition, String name, Tensor tensor, String problem, Tensor other) {
-    if (!condition) {
-      throw new IllegalArgumentException(name + " " + tensor + " " + problem + " " + other);
+  private static void sameBytes(String name, Tensor tensor, long bytes) {
+    if (bytes != tensor.byteSize()) {
+      throw new IllegalArgumentException(
+          name + " " + tensor + " has " + tensor.byteSize() + " bytes, the memory " + bytes);
     }
   }
 }

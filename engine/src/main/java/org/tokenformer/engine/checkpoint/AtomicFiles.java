@@ -37,6 +37,7 @@ public final class AtomicFiles {
     if (Files.isDirectory(target)) {
       throw new CheckpointException(Kind.EXISTS, target, "is a folder; name a file");
     }
+    requireFolder(target);
     Path temporary = temporarySibling(target);
     boolean done = false;
     try {
@@ -65,12 +66,20 @@ public final class AtomicFiles {
     write(target, out -> Segments.write(out, ByteBuffer.wrap(bytes)));
   }
 
+  /** A clearer line than the system's, for what happens most. */
+  static void requireFolder(Path target) throws CheckpointException {
+    Path folder = folderOf(target);
+    if (!Files.isDirectory(folder)) {
+      throw new CheckpointException(
+          Kind.CANNOT_WRITE, target, "cannot write: there is no folder " + folder);
+    }
+  }
+
   static CheckpointException cannotWrite(Path target, IOException cause) {
     return new CheckpointException(
         Kind.CANNOT_WRITE,
         target,
-        "cannot write: %s (%s); nothing was changed"
-            .formatted(CheckpointException.reason(cause), folderOf(target)),
+        "cannot write: %s; nothing was changed".formatted(CheckpointException.reason(cause)),
         cause);
   }
 

@@ -42,12 +42,14 @@ public final class AtomicFolder {
   /**
    * Writes a folder.
    *
-   * @throws CheckpointException that the writer throws, as it is; of kind {@code EXISTS} for a
-   *     target that may not be replaced; else of kind {@code CANNOT_WRITE}
+   * @throws CheckpointException that the writer throws, with the target in place of the temporary
+   *     name; of kind {@code EXISTS} for a target that may not be replaced; else of kind {@code
+   *     CANNOT_WRITE}
    */
   public static void write(Path target, IfExists ifExists, Writer writer)
       throws CheckpointException {
     checkTarget(target, ifExists);
+    AtomicFiles.requireFolder(target);
     Path temporary = AtomicFiles.temporarySibling(target);
     boolean done = false;
     try {
@@ -57,7 +59,7 @@ public final class AtomicFolder {
       rename(temporary, target, ifExists);
       done = true;
     } catch (CheckpointException e) {
-      throw e;
+      throw e.withFile(temporary, target);
     } catch (IOException e) {
       throw AtomicFiles.cannotWrite(target, e);
     } finally {

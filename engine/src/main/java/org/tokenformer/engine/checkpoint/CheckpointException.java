@@ -95,8 +95,20 @@ public final class CheckpointException extends IOException {
   }
 
   CheckpointException(Kind kind, Path file, String what, @Nullable Throwable cause) {
-    super(file + ": " + what, cause);
+    this(kind, file + ": " + what, cause);
+  }
+
+  private CheckpointException(Kind kind, String message, @Nullable Throwable cause) {
+    super(message, cause);
     this.kind = kind;
+  }
+
+  /** The same with another name, for a file that the user knows by it. */
+  CheckpointException withFile(Path file, Path name) {
+    String message = String.valueOf(getMessage());
+    return message.contains(file.toString())
+        ? new CheckpointException(kind, message.replace(file.toString(), name.toString()), this)
+        : this;
   }
 
   /** The cause, for programs that treat some of them differently. */
@@ -105,7 +117,7 @@ public final class CheckpointException extends IOException {
   }
 
   /** What the operating system says, in words: {@code Files} often gives only the path. */
-  static String reason(IOException e) {
+  public static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException missing -> "no such file or folder";
       case AccessDeniedException denied -> "permission denied";
@@ -120,7 +132,7 @@ public final class CheckpointException extends IOException {
    * Text of a stranger's file for a message: in quotes, without control or invisible characters,
    * cut where it gets long.
    */
-  static String quote(String text) {
+  public static String quote(String text) {
     StringBuilder quoted = new StringBuilder("'");
     int shown = Math.min(text.length(), 120);
     for (int i = 0; i < shown; i++) {

@@ -34,7 +34,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
       MemorySegment bytes =
           mode == LoadMode.MAP
               ? channel.map(MapMode.READ_ONLY, 0, channel.size(), arena)
-              : copy(path, channel, arena);
+              : copy(path, channel, channel.size(), arena);
       done = true;
       return new FileBytes(path, bytes.asReadOnly(), arena);
     } catch (CheckpointException e) {
@@ -49,9 +49,9 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
     }
   }
 
-  private static MemorySegment copy(Path path, FileChannel channel, Arena arena)
+  /** The first bytes of a file; it may have become shorter since its size was asked for. */
+  static MemorySegment copy(Path path, FileChannel channel, long size, Arena arena)
       throws IOException {
-    long size = channel.size();
     MemorySegment bytes = allocate(path, arena, size);
     long position = 0;
     while (position < size) {

@@ -9,8 +9,9 @@ public enum LoadMode {
    * <p>A mapped file must keep its length while it is open. Replacing it by a rename is safe, since
    * the old file lives on until it is closed; cutting it short or rewriting it in place is not:
    * bytes that change are seen, and touching a page beyond the new end makes Java code fail with an
-   * {@link InternalError} ("a fault occurred in an unsafe memory access operation") and native code
-   * end the process (SIGBUS). Where others may do that to the file, use {@link #COPY}.
+   * {@link InternalError} ("a fault occurred in an unsafe memory access operation"), while native
+   * code and a few of the JVM's own routines end the process (SIGBUS). Where others may do that to
+   * the file, use {@link #COPY}.
    */
   MAP,
   /**

@@ -98,12 +98,12 @@ final class PickleGlobals {
   }
 
   private long[] longs(Tuple tuple) throws CheckpointException {
-    if (tuple.items.size() > SafetensorsHeader.MAX_RANK) {
+    if (tuple.items.size() > TensorLimits.MAX_RANK) {
       throw new CheckpointException(
           Kind.LIMIT,
           path,
           "data.pkl has a tensor of %d dimensions, at most %d are allowed"
-              .formatted(tuple.items.size(), SafetensorsHeader.MAX_RANK));
+              .formatted(tuple.items.size(), TensorLimits.MAX_RANK));
     }
     long[] longs = new long[tuple.items.size()];
     for (int i = 0; i < longs.length; i++) {

@@ -1,8 +1,6 @@
 package org.tokenformer.engine.checkpoint;
 
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.tokenformer.engine.tensor.Shape;
@@ -20,7 +18,7 @@ final class PickleWriter {
   static byte[] stateDict(List<NamedTensor> tensors) {
     PickleWriter pickle = new PickleWriter();
     pickle.opcode(PickleOpcode.PROTO);
-    pickle.opcode(2);
+    pickle.out.write(2);
     pickle.orderedDict();
     pickle.opcode(PickleOpcode.MARK);
     for (int i = 0; i < tensors.size(); i++) {
@@ -88,31 +86,24 @@ final class PickleWriter {
   private void text(String text) {
     byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
     opcode(PickleOpcode.BINUNICODE);
-    little(4).putInt(utf8.length);
-    flush();
+    littleEndian(utf8.length, 4);
     out.writeBytes(utf8);
   }
 
   private void number(long value) {
     if (value == (int) value) {
       opcode(PickleOpcode.BININT);
-      little(4).putInt((int) value);
+      littleEndian(value, 4);
     } else {
       opcode(PickleOpcode.LONG1);
-      opcode(8);
-      little(8).putLong(value);
+      out.write(8);
+      littleEndian(value, 8);
     }
-    flush();
   }
 
-  private ByteBuffer scratch = ByteBuffer.allocate(0);
-
-  private ByteBuffer little(int size) {
-    scratch = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-    return scratch;
-  }
-
-  private void flush() {
-    out.writeBytes(scratch.array());
+  private void littleEndian(long value, int bytes) {
+    for (int i = 0; i < bytes; i++) {
+      out.write((int) (value >>> (8 * i)));
+    }
   }
 }

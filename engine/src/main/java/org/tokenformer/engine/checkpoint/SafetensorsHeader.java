@@ -26,7 +26,6 @@ record SafetensorsHeader(
   /** The format's own cap: 100 MB. */
   static final long MAX_BYTES = 100_000_000;
 
-  static final int MAX_RANK = 64;
   static final String METADATA = "__metadata__";
 
   record Entry(String name, DType dtype, Shape shape, long begin, long end) {}

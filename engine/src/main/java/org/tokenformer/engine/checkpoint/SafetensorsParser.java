@@ -50,8 +50,8 @@ final class SafetensorsParser {
         } else {
           entries.add(entry(name));
         }
-        if (names.size() > TensorNames.MAX_TENSORS) {
-          throw fail(Kind.LIMIT, "has more than %d tensors".formatted(TensorNames.MAX_TENSORS));
+        if (names.size() > TensorLimits.MAX_TENSORS) {
+          throw fail(Kind.LIMIT, "has more than %d tensors".formatted(TensorLimits.MAX_TENSORS));
         }
       }
       json.endObject();
@@ -75,7 +75,7 @@ final class SafetensorsParser {
   /** The next key of an object that has this name, empty for the header itself. */
   private String name(Set<String> seen, String owner) throws IOException {
     String name = json.nextName();
-    TensorNames.check(path, name);
+    TensorLimits.checkName(path, name);
     if (!seen.add(name)) {
       String in = owner.isEmpty() ? "header" : quote(owner);
       throw fail(Kind.DUPLICATE_NAME, "%s has %s twice".formatted(in, quote(name)));
@@ -156,7 +156,7 @@ final class SafetensorsParser {
 
   private Shape shape(String name) throws IOException {
     String field = "have an array of whole numbers as shape";
-    long[] sizes = numbers(name, field, Kind.BAD_SHAPE, SafetensorsHeader.MAX_RANK);
+    long[] sizes = numbers(name, field, Kind.BAD_SHAPE, TensorLimits.MAX_RANK);
     try {
       return Shape.of(sizes);
     } catch (IllegalArgumentException e) {

@@ -39,7 +39,7 @@ public final class SafetensorsWriter {
   static AtomicFiles.Writer writer(
       Path target, List<NamedTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
-    TensorNames.checkAll(target, tensors);
+    TensorLimits.checkAll(target, tensors);
     List<NamedTensor> ordered = new ArrayList<>(tensors);
     ordered.sort(Comparator.comparingInt((NamedTensor t) -> t.dtype().bytes()).reversed());
     byte[] header = header(target, ordered, metadata);
@@ -62,7 +62,7 @@ public final class SafetensorsWriter {
       if (!metadata.isEmpty()) {
         json.name(SafetensorsHeader.METADATA).beginObject();
         for (Map.Entry<String, String> e : metadata.entrySet()) {
-          TensorNames.check(target, e.getKey());
+          TensorLimits.checkName(target, e.getKey());
           json.name(e.getKey()).value(e.getValue());
         }
         json.endObject();

@@ -21,7 +21,8 @@ final class Segments {
   static final ValueLayout.OfDouble DOUBLE =
       ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private static final int STEP = 1 << 26;
+  private static final long DIRECT_STEP = 1 << 26;
+  private static final int STAGING = 1 << 16;
 
   private Segments() {}
 
@@ -42,30 +43,20 @@ final class Segments {
     return bytes.get(LONG, offset);
   }
 
-  private interface Chunk<X extends Exception> {
-    void accept(ByteBuffer chunk) throws X;
-  }
-
-  private static <X extends Exception> void forEachChunk(MemorySegment bytes, Chunk<X> action)
-      throws X {
-    boolean viewable = bytes.isNative() || bytes.heapBase().orElse(null) instanceof byte[];
-    // Arrays of other types than byte[] cannot be seen as a ByteBuffer and pass through a copy.
-    byte[] staging = new byte[viewable ? 0 : (int) Math.min(bytes.byteSize(), 1 << 16)];
-    long step = viewable ? STEP : staging.length;
-    for (long at = 0; at < bytes.byteSize(); at += step) {
-      MemorySegment chunk = bytes.asSlice(at, Math.min(step, bytes.byteSize() - at));
-      if (viewable) {
-        action.accept(chunk.asByteBuffer());
-      } else {
-        MemorySegment.copy(chunk, 0, MemorySegment.ofArray(staging), 0, chunk.byteSize());
-        action.accept(ByteBuffer.wrap(staging, 0, (int) chunk.byteSize()));
-      }
-    }
-  }
-
   /** Writes all bytes. */
   static void write(WritableByteChannel out, MemorySegment bytes) throws IOException {
-    forEachChunk(bytes, chunk -> write(out, chunk));
+    if (bytes.isNative()) {
+      for (long at = 0; at < bytes.byteSize(); at += DIRECT_STEP) {
+        long size = Math.min(DIRECT_STEP, bytes.byteSize() - at);
+        write(out, bytes.asSlice(at, size).asByteBuffer());
+      }
+      return;
+    }
+    // Arrays of other types than byte[] cannot be seen as a ByteBuffer.
+    byte[] staging = staging(bytes);
+    for (long at = 0; at < bytes.byteSize(); at += staging.length) {
+      write(out, ByteBuffer.wrap(staging, 0, stage(bytes, at, staging)));
+    }
   }
 
   /** Writes all that remains in the buffer. */
@@ -77,10 +68,28 @@ final class Segments {
     }
   }
 
-  /** The CRC-32 of zip. */
+  /**
+   * The CRC-32 of zip. Taken of a copy, piece by piece: should a mapped file be cut short, the
+   * copying throws an {@link InternalError}, where the checksum's own machine code would end the
+   * process.
+   */
   static int crc32(MemorySegment bytes) {
     CRC32 crc = new CRC32();
-    forEachChunk(bytes, crc::update);
+    byte[] staging = staging(bytes);
+    for (long at = 0; at < bytes.byteSize(); at += staging.length) {
+      crc.update(staging, 0, stage(bytes, at, staging));
+    }
     return (int) crc.getValue();
+  }
+
+  private static byte[] staging(MemorySegment bytes) {
+    return new byte[(int) Math.min(bytes.byteSize(), STAGING)];
+  }
+
+  /** Copies the next bytes, as many as there are and fit, and says how many. */
+  private static int stage(MemorySegment bytes, long at, byte[] staging) {
+    int size = (int) Math.min(staging.length, bytes.byteSize() - at);
+    MemorySegment.copy(bytes, at, MemorySegment.ofArray(staging), 0, size);
+    return size;
   }
 }

@@ -24,7 +24,7 @@ public final class TorchCheckpointWriter {
   /** Checks everything that can be checked before the first byte is written. */
   static AtomicFiles.Writer writer(Path target, List<NamedTensor> tensors)
       throws CheckpointException {
-    TensorNames.checkAll(target, tensors);
+    TensorLimits.checkAll(target, tensors);
     List<NamedTensor> all = List.copyOf(tensors);
     byte[] pickle = PickleWriter.stateDict(all);
     if (pickle.length > PickleMachine.MAX_BYTES) {

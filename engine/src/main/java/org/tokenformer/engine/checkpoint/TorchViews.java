@@ -43,7 +43,7 @@ final class TorchViews {
       if (!(e.getKey() instanceof String name)) {
         throw badStateDict("has the key %s, which is not a name".formatted(e.getKey()));
       }
-      TensorNames.check(file.path(), name);
+      TensorLimits.checkName(file.path(), name);
       if (!(e.getValue() instanceof Tensor tensor)) {
         throw badStateDict(
             "has %s under %s, not a tensor; save only the state_dict"

@@ -57,6 +57,30 @@ public final class Generation {
   }
 
   /**
+   * Generates to the end.
+   *
+   * @param prompt at least one id, appended to the session
+   * @param consumer gets each id as soon as it is chosen, and says whether to go on
+   * @param cancellation asked between layers, chunks and ids; null for none
+   * @throws IllegalArgumentException if the prompt is empty or longer than what the session has
+   *     left
+   */
+  public static GenerationResult run(
+      Session session,
+      int[] prompt,
+      GenerationOptions options,
+      TokenConsumer consumer,
+      @Nullable Cancellation cancellation) {
+    Generation generation = new Generation(session, prompt, options, cancellation);
+    while (generation.advance()) {
+      if (!consumer.accept(generation.id())) {
+        generation.stop();
+      }
+    }
+    return generation.result();
+  }
+
+  /**
    * Computes until there is another id.
    *
    * @return whether there is one; {@link #result} says why not

@@ -19,6 +19,8 @@ public final class Sampler {
   private final BitSet seen;
   private final int[] candidates;
   private final double[] weights;
+  private final double[] descending; // a heap, the largest weight at the root
+  private final float[] heap;
 
   /**
    * A sampler of its own random numbers.
@@ -33,6 +35,8 @@ public final class Sampler {
     boolean greedy = options.temperature() == 0;
     candidates = new int[greedy ? 0 : vocabulary];
     weights = new double[greedy ? 0 : vocabulary];
+    descending = new double[options.topP() < 1 ? weights.length : 0];
+    heap = new float[Math.min(options.topK(), weights.length)];
   }
 
   /** Counts an id as seen, for the repetition penalty: those of the prompt and those chosen. */
@@ -46,7 +50,8 @@ public final class Sampler {
    * Chooses an id.
    *
    * @param logits at least as many as ids may be chosen; changed by the repetition penalty
-   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity
+   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity, or if all
+   *     of them are negative infinity
    */
   public int sample(float[] logits) {
     penalise(logits);
@@ -92,6 +97,10 @@ public final class Sampler {
         best = id;
       }
     }
+    if (logits[best] == Float.NEGATIVE_INFINITY) {
+      throw new ArithmeticException(
+          "all logits are -Infinity: no id can follow, the model's weights are damaged");
+    }
     return best;
   }
 
@@ -104,8 +113,7 @@ public final class Sampler {
 
   /** The k best ids, in the order of the ids: those above the k-th best logit, then ties. */
   private int keepTopK(float[] logits) {
-    int k = Math.min(options.topK(), vocabulary);
-    float[] heap = new float[k]; // the smallest of the k best at the root
+    int k = heap.length; // the smallest of the k best is at the root
     Arrays.fill(heap, Float.NEGATIVE_INFINITY);
     for (int id = 0; id < vocabulary; id++) {
       if (logits[id] > heap[0]) {
@@ -127,6 +135,22 @@ public final class Sampler {
     return count;
   }
 
+  private static void sink(double[] heap, int size, int from, double value) {
+    int i = from;
+    while (2 * i + 1 < size) {
+      int child = 2 * i + 1;
+      if (child + 1 < size && heap[child + 1] > heap[child]) {
+        child++;
+      }
+      if (value >= heap[child]) {
+        break;
+      }
+      heap[i] = heap[child];
+      i = child;
+    }
+    heap[i] = value;
+  }
+
   private static void sink(float[] heap, float value) {
     int i = 0;
     while (2 * i + 1 < heap.length) {
@@ -145,18 +169,20 @@ public final class Sampler {
 
   /** The fewest best candidates that reach p of the sum, in the order of the ids. */
   private int keepTopP(int count, double sum) {
-    double[] sorted = Arrays.copyOf(weights, count);
-    Arrays.sort(sorted);
+    // A heap and not a sort: few candidates make up most of the sum, and sorting makes garbage.
+    System.arraycopy(weights, 0, descending, 0, count);
+    for (int i = count / 2 - 1; i >= 0; i--) {
+      sink(descending, count, i, descending[i]);
+    }
     double wanted = options.topP() * sum;
     double reached = 0;
-    int i = count;
-    while (i > 0 && reached < wanted) {
-      reached += sorted[--i];
-    }
-    double threshold = sorted[i];
+    double threshold = 0;
     int ties = 0; // kept among those of the threshold's weight
-    for (int j = i; j < count && sorted[j] == threshold; j++) {
-      ties++;
+    for (int left = count; left > 0 && reached < wanted; left--) {
+      ties = descending[0] == threshold ? ties + 1 : 1;
+      threshold = descending[0];
+      reached += threshold;
+      sink(descending, left - 1, 0, descending[left - 1]);
     }
     int kept = 0;
     for (int j = 0; j < count; j++) {
@@ -186,12 +212,16 @@ public final class Sampler {
       sum += weights[i];
     }
     double point = random.nextDouble() * sum;
-    for (int i = 0; i < count - 1; i++) {
-      point -= weights[i];
-      if (point < 0) {
-        return candidates[i];
+    int last = 0; // where rounding leaves a rest of the point; never an id of weight 0
+    for (int i = 0; i < count; i++) {
+      if (weights[i] > 0) {
+        last = candidates[i];
+        point -= weights[i];
+        if (point < 0) {
+          break;
+        }
       }
     }
-    return candidates[count - 1];
+    return last;
   }
 }

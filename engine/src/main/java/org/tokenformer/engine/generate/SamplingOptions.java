@@ -21,10 +21,10 @@ public record SamplingOptions(
     require(topP > 0 && topP <= 1, "top-p", topP, "above 0 and at most 1");
     require(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1");
     require(
-        repetitionPenalty > 0 && repetitionPenalty <= 1000,
+        repetitionPenalty >= 0.001 && repetitionPenalty <= 1000,
         "repetition-penalty",
         repetitionPenalty,
-        "above 0 and at most 1000");
+        "0.001 to 1000");
   }
 
   private static void require(boolean valid, String name, Number value, String allowed) {

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.model;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.CheckpointException;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /** Our own {@code config.json}: strict JSON of at most a megabyte, without unknown fields. */
@@ -51,7 +54,8 @@ final class ConfigJson {
     if (!Files.isRegularFile(file)) {
       throw new ModelFormatException(
           file
-              + ": no such file; a model folder has config.json, model.safetensors and"
+              + (Files.exists(file) ? ": is not a plain file" : ": no such file")
+              + "; a model folder has config.json, model.safetensors and"
               + " tokenizer.json (see tokenformer import --help)");
     }
     if (Files.size(file) > LARGEST_FILE) {
@@ -63,11 +67,13 @@ final class ConfigJson {
       json = Files.readString(file, StandardCharsets.UTF_8);
     } catch (CharacterCodingException e) {
       throw new ModelFormatException(file + ": is not UTF-8", e);
+    } catch (IOException e) {
+      throw new ModelFormatException(file + ": cannot read: " + CheckpointException.reason(e), e);
     }
     Settings settings = new Settings(file.toString(), parse(file, json));
     if (!MODEL_TYPE.equals(settings.text("model_type"))) {
       String type = settings.text("model_type");
-      throw settings.problem("model_type", "'" + type + "' is not '" + MODEL_TYPE + "'");
+      throw settings.problem("model_type", quote(type) + " is not '" + MODEL_TYPE + "'");
     }
     for (String key : settings.unknown(FIELDS)) {
       throw settings.problem(key, "is unknown; known are " + String.join(", ", FIELDS));
@@ -103,7 +109,9 @@ final class ConfigJson {
   }
 
   private static String firstLine(Exception e) {
-    return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    String line = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    String plain = line.replaceAll("\\p{Cntrl}", "?"); // it quotes names of the file
+    return plain.length() > 200 ? plain.substring(0, 200) + "…" : plain;
   }
 
   private static @Nullable Object value(JsonReader reader, int depth) throws IOException {
@@ -117,7 +125,7 @@ final class ConfigJson {
         while (reader.hasNext()) {
           String name = reader.nextName();
           if (map.containsKey(name)) {
-            throw new MalformedJsonException("field '" + name + "' is given twice");
+            throw new MalformedJsonException("field " + quote(name) + " is given twice");
           }
           map.put(name, value(reader, depth + 1));
         }

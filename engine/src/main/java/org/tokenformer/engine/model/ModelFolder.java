@@ -1,8 +1,11 @@
 package org.tokenformer.engine.model;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
@@ -75,7 +78,7 @@ public final class ModelFolder implements AutoCloseable {
       }
       if (!tensor.dtype().isFloat()) {
         throw new ModelFormatException(
-            "%s: tensor %s is %s, weights are F32, BF16 or F16"
+            "%s: tensor %s is %s, weights are F32, BF16, F16 or F64"
                 .formatted(file, tensor.name(), tensor.dtype()));
       }
     }
@@ -83,7 +86,7 @@ public final class ModelFolder implements AutoCloseable {
       if (!shapes.containsKey(tensor.name())) {
         throw new ModelFormatException(
             "%s: tensor %s %s belongs to no part of the configured model"
-                .formatted(file, tensor.name(), tensor.shape()));
+                .formatted(file, quote(tensor.name()), tensor.shape()));
       }
     }
   }
@@ -101,6 +104,13 @@ public final class ModelFolder implements AutoCloseable {
       List<NamedTensor> tensors,
       Path tokenizer)
       throws IOException {
+    Map<String, NamedTensor> byName = new LinkedHashMap<>();
+    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+    check(folder.resolve(WEIGHTS_FILE), config, byName);
+    if (!Files.isRegularFile(tokenizer)) {
+      throw new ModelFormatException(
+          tokenizer + ": no such file; a model folder needs its tokenizer's " + TOKENIZER_FILE);
+    }
     AtomicFolder.write(
         folder,
         ifExists,

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.model;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -88,7 +90,7 @@ public final class ReleasedLayout {
     for (String part : text.split(",", -1)) {
       if (!part.equals("tokenformer") && !part.equals("all") && !part.matches("[0-9.]+")) {
         throw values.problem(
-            "attention_config", "'" + part + "' is not supported, only 'tokenformer' is");
+            "attention_config", quote(part) + " is not supported, only 'tokenformer' is");
       }
     }
   }
@@ -150,7 +152,7 @@ public final class ReleasedLayout {
     for (NamedTensor tensor : rest.values()) {
       throw new ModelFormatException(
           "%s: tensor %s %s belongs to no part of the configured model"
-              .formatted(checkpoint, tensor.name(), tensor.shape()));
+              .formatted(checkpoint, quote(tensor.name()), tensor.shape()));
     }
     return tensors;
   }
@@ -188,17 +190,21 @@ public final class ReleasedLayout {
     }
     Map<String, Float> factors = new LinkedHashMap<>();
     for (Map.Entry<String, Float> tau : config.taus().entrySet()) {
+      NamedTensor values = tensors.get(TensorNames.values(tau.getKey()));
+      if (values == null) {
+        continue; // found missing below
+      }
+      float defaultTau = config.theta().defaultTau(values.shape().size(0));
+      if (tau.getValue() == defaultTau) {
+        continue;
+      }
       if (config.theta() == Theta.L2_NORM_GELU) {
         throw new ModelFormatException(
             ("%s: τ = %s of %s is not the default, and under l2_norm_gelu it cannot be folded into"
                     + " the values, so the released layout cannot hold this model")
                 .formatted(model, tau.getValue(), tau.getKey()));
       }
-      NamedTensor values = tensors.get(TensorNames.values(tau.getKey()));
-      if (values != null) {
-        float defaultTau = config.theta().defaultTau(values.shape().size(0));
-        factors.put(values.name(), tau.getValue() / defaultTau);
-      }
+      factors.put(values.name(), tau.getValue() / defaultTau);
     }
     List<NamedTensor> released = new ArrayList<>();
     for (Map.Entry<String, String> name : names(config).entrySet()) {

@@ -146,12 +146,16 @@ public final class Session implements AutoCloseable {
    * @return the logits at it, (1, V), valid until the next step
    */
   public Tensor decode(int id) {
+    int before = length;
     enter();
     try {
       oneId[0] = id;
       checkIds(oneId);
       pass(oneId, 0, 1, null);
       return logitsOfLastRow();
+    } catch (RuntimeException | Error e) {
+      length = before;
+      throw e;
     } finally {
       exit();
     }
@@ -248,9 +252,14 @@ public final class Session implements AutoCloseable {
     enter();
     try {
       Session copy = new Session(model, capacity, cache.dtype());
-      for (int layer = 0; length > 0 && layer < cache.keys().size(); layer++) {
-        copyRows(cache.keys().get(layer), copy.cache.keys().get(layer));
-        copyRows(cache.values().get(layer), copy.cache.values().get(layer));
+      try {
+        for (int layer = 0; length > 0 && layer < cache.keys().size(); layer++) {
+          copyRows(cache.keys().get(layer), copy.cache.keys().get(layer));
+          copyRows(cache.values().get(layer), copy.cache.values().get(layer));
+        }
+      } catch (RuntimeException | Error e) {
+        copy.close();
+        throw e;
       }
       copy.length = length;
       return copy;

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.model;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -39,7 +41,12 @@ final class Settings {
   }
 
   ModelFormatException problem(String key, String what) {
-    return new ModelFormatException(file + ": " + key + ": " + what);
+    boolean plain = key.matches("\\w{1,60}");
+    return new ModelFormatException(file + ": " + (plain ? key : quote(key)) + ": " + what);
+  }
+
+  private static String quoted(@Nullable Object value) {
+    return quote(String.valueOf(value));
   }
 
   boolean has(String key) {
@@ -69,7 +76,8 @@ final class Settings {
     if (value instanceof Number number && number.doubleValue() == number.intValue()) {
       return number.intValue();
     }
-    throw problem(key, "'" + value + "' is not a whole number");
+    boolean large = value instanceof Number n && n.doubleValue() % 1 == 0;
+    throw problem(key, quoted(value) + (large ? " is far too large" : " is not a whole number"));
   }
 
   double number(String key, double defaultValue) throws ModelFormatException {
@@ -77,7 +85,7 @@ final class Settings {
     if (value instanceof Number number) {
       return number.doubleValue();
     }
-    throw problem(key, "'" + value + "' is not a number");
+    throw problem(key, quoted(value) + " is not a number");
   }
 
   boolean flag(String key, boolean defaultValue) throws ModelFormatException {
@@ -85,20 +93,20 @@ final class Settings {
     if (value instanceof Boolean flag) {
       return flag;
     }
-    throw problem(key, "'" + value + "' is neither true nor false");
+    throw problem(key, quoted(value) + " is neither true nor false");
   }
 
   String text(String key) throws ModelFormatException {
     if (required(key) instanceof String text) {
       return text;
     }
-    throw problem(key, "'" + values.get(key) + "' is not text");
+    throw problem(key, quoted(values.get(key)) + " is not text");
   }
 
   /** Refuses any value but one; a missing name counts as that one. */
   void only(String key, Object allowed) throws ModelFormatException {
     if (has(key) && !allowed.equals(values.get(key))) {
-      throw problem(key, "'" + values.get(key) + "' is not supported, only '" + allowed + "' is");
+      throw problem(key, quoted(values.get(key)) + " is not supported, only '" + allowed + "' is");
     }
   }
 
@@ -131,7 +139,7 @@ final class Settings {
     }
     throw problem(
         "norm_activation_type",
-        "'" + name + "' is unknown; known are l2_norm_gelu, gelu_l2_norm and softmax");
+        quote(name) + " is unknown; known are l2_norm_gelu, gelu_l2_norm and softmax");
   }
 
   private Map<String, Float> taus() throws ModelFormatException {
@@ -140,12 +148,14 @@ final class Settings {
     if (value instanceof Map<?, ?> map) {
       for (Map.Entry<?, ?> entry : map.entrySet()) {
         if (!(entry.getValue() instanceof Number number)) {
-          throw problem("tau", "'" + entry.getValue() + "' is not a number");
+          throw problem(
+              "tau",
+              quoted(entry.getValue()) + " of " + quoted(entry.getKey()) + " is not a number");
         }
         taus.put(String.valueOf(entry.getKey()), number.floatValue());
       }
     } else if (value != null) {
-      throw problem("tau", "'" + value + "' is not an object of names and numbers");
+      throw problem("tau", quoted(value) + " is not an object of names and numbers");
     }
     return taus;
   }

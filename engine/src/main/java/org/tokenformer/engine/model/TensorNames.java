@@ -1,8 +1,10 @@
 package org.tokenformer.engine.model;
 
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.tokenformer.engine.tensor.Shape;
 
 /** What the tensors of a model are called in its file, and what shapes they have. */
@@ -43,15 +45,15 @@ public final class TensorNames {
     return pattention + VALUES;
   }
 
-  static boolean isPattention(String name, int layers) {
+  /** The names of all Pattentions of so many layers. */
+  static Set<String> pattentions(int layers) {
+    Set<String> names = new LinkedHashSet<>();
     for (int layer = 0; layer < layers; layer++) {
       for (String which : PATTENTIONS) {
-        if (name.equals(pattention(layer, which))) {
-          return true;
-        }
+        names.add(pattention(layer, which));
       }
     }
-    return false;
+    return names;
   }
 
   /** Parameter tokens of one Pattention of a layer. */

@@ -1,8 +1,11 @@
 package org.tokenformer.engine.model;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.tokenformer.engine.backend.Theta;
 
@@ -100,9 +103,10 @@ public record TokenFormerConfig(
       throw new ConfigException(
           "layernorm_epsilon: " + layerNormEpsilon + " is not above 0 and at most 1");
     }
+    Set<String> pattentions = taus.isEmpty() ? Set.of() : TensorNames.pattentions(layers.size());
     for (Map.Entry<String, Float> tau : taus.entrySet()) {
-      if (!TensorNames.isPattention(tau.getKey(), layers.size())) {
-        throw new ConfigException("tau: there is no Pattention '" + tau.getKey() + "'");
+      if (!pattentions.contains(tau.getKey())) {
+        throw new ConfigException("tau: there is no Pattention " + quote(tau.getKey()));
       }
       if (!(tau.getValue() > 0) || Float.isInfinite(tau.getValue())) {
         throw new ConfigException(

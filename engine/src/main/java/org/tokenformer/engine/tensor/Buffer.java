@@ -7,4 +7,7 @@ public interface Buffer {
 
   /** Whether the memory is still there: false once its scope is closed. */
   boolean isAlive();
+
+  /** Whether nothing may be written to it, as to a mapped file. */
+  boolean isReadOnly();
 }

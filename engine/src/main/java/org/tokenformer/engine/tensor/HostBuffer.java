@@ -53,4 +53,9 @@ public record HostBuffer(MemorySegment segment) implements Buffer {
   public boolean isAlive() {
     return segment.scope().isAlive();
   }
+
+  @Override
+  public boolean isReadOnly() {
+    return segment.isReadOnly();
+  }
 }

@@ -159,9 +159,36 @@ abstract class BackendContract {
       }
       first += (int) segment.rows();
     }
-    // θ has small entries that carry the rounding of large scores: count the row's largest, too.
+    if (tokens.theta() == Theta.SOFTMAX) {
+      // An error of a score is a relative error of its exponential: a score of large terms whose
+      // sum cancels carries their rounding, some units of 2⁻²⁴ of Σ|x·K|.
+      double[] terms = scoreMagnitudes(x, tokens);
+      for (int i = 0; i < magnitudes.length; i++) {
+        magnitudes[i] *= 1 + 4 * 0x1p-24 * terms[i / columns] / (2 * TOLERANCE);
+      }
+    }
     String what = tokens.theta() + " x " + x + " keys " + tokens.segments().getFirst().keys();
     compare(what, pattention(reference, x, tokens), pattention(backend, x, tokens), magnitudes, 2);
+  }
+
+  /** The largest Σ|x·K| of each row. */
+  private double[] scoreMagnitudes(Tensor x, ParameterTokens tokens) {
+    float[] rows = Tensors.get(reference, x);
+    int channels = (int) tokens.inputChannels();
+    double[] largest = new double[(int) x.rows()];
+    for (ParameterTokens.Segment segment : tokens.segments()) {
+      float[] keys = Tensors.get(reference, segment.keys());
+      for (int i = 0; i < largest.length * segment.rows(); i++) {
+        int t = i / (int) segment.rows();
+        int n = i % (int) segment.rows();
+        double sum = 0;
+        for (int c = 0; c < channels; c++) {
+          sum += Math.abs((double) rows[t * channels + c] * keys[n * channels + c]);
+        }
+        largest[t] = Math.max(largest[t], sum);
+      }
+    }
+    return largest;
   }
 
   private float[] pattention(Backend b, Tensor x, ParameterTokens tokens) {

@@ -54,8 +54,8 @@ class AtomicFilesTest {
     Fixtures.refuses(
         Kind.CANNOT_WRITE,
         () -> AtomicFiles.writeText(folder.resolve("missing").resolve("file"), ""),
-        "missing",
-        "no such file or folder");
+        "there is no folder",
+        "missing");
     Fixtures.refuses(Kind.EXISTS, () -> AtomicFiles.writeText(folder, ""), "is a folder");
     Path file = Files.createFile(folder.resolve("file"));
     Fixtures.refuses(
@@ -120,6 +120,20 @@ class AtomicFilesTest {
                 }),
         "model",
         "No space left on device");
+    // A failure inside is told with the name that the folder would have had.
+    Fixtures.refuses(
+        Kind.CANNOT_WRITE,
+        () ->
+            AtomicFolder.write(
+                model,
+                IfExists.REPLACE,
+                f ->
+                    AtomicFiles.write(
+                        f.resolve("model.safetensors"),
+                        out -> {
+                          throw new IOException("No space left on device");
+                        })),
+        model.resolve("model.safetensors") + ": cannot write: No space left on device; nothing");
     assertEquals(List.of("old.txt"), Fixtures.filesIn(model));
     assertEquals(List.of("model"), Fixtures.filesIn(folder));
   }

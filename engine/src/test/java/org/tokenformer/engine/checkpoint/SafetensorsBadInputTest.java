@@ -169,7 +169,7 @@ class SafetensorsBadInputTest {
   @Test
   void tooManyTensors() throws IOException {
     StringBuilder header = new StringBuilder("{");
-    for (int i = 0; i <= TensorNames.MAX_TENSORS; i++) {
+    for (int i = 0; i <= TensorLimits.MAX_TENSORS; i++) {
       header.append(i == 0 ? "" : ",").append('"').append(i);
       header.append("\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}");
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -123,6 +124,16 @@ class SafetensorsFileTest {
     try (SafetensorsFile file = SafetensorsFile.open(path, LoadMode.COPY)) {
       Files.write(path, new byte[0]);
       assertArrayEquals(new byte[] {-128, 127, 0}, Fixtures.toArray(file.tensor("i8")));
+    }
+  }
+
+  @Test
+  void aFileThatShrinksWhileItIsCopiedIsRefused() throws IOException {
+    Path path = write(new byte[10]);
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel = FileChannel.open(path)) {
+      Fixtures.refuses(
+          Kind.FILE_CHANGED, () -> FileBytes.copy(path, channel, 12, arena), "12 bytes", "10");
     }
   }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -94,7 +95,20 @@ class SafetensorsWriterTest {
         "'__metadata__'");
     Fixtures.refuses(
         Kind.BAD_NAME, () -> SafetensorsWriter.write(path, List.of(half), Map.of()), "\\ud800");
+    NamedTensor deep = Fixtures.floats("deep", Shape.of(ones(65)), 1);
+    Fixtures.refuses(
+        Kind.LIMIT, () -> SafetensorsWriter.write(path, List.of(deep), Map.of()), "65", "64");
+    NamedTensor[] many = new NamedTensor[TensorLimits.MAX_TENSORS + 1];
+    Arrays.fill(many, x);
+    Fixtures.refuses(
+        Kind.LIMIT, () -> SafetensorsWriter.write(path, List.of(many), Map.of()), "100001");
     assertEquals(List.of(), Fixtures.filesIn(folder));
+  }
+
+  private static long[] ones(int count) {
+    long[] ones = new long[count];
+    Arrays.fill(ones, 1);
+    return ones;
   }
 
   @Test

@@ -28,13 +28,16 @@ final class GoldenLogitsTest {
       try (Backend backend = computing.open();
           TokenFormer model = golden.open(backend)) {
         int at = 0;
+        double worst = 0;
         for (int[] ids : golden.ids()) {
           float[] logits = logits(model, Arrays.copyOf(ids, ids.length - 1));
           double[] part = Arrays.copyOfRange(expected.data(), at, at + logits.length);
-          close(part, logits, LOGITS * expected.max());
+          worst = Math.max(worst, close(part, logits, LOGITS * expected.max()));
           at += logits.length;
         }
         assertEquals(expected.data().length, at);
+        String name = golden.name() + " × " + computing;
+        System.out.printf("%s: error %.1g of the largest logit%n", name, worst / expected.max());
       }
     });
   }
@@ -122,7 +125,7 @@ final class GoldenLogitsTest {
             TokenFormer model = golden.open(backend)) {
           float[] logits = logits(model, golden.ids()[1]);
           try (Session session = model.newSession()) {
-            for (int id : golden.ids()[2]) {
+            for (int id : Arrays.copyOf(golden.ids()[2], 20)) {
               float[] row = Tensors.get(backend, session.decode(id));
               logits = Arrays.copyOf(logits, logits.length + row.length);
               System.arraycopy(row, 0, logits, logits.length - row.length, row.length);
@@ -158,7 +161,7 @@ final class GoldenLogitsTest {
     return doubles;
   }
 
-  private static void close(double[] expected, float[] actual, double tolerance) {
+  private static double close(double[] expected, float[] actual, double tolerance) {
     assertEquals(expected.length, actual.length);
     double worst = 0;
     for (int i = 0; i < actual.length; i++) {
@@ -168,7 +171,7 @@ final class GoldenLogitsTest {
       }
       worst = Math.max(worst, error);
     }
-    System.out.printf("worst %.2g of the tolerance %.2g%n", worst, tolerance);
+    return worst;
   }
 
   private static int best(float[] logits) {

@@ -3,6 +3,8 @@ package org.tokenformer.engine.testing;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.HashMap;
+import java.util.Map;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.CheckedBackend;
 
@@ -14,14 +16,19 @@ public final class VectorWidths {
   private static final String PACKAGE = "org.tokenformer.engine.backend.vector.";
   private static final String PROPERTY = "tokenformer.vector.bits";
 
+  /** One copy for each width: the compiler warms up once and not for every test. */
+  private static final Map<Integer, Class<?>> BACKENDS = new HashMap<>();
+
   private VectorWidths() {}
 
   /** The vector backend at a width, whether the machine has it in hardware or not. */
   public static synchronized Backend open(int bits, int threads) {
-    String before = System.getProperty(PROPERTY);
-    System.setProperty(PROPERTY, Integer.toString(bits));
     try {
-      Class<?> type = Class.forName(PACKAGE + "VectorBackend", true, new Loader());
+      Class<?> type = BACKENDS.get(bits);
+      if (type == null) {
+        type = load(bits);
+        BACKENDS.put(bits, type);
+      }
       Backend backend = (Backend) type.getConstructor(int.class).newInstance(threads);
       if (!backend.description().contains(bits + " bits")) {
         throw new AssertionError("asked for " + bits + " bits, got " + backend.description());
@@ -29,6 +36,17 @@ public final class VectorWidths {
       return new CheckedBackend(backend);
     } catch (ReflectiveOperationException e) {
       throw new LinkageError(e.toString(), e);
+    }
+  }
+
+  private static Class<?> load(int bits) throws ReflectiveOperationException {
+    String before = System.getProperty(PROPERTY);
+    System.setProperty(PROPERTY, Integer.toString(bits));
+    try {
+      // The width is read when the first backend is made.
+      Class<?> type = Class.forName(PACKAGE + "VectorBackend", true, new Loader());
+      ((Backend) type.getConstructor(int.class).newInstance(1)).close();
+      return type;
     } finally {
       if (before == null) {
         System.clearProperty(PROPERTY);

@@ -15,7 +15,7 @@ final class Gemm {
   static final int ROW_BLOCK = 16 * Tile.ROWS;
 
   /** Bytes of scratch that one thread needs for packed weights. */
-  static final long PACKED_BYTES = (long) ROW_BLOCK * K_BLOCK * Float.BYTES;
+  static final long PACKED_BYTES = (long) ROW_BLOCK * K_BLOCK * Float.BYTES + Packing.SLACK;
 
   private Gemm() {}
 

@@ -1,14 +1,30 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.backend.vector.Simd.ALL;
+import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
+import static org.tokenformer.engine.backend.vector.Simd.HALF_SHORTS;
+import static org.tokenformer.engine.backend.vector.Simd.INTS;
+import static org.tokenformer.engine.backend.vector.Simd.LANES;
+import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Moves matrices into the layouts that {@link Tile} reads and out of the one it writes. Weights may
  * be BF16; they are widened on the way, so that the micro-kernel knows one type.
  */
 final class Packing {
-  private static final int TILE_BYTES = Tile.ROWS * Float.BYTES;
+  /** Columns that {@link #wholeVectors} reads for the six of a tile. */
+  private static final int COPIED = Simd.roundUp(Tile.ROWS, LANES);
+
+  /** Bytes that it writes beyond the last tile. */
+  static final long SLACK = COPIED * (long) Float.BYTES;
 
   private Packing() {}
 
@@ -22,23 +38,56 @@ final class Packing {
   static void rows(long from, long stride, boolean bf16, int rows, int k, long to) {
     for (int row = 0; row < rows; row += Tile.ROWS) {
       int m = Math.min(Tile.ROWS, rows - row);
-      if (m < Tile.ROWS) {
-        clear(to, k);
+      long first = from + row * stride;
+      if (m == Tile.ROWS && !bf16) {
+        sixRows(first, stride, k, to, Tile.ROW_BYTES, Float.BYTES);
+      } else {
+        someRows(first, stride, bf16, m, k, to);
       }
-      for (int i = 0; i < m; i++) {
-        long source = from + (row + i) * stride;
-        long target = to + 4L * i;
-        if (bf16) {
-          for (int p = 0; p < k; p++) {
-            Simd.set(target + (long) p * TILE_BYTES, Simd.getBf16(source + 2L * p));
-          }
-        } else {
-          for (int p = 0; p < k; p++) {
-            Simd.set(target + (long) p * TILE_BYTES, Simd.get(source + 4L * p));
-          }
+      to += k * Tile.ROW_BYTES;
+    }
+  }
+
+  /** The steps are parameters for the reason that {@link Tile} gives. */
+  private static void sixRows(long a, long stride, int k, long to, long toStep, long step) {
+    long a1 = a + stride;
+    long a2 = a1 + stride;
+    long a3 = a2 + stride;
+    long a4 = a3 + stride;
+    long a5 = a4 + stride;
+    for (int p = 0; p < k; p++) {
+      Simd.set(to, Simd.get(a));
+      Simd.set(to + 4, Simd.get(a1));
+      Simd.set(to + 8, Simd.get(a2));
+      Simd.set(to + 12, Simd.get(a3));
+      Simd.set(to + 16, Simd.get(a4));
+      Simd.set(to + 20, Simd.get(a5));
+      a += step;
+      a1 += step;
+      a2 += step;
+      a3 += step;
+      a4 += step;
+      a5 += step;
+      to += toStep;
+    }
+  }
+
+  private static void someRows(long from, long stride, boolean bf16, int m, int k, long to) {
+    if (m < Tile.ROWS) {
+      clear(to, k);
+    }
+    for (int i = 0; i < m; i++) {
+      long source = from + i * stride;
+      long target = to + 4L * i;
+      if (bf16) {
+        for (int p = 0; p < k; p++) {
+          Simd.set(target + p * Tile.ROW_BYTES, Simd.getBf16(source + 2L * p));
+        }
+      } else {
+        for (int p = 0; p < k; p++) {
+          Simd.set(target + p * Tile.ROW_BYTES, Simd.get(source + 4L * p));
         }
       }
-      to += (long) k * TILE_BYTES;
     }
   }
 
@@ -49,19 +98,60 @@ final class Packing {
   static void columns(long from, long stride, boolean bf16, int columns, int k, long to) {
     int elementBytes = bf16 ? Short.BYTES : Float.BYTES;
     for (int column = 0; column < columns; column += Tile.ROWS) {
-      int m = Math.min(Tile.ROWS, columns - column);
-      if (m < Tile.ROWS) {
-        clear(to, k);
+      long first = from + (long) column * elementBytes;
+      if (column + COPIED > columns) {
+        someColumns(first, stride, bf16, Math.min(Tile.ROWS, columns - column), k, to);
+      } else if (bf16) {
+        wholeVectorsBf16(first, stride, k, to, Tile.ROW_BYTES);
+      } else {
+        wholeVectors(first, stride, k, to, Tile.ROW_BYTES);
       }
-      for (int p = 0; p < k; p++) {
-        long source = from + p * stride + (long) column * elementBytes;
-        long target = to + (long) p * TILE_BYTES;
-        for (int i = 0; i < m; i++) {
-          Simd.set(
-              target + 4L * i, bf16 ? Simd.getBf16(source + 2L * i) : Simd.get(source + 4L * i));
-        }
+      to += k * Tile.ROW_BYTES;
+    }
+  }
+
+  /** Copies whole vectors: what they hold too much is overwritten by the next row's. */
+  private static void wholeVectors(long from, long stride, int k, long to, long toStep) {
+    for (int p = 0; p < k; p++) {
+      FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).intoMemorySegment(ALL, to, LE);
+      if (LANES < Tile.ROWS) {
+        FloatVector.fromMemorySegment(FLOATS, ALL, from + VECTOR_BYTES, LE)
+            .intoMemorySegment(ALL, to + VECTOR_BYTES, LE);
       }
-      to += (long) k * TILE_BYTES;
+      from += stride;
+      to += toStep;
+    }
+  }
+
+  private static void wholeVectorsBf16(long from, long stride, int k, long to, long toStep) {
+    for (int p = 0; p < k; p++) {
+      ((IntVector)
+              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, from, LE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .intoMemorySegment(ALL, to, LE);
+      if (LANES < Tile.ROWS) {
+        ((IntVector)
+                ShortVector.fromMemorySegment(HALF_SHORTS, ALL, from + VECTOR_BYTES / 2, LE)
+                    .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+            .lanewise(VectorOperators.LSHL, 16)
+            .intoMemorySegment(ALL, to + VECTOR_BYTES, LE);
+      }
+      from += stride;
+      to += toStep;
+    }
+  }
+
+  private static void someColumns(long from, long stride, boolean bf16, int m, int k, long to) {
+    if (m < Tile.ROWS) {
+      clear(to, k);
+    }
+    for (int p = 0; p < k; p++) {
+      long source = from + p * stride;
+      long target = to + p * Tile.ROW_BYTES;
+      for (int i = 0; i < m; i++) {
+        Simd.set(target + 4L * i, bf16 ? Simd.getBf16(source + 2L * i) : Simd.get(source + 4L * i));
+      }
     }
   }
 

@@ -16,11 +16,15 @@ import jdk.incubator.vector.FloatVector;
  * <p>Every accumulator is a named local and every store is written out, because a vector that
  * crosses a call or an array is boxed: the same loop with a helper for the stores ran at a fifth of
  * the speed. The weights come packed, six to a step of k, so that one address serves them all; with
- * six row addresses the bounds checks alone cost a third.
+ * six row addresses the bounds checks alone cost a third. The steps of the addresses are parameters
+ * on purpose: where C2 knows them as constants it rewrites the loop, and it runs at half the speed.
  */
 final class Tile {
   /** Rows of weights in a tile. */
   static final int ROWS = 6;
+
+  /** Bytes of one step of packed weights. */
+  static final long ROW_BYTES = ROWS * (long) Float.BYTES;
 
   private Tile() {}
 
@@ -36,16 +40,17 @@ final class Tile {
    */
   static void multiply(long a, long b, int k, int m, long c, int tokens, boolean accumulate) {
     if (tokens <= LANES) {
-      tile6x1(a, b, k, m, c, accumulate);
+      tile6x1(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, accumulate);
     } else if (tokens <= 2 * LANES) {
-      tile6x2(a, b, k, m, c, accumulate);
+      tile6x2(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, accumulate);
     } else {
-      tile6x4(a, b, k, m, c, accumulate);
+      tile6x4(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, accumulate);
     }
   }
 
   /** The tile of one vector; see {@link #multiply}. */
-  private static void tile6x1(long a, long b, int k, int m, long c, boolean accumulate) {
+  private static void tile6x1(
+      long a, long aStep, long b, long bStep, int k, int m, long c, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = c00;
     FloatVector c20 = c00;
@@ -84,8 +89,8 @@ final class Tile {
       c40 = x.fma(b0, c40);
       x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 20));
       c50 = x.fma(b0, c50);
-      a += ROWS * Float.BYTES;
-      b += PANEL_BYTES;
+      a += aStep;
+      b += bStep;
     }
     c00.intoMemorySegment(ALL, c, LE);
     if (m > 1) {
@@ -106,7 +111,8 @@ final class Tile {
   }
 
   /** The tile of two vectors; see {@link #multiply}. */
-  private static void tile6x2(long a, long b, int k, int m, long c, boolean accumulate) {
+  private static void tile6x2(
+      long a, long aStep, long b, long bStep, int k, int m, long c, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = c00;
     FloatVector c10 = c00;
@@ -164,8 +170,8 @@ final class Tile {
       x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 20));
       c50 = x.fma(b0, c50);
       c51 = x.fma(b1, c51);
-      a += ROWS * Float.BYTES;
-      b += PANEL_BYTES;
+      a += aStep;
+      b += bStep;
     }
     c00.intoMemorySegment(ALL, c, LE);
     c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
@@ -192,7 +198,8 @@ final class Tile {
   }
 
   /** The tile of four vectors; see {@link #multiply}. */
-  private static void tile6x4(long a, long b, int k, int m, long c, boolean accumulate) {
+  private static void tile6x4(
+      long a, long aStep, long b, long bStep, int k, int m, long c, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = c00;
     FloatVector c02 = c00;
@@ -296,8 +303,8 @@ final class Tile {
       c51 = x.fma(b1, c51);
       c52 = x.fma(b2, c52);
       c53 = x.fma(b3, c53);
-      a += ROWS * Float.BYTES;
-      b += PANEL_BYTES;
+      a += aStep;
+      b += bStep;
     }
     c00.intoMemorySegment(ALL, c, LE);
     c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);

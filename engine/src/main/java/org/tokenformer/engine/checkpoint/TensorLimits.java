@@ -8,21 +8,24 @@ import java.util.List;
 import java.util.Set;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
-/** What names may be and how many, the same in reading and writing. */
-final class TensorNames {
+/** What names may be and how much there may be, the same in reading and writing. */
+final class TensorLimits {
   static final int MAX_TENSORS = 100_000;
-  static final int MAX_LENGTH = 4096;
+  static final int MAX_NAME = 4096;
 
-  private TensorNames() {}
+  /** As many as torch takes. */
+  static final int MAX_RANK = 64;
+
+  private TensorLimits() {}
 
   /** Refuses names that no writer can have meant: too long, or not encodable as UTF-8. */
-  static void check(Path path, String name) throws CheckpointException {
-    if (name.length() > MAX_LENGTH) {
+  static void checkName(Path path, String name) throws CheckpointException {
+    if (name.length() > MAX_NAME) {
       throw new CheckpointException(
           Kind.BAD_NAME,
           path,
           "name %s has %d characters, at most %d are allowed"
-              .formatted(quote(name), name.length(), MAX_LENGTH));
+              .formatted(quote(name), name.length(), MAX_NAME));
     }
     // Pairs come out as one code point, so any surrogate that is left stands alone.
     if (name.codePoints().anyMatch(c -> c >= 0xd800 && c <= 0xdfff)) {
@@ -31,7 +34,7 @@ final class TensorNames {
     }
   }
 
-  /** Refuses a list with a bad name, one that is given twice, or more than a reader takes. */
+  /** Refuses a list with a bad name, one that is given twice, or more than readers take. */
   static void checkAll(Path path, List<NamedTensor> tensors) throws CheckpointException {
     if (tensors.size() > MAX_TENSORS) {
       throw new CheckpointException(
@@ -41,7 +44,14 @@ final class TensorNames {
     }
     Set<String> names = new HashSet<>();
     for (NamedTensor tensor : tensors) {
-      check(path, tensor.name());
+      checkName(path, tensor.name());
+      if (tensor.shape().rank() > MAX_RANK) {
+        throw new CheckpointException(
+            Kind.LIMIT,
+            path,
+            "tensor %s has %d dimensions, at most %d are allowed"
+                .formatted(quote(tensor.name()), tensor.shape().rank(), MAX_RANK));
+      }
       if (!names.add(tensor.name())) {
         throw new CheckpointException(
             Kind.DUPLICATE_NAME, path, "tensor %s is given twice".formatted(quote(tensor.name())));

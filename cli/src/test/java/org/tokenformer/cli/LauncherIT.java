@@ -1,0 +1,229 @@
+package org.tokenformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The script {@code ./tokenformer}, in a copy of the checkout whose path has spaces and letters
+ * beyond ASCII. Builds are done by a stand-in for Maven that copies the jars of the real build.
+ */
+class LauncherIT {
+  private static final Path ROOT = Path.of(System.getProperty("project.root"));
+  private static final String JDK = System.getProperty("java.home");
+  private static final String UNKNOWN = "error: unknown command 'foo'; see 'tokenformer --help'\n";
+
+  @TempDir static Path temporary = Path.of("");
+  private static Path checkout = Path.of("");
+  private static Path fakeMaven = Path.of("");
+
+  private final Shell shell = new Shell(checkout).with("TF_JAVA_HOME", JDK);
+
+  @BeforeAll
+  static void copyCheckout() throws Exception {
+    checkout = Files.createDirectories(temporary.resolve("a folder, größer"));
+    fakeMaven = Files.createDirectories(temporary.resolve("maven"));
+    Shell.Result copied =
+        new Shell(ROOT)
+            .with("TO", checkout.toString())
+            .run(
+                """
+                set -e
+                for file in tokenformer build find-jdk.sh pom.xml */pom.xml */src/main; do
+                  mkdir -p "$TO/$(dirname "$file")"
+                  cp -R "$file" "$TO/$file"
+                done
+                mkdir -p "$TO/cli/target"
+                cp -R cli/target/lib "$TO/cli/target/lib"
+                cp -R cli/target/lib "$TO/jars"
+                """);
+    assertEquals(0, copied.code(), copied.err());
+  }
+
+  @BeforeEach
+  void startOnce() throws Exception {
+    Shell.Result first = shell.run("./tokenformer --version");
+    assertEquals(0, first.code(), first.err());
+    assertFalse(first.err().contains("building"), "jars newer than the sources need no build");
+  }
+
+  @Test
+  void startsFromAnyFolderAndThroughSymbolicLinks() throws Exception {
+    Path elsewhere = Files.createDirectories(temporary.resolve("else where"));
+    var there = new Shell(elsewhere).with("TF_JAVA_HOME", JDK).with("ROOT", checkout.toString());
+    Shell.Result linked =
+        there.run(
+            """
+            ln -sf "$ROOT/tokenformer" absolute && ln -sf absolute relative
+            ./relative --version && PATH="$PWD:$PATH" relative --version && cd / &&
+            "$ROOT/tokenformer" --version
+            """);
+    assertEquals(0, linked.code(), linked.err());
+    assertEquals(3, linked.out().lines().count());
+    assertEquals("", linked.err());
+  }
+
+  @Test
+  void onlyTheProgramWritesToStandardErrorWhateverThatIs() throws Exception {
+    assertEquals(new Shell.Result(2, "", UNKNOWN), shell.run("./tokenformer foo"));
+    assertEquals(new Shell.Result(0, UNKNOWN, ""), shell.run("{ ./tokenformer foo; } 2>&1 | cat"));
+    assertEquals(new Shell.Result(2, "", ""), shell.run("./tokenformer foo 2>&-"));
+    assertEquals(
+        new Shell.Result(0, "before\n" + UNKNOWN + "after\n", ""),
+        shell.run(
+            """
+            { echo before; ./tokenformer foo; echo after; } >both 2>&1
+            cat both
+            """));
+  }
+
+  @Test
+  void aDescriptorThatIsASocketWorksAsWell() throws Exception {
+    Shell.Result result =
+        shell.run(
+            """
+            command -v python3 >/dev/null || exit 77
+            python3 -c '
+            import socket, subprocess
+            a, b = socket.socketpair()
+            subprocess.run(["./tokenformer", "foo"], stderr=b)
+            b.close()
+            print(a.makefile().read(), end="")'
+            """);
+    assumeTrue(result.code() != 77, "needs python3");
+    assertEquals(new Shell.Result(0, UNKNOWN, ""), result);
+  }
+
+  @Test
+  void aJvmThatCannotStartSaysWhy() throws Exception {
+    Shell.Result result = shell.with("TF_JAVA_OPTS", "-XX:+NoSuchFlag").run("./tokenformer -h");
+    assertEquals(1, result.code());
+    assertTrue(result.err().contains("NoSuchFlag"), result.err());
+  }
+
+  @Test
+  void argumentsKeepTheirLettersInAnyLocale() throws Exception {
+    for (String locale : List.of("C", "POSIX", "C.UTF-8")) {
+      Shell.Result result = shell.with("LC_ALL", locale).run("./tokenformer 'größe 世界'");
+      assertEquals(
+          "error: unknown command 'größe 世界'; see 'tokenformer --help'\n", result.err(), locale);
+    }
+  }
+
+  @Test
+  void aReaderThatHasGoneEndsTheProgramQuietly() throws Exception {
+    Shell.Result result =
+        shell.run("{ ./tokenformer completion bash; echo $? >code; } | true; sleep 2; cat code");
+    assertEquals(new Shell.Result(0, "141\n", ""), result);
+  }
+
+  @Test
+  void takesAJdk25FromTheUsualFoldersWhenTheDefaultJavaIsOlder() throws Exception {
+    Path old = Files.createDirectories(temporary.resolve("old jdk/bin"));
+    Files.writeString(old.resolveSibling("release"), "JAVA_VERSION=\"17.0.1\"\n");
+    for (String tool : List.of("java", "javac")) {
+      executable(old.resolve(tool), "echo 'the old Java ran'; exit 9");
+    }
+    Shell.Result result =
+        shell
+            .with("TF_JAVA_HOME", "")
+            .with("OLD", old.toString())
+            .with("TF_JDK_FOLDERS", temporary + ":" + Path.of(JDK).getParent())
+            .run("PATH=\"$OLD:$PATH\" ./tokenformer --version");
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.out().startsWith("tokenformer "), result.out());
+  }
+
+  @Test
+  void withoutAJdk25BothScriptsSaySoInOneLine() throws Exception {
+    Path tools = Files.createDirectories(temporary.resolve("tools"));
+    for (String script : List.of("./tokenformer --version", "./build")) {
+      Shell.Result result =
+          shell
+              .with("TF_JAVA_HOME", "")
+              .with("TF_JDK_FOLDERS", "")
+              .with("TOOLS", tools.toString())
+              .run(
+                  """
+                  for tool in sh sed dirname readlink; do
+                    ln -sf "$(command -v $tool)" "$TOOLS/$tool"
+                  done
+                  export PATH="$TOOLS"
+                  """
+                      + script);
+      assertEquals(2, result.code());
+      assertTrue(result.err().startsWith("error: no JDK 25 was found"), result.err());
+      assertEquals(1, result.err().lines().count(), result.err());
+      assertEquals("", result.out());
+    }
+  }
+
+  @Test
+  void changedSourcesAreBuiltOnceWhenTwoStartTogether() throws Exception {
+    executable(
+        fakeMaven.resolve("mvn"),
+        """
+        echo built >>builds
+        sleep 2
+        mkdir -p cli/target/lib
+        cp jars/*.jar cli/target/lib/
+        """);
+    Shell.Result result =
+        shell
+            .with("MAVEN", fakeMaven.toString())
+            .run(
+                """
+                PATH="$MAVEN:$PATH"
+                touch cli/src/main/java/module-info.java
+                ln -s 999999999 cli/target/image.lock # left by a process that was killed
+                ./tokenformer --version & ./tokenformer --version & wait
+                ./tokenformer --version
+                cat builds && rm builds
+                """);
+    assertEquals(0, result.code(), result.err());
+    assertEquals(3, result.out().lines().filter(l -> l.startsWith("tokenformer ")).count());
+    assertEquals(1, result.out().lines().filter(l -> l.equals("built")).count(), result.err());
+    assertEquals(
+        1, result.err().lines().filter(l -> l.startsWith("tokenformer: building")).count());
+    try (Stream<Path> left = Files.list(checkout.resolve("cli/target"))) {
+      List<String> names = left.map(p -> p.getFileName().toString()).toList();
+      assertFalse(names.contains("image.lock"), names.toString());
+      assertTrue(names.stream().filter(n -> n.startsWith("image-")).count() <= 2, names.toString());
+    }
+  }
+
+  @Test
+  void aFailedBuildShowsItsLastLinesAndIsTriedAgain() throws Exception {
+    executable(fakeMaven.resolve("mvn"), "echo '[ERROR] Main.java:[3,1] no such thing'; exit 1");
+    Shell.Result failed =
+        shell
+            .with("MAVEN", fakeMaven.toString())
+            .run(
+                """
+                PATH="$MAVEN:$PATH"
+                touch pom.xml
+                ./tokenformer --version
+                """);
+    assertEquals(1, failed.code());
+    assertEquals("", failed.out());
+    assertTrue(failed.err().contains("[ERROR] Main.java:[3,1] no such thing\n"), failed.err());
+    assertTrue(failed.err().contains("error: the build failed; the whole log is "), failed.err());
+    assertEquals(0, shell.run("mkdir cli/target/lib; cp jars/*.jar cli/target/lib/").code());
+  }
+
+  private static void executable(Path file, String script) throws IOException {
+    Files.writeString(file, "#!/bin/sh\n" + script + "\n");
+    assertTrue(file.toFile().setExecutable(true));
+  }
+}

@@ -1,0 +1,205 @@
+package org.tokenformer.engine.generate;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
+import org.tokenformer.engine.generate.GenerationResult.Finish;
+import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.testing.Models;
+import org.tokenformer.engine.testing.Tensors;
+
+/** The loop ends for the right reason and leaves the session where it says. */
+final class GenerationTest {
+  private static final int[] PROMPT = {3, 1, 4, 1, 5};
+
+  private final Backend backend = new CheckedBackend(new ScalarBackend());
+  private TokenFormer model;
+  private Session session;
+  private final List<Integer> ids = new ArrayList<>();
+
+  @BeforeEach
+  void open() {
+    model = Models.open(Models.config(Theta.L2_NORM_GELU), backend, 9);
+    session = model.newSession(20, DType.F32);
+  }
+
+  @AfterEach
+  void close() {
+    session.close();
+    model.close();
+    backend.close();
+  }
+
+  private GenerationResult greedy(int maxTokens, int... ends) {
+    GenerationOptions options = GenerationOptions.of(maxTokens);
+    return Generation.run(
+        session,
+        PROMPT,
+        options.endingAt(ends).sampledBy(SamplingOptions.greedy()),
+        ids::add,
+        null);
+  }
+
+  private void ended(GenerationResult result, Finish finish, int generated, int length) {
+    assertEquals(finish, result.finish());
+    assertEquals(generated, result.generatedTokens());
+    assertEquals(generated, ids.size());
+    assertEquals(PROMPT.length, result.promptTokens());
+    assertEquals(length, session.length());
+    assertTrue(result.prefillNanos() > 0 && result.decodeNanos() >= 0);
+  }
+
+  @Test
+  void maxTokens() {
+    ended(greedy(4), Finish.MAX_TOKENS, 4, 8);
+    assertTrue(ids.stream().allMatch(id -> id < Models.IDS), ids.toString());
+  }
+
+  @Test
+  void idsAreThoseOfTheLoopByHand() {
+    greedy(10);
+    session.truncate(0);
+    float[] logits = Tensors.get(backend, session.prefill(PROMPT));
+    for (int id : ids) {
+      int best = 0;
+      for (int i = 1; i < Models.IDS; i++) {
+        best = logits[i] > logits[best] ? i : best;
+      }
+      assertEquals(best, id);
+      logits = Tensors.get(backend, session.decode(id));
+    }
+  }
+
+  @Test
+  void noTokens() {
+    ended(greedy(0), Finish.MAX_TOKENS, 0, 5);
+  }
+
+  @Test
+  void endOfText() {
+    greedy(10);
+    int end = ids.get(3);
+    int first = ids.indexOf(end);
+    ids.clear();
+    session.truncate(0);
+    ended(greedy(10, 39, end, -7), Finish.END_OF_TEXT, first, 5 + first);
+    assertTrue(!ids.contains(end));
+  }
+
+  @Test
+  void endOfTextAsTheFirstId() {
+    greedy(1);
+    int end = ids.getFirst();
+    ids.clear();
+    session.truncate(0);
+    ended(greedy(10, end), Finish.END_OF_TEXT, 0, 5);
+  }
+
+  @Test
+  void contextFull() {
+    ended(greedy(100), Finish.CONTEXT_FULL, 16, 20); // the last one needs no position
+    ids.clear();
+    session.truncate(0);
+    ended(greedy(16), Finish.MAX_TOKENS, 16, 20);
+    ids.clear();
+    session.truncate(15);
+    ended(greedy(9), Finish.CONTEXT_FULL, 1, 20);
+  }
+
+  @Test
+  void stopped() {
+    GenerationResult result =
+        Generation.run(
+            session,
+            PROMPT,
+            GenerationOptions.of(9),
+            id -> {
+              ids.add(id);
+              return ids.size() < 3;
+            },
+            null);
+    ended(result, Finish.STOPPED, 3, 7);
+  }
+
+  @Test
+  void cancelledAnywhere() {
+    for (int at = 1; at < 8; at++) {
+      AtomicInteger polls = new AtomicInteger();
+      int when = at;
+      ids.clear();
+      session.truncate(0);
+      GenerationResult result =
+          Generation.run(
+              session,
+              PROMPT,
+              GenerationOptions.of(9),
+              ids::add,
+              () -> polls.incrementAndGet() >= when);
+      // Two layers are asked for in the prompt, then each id.
+      int generated = Math.max(0, at - 3);
+      ended(result, Finish.CANCELLED, generated, at <= 2 ? 0 : 5 + generated);
+    }
+  }
+
+  @Test
+  void promptsThatCannotBe() {
+    int[][] prompts = {{}, new int[21], {40}, {-1}};
+    for (int[] prompt : prompts) {
+      assertThrows(
+          RuntimeException.class,
+          () -> Generation.run(session, prompt, GenerationOptions.of(3), ids::add, null));
+      assertEquals(0, session.length());
+    }
+    assertEquals(List.of(), ids);
+  }
+
+  @Test
+  void aFailingConsumerLeavesAUsableSession() {
+    assertThrows(
+        ArithmeticException.class,
+        () ->
+            Generation.run(
+                session,
+                PROMPT,
+                GenerationOptions.of(3),
+                id -> {
+                  throw new ArithmeticException("no");
+                },
+                null));
+    assertEquals(5, session.length());
+    session.decode(1);
+  }
+
+  @Test
+  void aConversationGoesOn() {
+    greedy(3);
+    List<Integer> first = List.copyOf(ids);
+    ids.clear();
+    greedy(2); // behind the first turn; its last id was never computed
+    assertEquals(5 + 2 + 5 + 1, session.length());
+    float[] logits;
+    try (Session other = model.newSession()) {
+      other.prefill(PROMPT);
+      other.decode(first.get(0));
+      other.decode(first.get(1));
+      other.prefill(PROMPT);
+      logits = Tensors.get(backend, other.decode(ids.get(0)));
+      session.truncate(12);
+      assertArrayEquals(logits, Tensors.get(backend, session.decode(ids.get(0))));
+    }
+  }
+}

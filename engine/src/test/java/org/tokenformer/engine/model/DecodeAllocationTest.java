@@ -1,0 +1,75 @@
+package org.tokenformer.engine.model;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.backend.vector.VectorBackend;
+import org.tokenformer.engine.generate.Sampler;
+import org.tokenformer.engine.generate.SamplingOptions;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.tensor.Tensor;
+import org.tokenformer.engine.testing.Models;
+
+/** Steady decoding leaves the garbage collector alone: on the calling thread and on the workers. */
+final class DecodeAllocationTest {
+  private static final long MOST_BYTES = 1024; // a token
+  private static final int TOKENS = 200; // of one measurement
+  private static final long BUDGET_NANOS = 20_000_000_000L;
+
+  @Test
+  void aTokenAllocatesLittle() {
+    TokenFormerConfig config =
+        Models.config(Theta.L2_NORM_GELU, List.of(new LayerSizes(24, 24, 96)), Map.of());
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long end = System.nanoTime() + BUDGET_NANOS;
+    double best = Double.POSITIVE_INFINITY;
+    try (Backend backend = new CheckedBackend(new VectorBackend(2));
+        TokenFormer model = Models.open(config, backend, 1);
+        Session session = model.newSession()) {
+      Sampler sampler = new Sampler(new SamplingOptions(0.8, 10, 0.9, 0.01, 1.1, 1), Models.IDS);
+      float[] logits = new float[Models.VOCABULARY];
+      MemorySegment target = MemorySegment.ofArray(logits);
+      // Until the compiler is through: before, vectors are objects on the heap.
+      while (!(best < MOST_BYTES) && System.nanoTime() < end) {
+        session.truncate(0);
+        long before = allocated(threads);
+        int id = 1;
+        for (int i = 0; i < TOKENS; i++) {
+          Tensor row = session.decode(id);
+          backend.download(row, target);
+          id = sampler.sample(logits);
+          sampler.accept(id);
+        }
+        best = Math.min(best, (double) (allocated(threads) - before) / TOKENS);
+      }
+    }
+    System.out.printf("%.0f bytes of heap a token%n", best);
+    assertTrue(best < MOST_BYTES, best + " bytes of heap a token");
+  }
+
+  /** Bytes that this thread and the workers have allocated so far. */
+  private static long allocated(ThreadMXBean bean) {
+    long sum = bean.getCurrentThreadAllocatedBytes();
+    for (Thread thread : workers()) {
+      sum += Math.max(0, bean.getThreadAllocatedBytes(thread.threadId()));
+    }
+    return sum;
+  }
+
+  private static List<Thread> workers() {
+    Thread[] all = new Thread[Thread.activeCount() + 16];
+    int count = Thread.enumerate(all);
+    return Arrays.stream(all, 0, count)
+        .filter(thread -> thread.getName().startsWith("tokenformer-worker-"))
+        .toList();
+  }
+}
