@@ -24,7 +24,6 @@ public final class VectorBackend extends HostBackend {
   private final PattentionTask pattentionTask;
   private final AttentionTask attentionTask;
   private final LogitsTask logitsTask;
-  private final WarmUp warmUp = new WarmUp();
 
   /**
    * Starts the workers.
@@ -43,7 +42,6 @@ public final class VectorBackend extends HostBackend {
     pattentionTask = new PattentionTask(workers, scratch);
     attentionTask = new AttentionTask(workers, scratch);
     logitsTask = new LogitsTask(workers, scratch);
-    warmUp.start();
   }
 
   /** Bits of the vectors in use. */
@@ -107,7 +105,6 @@ public final class VectorBackend extends HostBackend {
   public void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
     lock.lock();
     try {
-      warmUp.stop();
       pattentionTask.run(x, tokens, out);
     } finally {
       lock.unlock();
@@ -191,7 +188,6 @@ public final class VectorBackend extends HostBackend {
   public void close() {
     lock.lock();
     try {
-      warmUp.stop();
       workers.close();
     } finally {
       lock.unlock();
