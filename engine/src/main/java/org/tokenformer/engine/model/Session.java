@@ -35,10 +35,12 @@ public final class Session implements AutoCloseable {
   static final int CHUNK = 256;
 
   /**
-   * A prompt so short that reading the weights once for each id stays below this goes id by id.
-   * That costs some milliseconds at most, and a program that has just started saves more than that:
-   * the kernels of many rows need not be compiled before the first word.
+   * A prompt of so few ids, for a model so small that reading its weights once for each stays below
+   * so many bytes, goes id by id. That costs some milliseconds at most, and a program that has just
+   * started saves more: the kernels of many rows need not be compiled before the first word.
    */
+  private static final int SHORT_PROMPT = 8;
+
   private static final long SHORT_BYTES = 256L << 20;
 
   /** Rows of logits in flight: they are V wide, so fewer. */
@@ -130,7 +132,9 @@ public final class Session implements AutoCloseable {
     enter();
     try {
       checkIds(ids);
-      int rows = ids.length <= SHORT_BYTES / model.weightBytes() ? 1 : chunk;
+      boolean isShort =
+          ids.length <= SHORT_PROMPT && ids.length <= SHORT_BYTES / model.weightBytes();
+      int rows = isShort ? 1 : chunk;
       for (int from = 0; from < ids.length; from += rows) {
         pass(ids, from, Math.min(rows, ids.length - from), cancellation);
       }

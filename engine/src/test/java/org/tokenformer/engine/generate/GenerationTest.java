@@ -138,7 +138,8 @@ final class GenerationTest {
 
   @Test
   void cancelledAnywhere() {
-    for (int at = 1; at < 8; at++) {
+    int pollsOfPrompt = 2 * PROMPT.length; // two layers, and a short prompt goes id by id
+    for (int at = 1; at < pollsOfPrompt + 6; at++) {
       AtomicInteger polls = new AtomicInteger();
       int when = at;
       ids.clear();
@@ -150,9 +151,8 @@ final class GenerationTest {
               GenerationOptions.of(9),
               ids::add,
               () -> polls.incrementAndGet() >= when);
-      // Two layers are asked for in the prompt, then each id.
-      int generated = Math.max(0, at - 3);
-      ended(result, Finish.CANCELLED, generated, at <= 2 ? 0 : 5 + generated);
+      int generated = Math.max(0, at - pollsOfPrompt - 1);
+      ended(result, Finish.CANCELLED, generated, at <= pollsOfPrompt ? 0 : 5 + generated);
     }
   }
 
