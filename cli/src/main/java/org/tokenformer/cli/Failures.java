@@ -98,6 +98,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       return kind(unmatched) + " '" + argument + "'" + didYouMean(unmatched.getSuggestions());
     }
     String message = Objects.requireNonNullElse(e.getMessage(), "wrong use");
+    if (message.startsWith("Error: ")) { // picocli's for groups of options
+      message = message.substring("Error: ".length());
+    }
     return message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
   }
 

@@ -109,6 +109,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    model.folder(); // nobody should type a prompt for a model that is not there
     GenerationOptions options = options();
     String text = text();
     try (ModelOptions.Loaded loaded = model.load(console)) {

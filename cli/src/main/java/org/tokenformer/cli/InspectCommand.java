@@ -63,7 +63,7 @@ final class InspectCommand implements Callable<Integer> {
   /** What is shown, in both forms. */
   private record Report(ModelFolder model, int tokenizerIds, List<String> notFinite) {
     private long weightBytes() {
-      return model.tensors().values().stream().mapToLong(t -> t.data().byteSize()).sum();
+      return model.tensors().values().stream().mapToLong(t -> t.byteSize()).sum();
     }
 
     private List<String> types() {
@@ -149,7 +149,7 @@ final class InspectCommand implements Callable<Integer> {
                     tensor.name() + " ".repeat(widest - tensor.name().length()),
                     tensor.dtype(),
                     tensor.shape(),
-                    Amount.bytes(tensor.data().byteSize()),
+                    Amount.bytes(tensor.byteSize()),
                     notFinite.contains(tensor.name()) ? "  NaN or infinite" : ""));
       }
     }
@@ -229,7 +229,7 @@ final class InspectCommand implements Callable<Integer> {
         out.value(tensor.shape().size(i));
       }
       out.endArray();
-      out.name("bytes").value(tensor.data().byteSize());
+      out.name("bytes").value(tensor.byteSize());
       out.endObject();
     }
   }

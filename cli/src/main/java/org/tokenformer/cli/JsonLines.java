@@ -125,7 +125,7 @@ final class JsonLines {
       }
     } catch (IOException | JsonParseException | IllegalStateException | NumberFormatException e) {
       String message = Objects.requireNonNullElse(e.getMessage(), "cut short");
-      String first = message.lines().findFirst().orElse(message);
+      String first = message.lines().findFirst().orElse(message).replace(" at line 1 ", " at ");
       throw new UserError(where + ": not a JSON object with text or ids: " + first, e);
     }
     return new Line(where, text, ids);

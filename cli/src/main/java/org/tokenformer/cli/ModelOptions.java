@@ -38,7 +38,12 @@ final class ModelOptions {
     }
   }
 
-  private Path folder() {
+  /**
+   * The folder that was named.
+   *
+   * @throws UserError if there is none
+   */
+  Path folder() {
     Path path = folder;
     if (path == null) {
       throw new UserError(

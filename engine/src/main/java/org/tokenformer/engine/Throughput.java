@@ -12,8 +12,8 @@ import org.tokenformer.engine.tensor.DType;
  */
 public final class Throughput {
   private static final int ROUNDS = 7;
-  private static final long WARM_UP_NANOS = 2_000_000_000L;
-  private static final long ROUND_NANOS = 400_000_000L;
+  private static final long WARM_UP_NANOS = 1_500_000_000L;
+  private static final long ROUND_NANOS = 300_000_000L;
 
   private final TokenFormer model;
 

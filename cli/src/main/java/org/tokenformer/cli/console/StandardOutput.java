@@ -11,10 +11,12 @@ import java.io.Writer;
 /**
  * Results, in UTF-8 whatever the locale, with {@code \n} at the end of lines. Buffered: whoever
  * streams text to a reader calls {@link #flush()}. Unlike {@link java.io.PrintStream} it never
- * swallows an error: each failed write or flush throws {@link OutputFailure}.
+ * swallows an error: the first write or flush that fails throws {@link OutputFailure}, and what
+ * comes after it is dropped.
  */
 public final class StandardOutput extends Writer {
   private final Writer out;
+  private boolean failed;
 
   StandardOutput(OutputStream stream) {
     this.out = new BufferedWriter(new OutputStreamWriter(stream, UTF_8));
@@ -55,10 +57,14 @@ public final class StandardOutput extends Writer {
     flush();
   }
 
-  private static void attempt(Write write) {
+  private void attempt(Write write) {
+    if (failed) {
+      return; // it has been reported
+    }
     try {
       write.run();
     } catch (IOException e) {
+      failed = true;
       throw new OutputFailure(e);
     }
   }

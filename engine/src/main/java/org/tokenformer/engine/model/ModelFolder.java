@@ -49,6 +49,9 @@ public final class ModelFolder implements AutoCloseable {
       throw new ModelFormatException(
           folder + (Files.exists(folder) ? ": is not a folder" : ": no such folder"));
     }
+    if (!Files.isReadable(folder) || !Files.isExecutable(folder)) {
+      throw new ModelFormatException(folder + ": cannot be read: permission denied");
+    }
     TokenFormerConfig config = ConfigJson.read(folder.resolve(CONFIG_FILE));
     Path file = folder.resolve(WEIGHTS_FILE);
     SafetensorsFile weights = SafetensorsFile.open(file, mode);

@@ -1,0 +1,214 @@
+package org.tokenformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.tokenformer.cli.CommandLineHarness.Result;
+
+class ImportExportCommandTest {
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gelu-after-norm", "norm-after-gelu", "softmax", "untied-full-rotary"})
+  void exportAndImportGiveTheSameModel(String name) throws IOException {
+    Path golden = CommandLineFixtures.golden(name);
+    Path first = CommandLineFixtures.model(golden, folder.resolve("first"));
+    assertEquals(
+        List.of("config.json", "model.safetensors", "tokenizer.json"),
+        CommandLineFixtures.content(first));
+    Path released = folder.resolve("released");
+    Result export =
+        CommandLineHarness.run("export", "-m", first.toString(), "-o", released.toString());
+    assertEquals(0, export.code(), export.err());
+    assertEquals("", export.out());
+    assertEquals(
+        List.of("config.yml", "pytorch_model.bin", "tokenizer.json"),
+        CommandLineFixtures.content(released));
+    Path second = CommandLineFixtures.model(released, folder.resolve("second"));
+    for (String file : CommandLineFixtures.content(first)) {
+      assertArrayEquals(
+          Files.readAllBytes(first.resolve(file)), Files.readAllBytes(second.resolve(file)), file);
+    }
+    assertEquals(List.of("first", "released", "second"), CommandLineFixtures.content(folder));
+  }
+
+  @Test
+  void importSaysWhatItMade() {
+    Result result = CommandLineHarness.run(arguments(golden(), folder.resolve("m")));
+    assertEquals(0, result.code(), result.err());
+    assertEquals("", result.out());
+    assertTrue(result.err().contains("2 layers, 64 channels"), result.err());
+  }
+
+  @Test
+  void importConvertsToBf16() throws IOException {
+    Path plain = CommandLineFixtures.model(golden(), folder.resolve("f32"));
+    Result result =
+        CommandLineHarness.run(arguments(golden(), folder.resolve("bf16"), "--type", "bf16"));
+    assertEquals(0, result.code(), result.err());
+    long full = Files.size(plain.resolve("model.safetensors"));
+    long half = Files.size(folder.resolve("bf16").resolve("model.safetensors"));
+    assertTrue(half < 0.6 * full, half + " of " + full);
+    Result generated =
+        CommandLineHarness.run("generate", "-m", folder.resolve("bf16").toString(), "Once");
+    assertEquals(0, generated.code(), generated.err());
+  }
+
+  private static Path golden() {
+    return CommandLineFixtures.golden("gelu-after-norm");
+  }
+
+  private static String[] arguments(Path released, Path target, String... more) {
+    List<String> args =
+        new ArrayList<>(List.of(CommandLineFixtures.importArguments(released, target)));
+    args.addAll(List.of(more));
+    return args.toArray(String[]::new);
+  }
+
+  /** Imports with one of the three files replaced. */
+  private void refusesFile(String option, Path file, String... parts) throws IOException {
+    List<String> before = CommandLineFixtures.content(folder);
+    String[] args = arguments(golden(), folder.resolve("refused"));
+    for (int i = 0; i < args.length; i++) {
+      if (args[i].equals(option)) {
+        args[i + 1] = file.toString();
+      }
+    }
+    CommandLineFixtures.assertRefused(List.of(parts), args);
+    assertEquals(before, CommandLineFixtures.content(folder), "something was left behind");
+  }
+
+  @Test
+  void refusesCheckpointsByTheirCause() throws IOException {
+    Path data = CommandLineFixtures.testData("checkpoint");
+    String option = "--checkpoint";
+    refusesFile(option, data.resolve("os-system.bin"), "os-system.bin", "posix", "system");
+    refusesFile(option, data.resolve("legacy.bin"), "legacy.bin", "torch before 1.6");
+    refusesFile(option, data.resolve("deflated.bin"), "deflated.bin", "compress");
+    refusesFile(option, data.resolve("dtypes.bin"), "word_embeddings.weight", "missing");
+    refusesFile(option, folder.resolve("none"), "none", "no such file");
+    refusesFile(option, folder, folder.toString());
+    refusesFile(option, golden().resolve("config.yml"), "config.yml", "no complete zip");
+    refusesFile(
+        option,
+        CommandLineFixtures.golden("untied-full-rotary").resolve("pytorch_model.bin"),
+        "pytorch_model.bin",
+        "tensor");
+    byte[] bytes = Files.readAllBytes(golden().resolve("pytorch_model.bin"));
+    bytes[bytes.length / 2] ^= 1;
+    Path flipped = Files.write(folder.resolve("flipped.bin"), bytes);
+    refusesFile(option, flipped, flipped.toString(), "checksum");
+  }
+
+  @Test
+  void refusesSettingsByTheirCause() throws IOException {
+    String yaml = Files.readString(golden().resolve("config.yml"));
+    for (Map.Entry<String, List<String>> change :
+        Map.of(
+                "\"num_layers\": 2", List.of("\"num_layers\": 3", "sequential.4", "missing"),
+                "\"hidden_size\": 64", List.of("\"hidden_size\": -64", "hidden_size: -64"),
+                "\"num_attention_heads\": 4",
+                    List.of("\"other\": 4", "num_attention_heads", "missing"),
+                "\"norm\": \"layernorm_nonparam\"", List.of("\"norm\": \"rms\"", "norm", "rms"),
+                "\"l2_norm_gelu\",", List.of("\"relu\",", "norm_activation_type", "relu"),
+                "\"pos_emb\": \"rotary\"", List.of("\"pos_emb\": !x", "config.yml", "line"))
+            .entrySet()) {
+      assertTrue(yaml.contains(change.getKey()), change.getKey());
+      List<String> parts = change.getValue();
+      Path broken = folder.resolve("config.yml");
+      Files.writeString(broken, yaml.replace(change.getKey(), parts.getFirst()));
+      refusesFile("--config", broken, parts.subList(1, parts.size()).toArray(String[]::new));
+    }
+    refusesFile("--config", folder.resolve("none"), "none", "no such file");
+  }
+
+  @Test
+  void refusesTokenizersByTheirCause() throws IOException {
+    refusesFile("--tokenizer", folder.resolve("none"), "none: does not exist");
+    refusesFile(
+        "--tokenizer",
+        CommandLineFixtures.testData("tokenizer/trained/by-size.json"),
+        "512 rows",
+        "700 ids");
+    Path broken = Files.writeString(folder.resolve("tokenizer.json"), "{\"model\":{}}");
+    refusesFile("--tokenizer", broken, broken.toString());
+  }
+
+  @Test
+  void replacesNothingUnlessForcedAndNothingForeignAtAll() throws IOException {
+    Path model = CommandLineFixtures.model(golden(), folder.resolve("model"));
+    CommandLineFixtures.assertRefused(
+        List.of(model + ": exists already", "--force"), arguments(golden(), model));
+    assertEquals(
+        0,
+        CommandLineHarness.run(arguments(CommandLineFixtures.golden("softmax"), model, "--force"))
+            .code());
+    assertTrue(Files.readString(model.resolve("config.json")).contains("softmax"));
+
+    Files.writeString(model.resolve("notes.txt"), "mine");
+    CommandLineFixtures.assertRefused(
+        List.of(model + ": exists and holds 'notes.txt'"), arguments(golden(), model, "--force"));
+    CommandLineFixtures.assertRefused(
+        List.of(model + ": exists and holds"),
+        "export",
+        "--force",
+        "-m",
+        model.toString(),
+        "-o",
+        model.toString());
+    Path file = Files.writeString(folder.resolve("file"), "mine");
+    CommandLineFixtures.assertRefused(
+        List.of(file + ": exists and is not a folder"), arguments(golden(), file, "--force"));
+    assertEquals("mine", Files.readString(file));
+  }
+
+  @Test
+  void exportRefusesAFolderThatIsNoModel() {
+    Path target = folder.resolve("out");
+    CommandLineFixtures.assertRefused(
+        List.of("none: no such folder"),
+        "export",
+        "-m",
+        folder.resolve("none").toString(),
+        "-o",
+        target.toString());
+    assertFalse(Files.exists(target));
+  }
+
+  /** A limit on the size of files stands in for a disk that is full. */
+  @Test
+  void aDiskThatTakesNoMoreLeavesNothing() throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "sh",
+                "-c",
+                "ulimit -f 64 && exec \"$@\"",
+                "sh",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xshare:auto",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "org.tokenformer.cli.Main"));
+    command.addAll(List.of(arguments(golden(), folder.resolve("model"))));
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(2, process.waitFor(), output);
+    assertEquals(1, output.lines().count(), output);
+    assertTrue(output.contains("cannot write: File too large"), output);
+    assertEquals(List.of(), CommandLineFixtures.content(folder));
+  }
+}

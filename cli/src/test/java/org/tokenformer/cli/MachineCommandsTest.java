@@ -1,0 +1,150 @@
+package org.tokenformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.tokenformer.cli.CommandLineHarness.Result;
+
+/** {@code inspect}, {@code bench} and {@code doctor}. */
+class MachineCommandsTest {
+  @TempDir private Path folder;
+
+  @Test
+  void inspectShowsSizesMemoryAndTensors() {
+    Path model = CommandLineFixtures.model(folder);
+    Result result = CommandLineHarness.run("inspect", model.toString());
+    assertEquals(0, result.code(), result.err());
+    for (String part :
+        List.of(
+            "64; 4 heads of 16, 4 of them rotated",
+            "query, key, value 48 each; projection 40; feed-forward 96",
+            "l2_norm_gelu",
+            "500 ids of the tokenizer, padded to 512",
+            "memory to run",
+            "memory to train",
+            "layers.1.ffn.value_param_tokens",
+            "(96, 64)")) {
+      assertTrue(result.out().contains(part), part + "\n" + result.out());
+    }
+  }
+
+  @Test
+  void inspectCountsWhatItSays() {
+    Path model = CommandLineFixtures.model(folder);
+    Result result = CommandLineHarness.run("inspect", "--json", model.toString());
+    JsonObject json = JsonParser.parseString(result.out()).getAsJsonObject();
+    long parameters = 512 * 64 + 2 * 64 + 2 * (2 * 64 * (3 * 48 + 40 + 96));
+    assertEquals(parameters, json.get("parameters").getAsLong());
+    JsonObject bytes = json.getAsJsonObject("bytes");
+    assertEquals(4 * parameters, bytes.get("weights").getAsLong());
+    assertEquals(2L * 2 * 128 * 64 * 4, bytes.get("cache_f32").getAsLong());
+    assertEquals(16 * parameters, bytes.get("training_state").getAsLong());
+    long sum = 0;
+    for (var tensor : json.getAsJsonArray("tensors")) {
+      sum += tensor.getAsJsonObject().get("bytes").getAsLong();
+    }
+    assertEquals(4 * parameters, sum);
+    assertEquals(0, json.getAsJsonArray("not_finite").size());
+  }
+
+  @Test
+  void inspectRefusesWhatIsNoModel() {
+    CommandLineFixtures.assertRefused(
+        List.of("none: no such folder"), "inspect", folder.resolve("none").toString());
+    CommandLineFixtures.assertRefused(List.of("config.json"), "inspect", folder.toString());
+    CommandLineFixtures.assertRefused(List.of("'DIR'"), "inspect");
+  }
+
+  @Test
+  void benchGivesJsonForPrograms() {
+    Result result =
+        CommandLineHarness.run(
+            "bench", "--preset=laptop-7M", "--only=decode", "--depth=3", "--threads=1", "--json");
+    assertEquals(0, result.code(), result.err());
+    JsonObject json = JsonParser.parseString(result.out()).getAsJsonObject();
+    assertTrue(json.getAsJsonObject("machine").get("peak_gflops").getAsDouble() > 0);
+    assertEquals(1, json.getAsJsonArray("results").size());
+    JsonObject decode = json.getAsJsonArray("results").get(0).getAsJsonObject();
+    assertEquals("decode", decode.get("name").getAsString());
+    assertEquals(3, decode.get("depth").getAsInt());
+    double rate = decode.get("tokens_per_second").getAsDouble();
+    assertTrue(rate > 0, result.out());
+    // Every weight is read once for a token, and three positions of the cache.
+    double bytes = 4 * 7_341_568.0 + 2 * 6 * 3 * 256 * 4;
+    assertEquals(
+        rate * bytes / 1e9, decode.get("gigabytes_per_second").getAsDouble(), rate * bytes / 1e12);
+  }
+
+  @Test
+  void benchRefusesWhatTheModelCannotDo() {
+    String[] bench = {"bench", "--quiet", "--preset=laptop-7M", "--backend=scalar"};
+    assertBenchRefused(bench, "--prompt=257", "--prompt is 257", "1 and 256");
+    assertBenchRefused(bench, "--depth=256", "--depth is 256", "0 and 255");
+    assertBenchRefused(bench, "--only=train", "'train'", "prefill, decode");
+    CommandLineFixtures.assertRefused(
+        List.of("--preset: 'huge'", "150M"), "bench", "--preset", "huge");
+    CommandLineFixtures.assertRefused(
+        List.of("mutually exclusive"), "bench", "--preset", "150M", "-m", "x");
+  }
+
+  private static void assertBenchRefused(String[] bench, String option, String... parts) {
+    String[] args = Arrays.copyOf(bench, bench.length + 1);
+    args[bench.length] = option;
+    CommandLineFixtures.assertRefused(List.of(parts), args);
+  }
+
+  @Test
+  void doctorLooksAtEverything() {
+    Result result = CommandLineHarness.run("doctor", "--threads", "1", "--json");
+    assertEquals(0, result.code(), result.err());
+    JsonObject json = JsonParser.parseString(result.out()).getAsJsonObject();
+    JsonObject machine = json.getAsJsonObject("machine");
+    assertTrue(machine.get("peak_gigabytes_per_second").getAsDouble() > 0);
+    assertTrue(machine.get("vector_bits").getAsInt() >= 64);
+    List<String> names =
+        json.getAsJsonArray("checks").asList().stream()
+            .map(check -> check.getAsJsonObject().get("name").getAsString())
+            .toList();
+    assertEquals(
+        List.of(
+            "java",
+            "machine",
+            "processors",
+            "heap",
+            "backend",
+            "kernels",
+            "arithmetic",
+            "memory",
+            "default model"),
+        names);
+  }
+
+  /** Without the module the program works, on the scalar backend, and says what to add. */
+  @Test
+  void doctorWorksWithoutTheVectorModule() throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                "org.tokenformer.cli.Main",
+                "doctor")
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), output);
+    assertTrue(
+        output.lines().anyMatch(l -> l.startsWith("warn  backend") && l.contains("--add-modules")),
+        output);
+    assertTrue(output.contains("ok    kernels"), output);
+  }
+}
