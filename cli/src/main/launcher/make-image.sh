@@ -88,13 +88,24 @@ modernise() {
   done
 }
 
-# Class data sharing: the classes that a training run loads, parsed and verified once and for all. Without the
-# archive the program only starts more slowly, so a failure here is none.
+# Class data sharing: the classes that training runs load, parsed and verified once and for all. The runs do what
+# people do first: look at the help, import a model, write with it. Without the archive the program only starts more
+# slowly, so a failure here is none.
 make_archive() {
-  "$JAVA_HOME/bin/java" $jvm_options -Xshare:off -XX:DumpLoadedClassList="$image/classes.lst" \
-    -cp "$class_path" org.tokenformer.cli.Main --help &&
-    "$JAVA_HOME/bin/java" $jvm_options -Xshare:dump -XX:SharedClassListFile="$image/classes.lst" \
-      -XX:SharedArchiveFile="$image/startup.jsa" -cp "$class_path" &&
+  golden=$root/testdata/goldens/gelu-after-norm
+  trace --help || return 1
+  trace import --checkpoint "$golden/pytorch_model.bin" --config "$golden/config.yml" \
+    --tokenizer "$golden/tokenizer.json" -o "$image/sample" &&
+    trace generate -m "$image/sample" --max-tokens 4 Once
+  rm -rf "$image/sample" "$image/run.lst"
+  "$JAVA_HOME/bin/java" $jvm_options -Xshare:dump -XX:SharedClassListFile="$image/classes.lst" \
+    -XX:SharedArchiveFile="$image/startup.jsa" -cp "$class_path" &&
     "$JAVA_HOME/bin/java" $jvm_options -XX:SharedArchiveFile="$image/startup.jsa" \
       -cp "$class_path" org.tokenformer.cli.Main --version
+}
+# The numbers that a run gives its classes would contradict those of another run.
+trace() {
+  "$JAVA_HOME/bin/java" $jvm_options -Xshare:off -XX:DumpLoadedClassList="$image/run.lst" \
+    -cp "$class_path" org.tokenformer.cli.Main "$@" &&
+    sed -e '/ source: /d' -e 's/ id: [0-9]*$//' "$image/run.lst" >>"$image/classes.lst"
 }
