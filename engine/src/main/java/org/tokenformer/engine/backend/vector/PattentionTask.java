@@ -22,7 +22,10 @@ final class PattentionTask implements Workers.Task {
   /** Parameter tokens per piece of the second pass of Θ. */
   private static final int THETA_BLOCK = 256;
 
-  /** Columns per piece of the weighted sum of one token: whole cache lines, on any width. */
+  /** Parameter tokens per piece for one token. Their sums are added in order, so it is fixed. */
+  private static final int STREAM_BLOCK = 64;
+
+  /** Columns per piece when those sums are added: whole cache lines, on any width. */
   private static final int COLUMN_BLOCK = 64;
 
   private final Workers workers;
@@ -37,6 +40,7 @@ final class PattentionTask implements Workers.Task {
   private long panels; // of x: (tiles, C, PANEL)
   private long scores; // (panels, N, PANEL), or N for one token
   private long factors; // (panels, PANEL)
+  private long partialSums; // (blocks, C'), for one token
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
   PattentionTask(Workers workers, Scratch scratch) {
@@ -53,7 +57,10 @@ final class PattentionTask implements Workers.Task {
     x = HostBuffer.addressOf(input);
     y = HostBuffer.addressOf(output);
     if (rows == 1) {
-      scores = scratch.shared(Simd.roundUp(count, Simd.LANES) * 4L);
+      long scoreBytes = Simd.roundUp(count, STREAM_BLOCK) * 4L;
+      int blocks = (count + STREAM_BLOCK - 1) / STREAM_BLOCK;
+      scores = scratch.shared(scoreBytes + 4L * blocks * outputs);
+      partialSums = scores + scoreBytes;
     } else {
       int tile = Simd.roundUp(Math.min(rows, TILE), PANEL);
       long panelBytes = 4L * tile * channels;
@@ -178,51 +185,74 @@ final class PattentionTask implements Workers.Task {
     }
   }
 
+  /**
+   * Blocks of parameter tokens are handed out, their positions counted over all segments and fixed:
+   * keys and values are read as one stream each, and the sums of the blocks are added in their
+   * order, whoever computed them.
+   */
   private void oneToken(int worker) {
-    List<ParameterTokens.Segment> segments = tokens.segments();
     long sums = scratch.packed(worker);
-    int block = workers.next();
-    int firstBlock = 0;
-    long score = scores;
-    for (int s = 0; s < segments.size(); s++) {
-      ParameterTokens.Segment segment = segments.get(s);
-      int keys = Math.toIntExact(segment.rows());
-      int blocks = (keys + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-      boolean bf16 = segment.keys().dtype() == DType.BF16;
-      long stride = (long) channels * segment.keys().dtype().bytes();
-      long address = HostBuffer.addressOf(segment.keys());
-      for (; block < firstBlock + blocks; block = workers.next()) {
-        int row = (block - firstBlock) * Gemm.ROW_BLOCK;
-        int m = Math.min(Gemm.ROW_BLOCK, keys - row);
-        Stream.dots(address + row * stride, stride, bf16, m, channels, x, score + 4L * row, sums);
-      }
-      firstBlock += blocks;
-      score += 4L * keys;
+    int blocks = (count + STREAM_BLOCK - 1) / STREAM_BLOCK;
+    for (int i = workers.next(); i < blocks; i = workers.next()) {
+      scoreBlock(i * STREAM_BLOCK, Math.min(count, (i + 1) * STREAM_BLOCK), sums);
     }
     workers.barrier(worker);
     if (worker == 0) {
       ThetaKernel.applyRow(tokens.theta(), tokens.tau(), scores, count, sums);
     }
     workers.barrier(worker);
-    int blocks = (outputs + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
     for (int i = workers.next(); i < blocks; i = workers.next()) {
-      sumColumns(i * COLUMN_BLOCK, Math.min(COLUMN_BLOCK, outputs - i * COLUMN_BLOCK));
+      long sum = partialSums + 4L * i * outputs;
+      weighBlock(i * STREAM_BLOCK, Math.min(count, (i + 1) * STREAM_BLOCK), sum);
+    }
+    workers.barrier(worker);
+    for (int i = workers.next(); i * COLUMN_BLOCK < outputs; i = workers.next()) {
+      int column = i * COLUMN_BLOCK;
+      int columns = Math.min(COLUMN_BLOCK, outputs - column);
+      long to = y + 4L * column;
+      Simd.clear(to, 4L * columns);
+      for (int b = 0; b < blocks; b++) {
+        RowKernels.add(partialSums + 4 * ((long) b * outputs + column), columns, to);
+      }
     }
   }
 
-  private void sumColumns(int column, int columns) {
+  /** Scores of the parameter tokens {@code first} to {@code end} − 1. */
+  private void scoreBlock(int first, int end, long sums) {
     List<ParameterTokens.Segment> segments = tokens.segments();
-    long to = y + 4L * column;
-    Simd.clear(to, 4L * columns);
-    long theta = scores;
+    int start = 0; // of the segment
     for (int s = 0; s < segments.size(); s++) {
       ParameterTokens.Segment segment = segments.get(s);
-      DType dtype = segment.values().dtype();
-      long from = HostBuffer.addressOf(segment.values()) + (long) column * dtype.bytes();
-      int k = Math.toIntExact(segment.rows());
-      boolean bf16 = dtype == DType.BF16;
-      Stream.weightedSum(from, (long) outputs * dtype.bytes(), bf16, k, theta, columns, to);
-      theta += 4L * k;
+      int rows = Math.toIntExact(segment.rows());
+      int from = Math.max(first, start);
+      int to = Math.min(end, start + rows);
+      if (from < to) {
+        long stride = (long) channels * segment.keys().dtype().bytes();
+        long keys = HostBuffer.addressOf(segment.keys()) + (from - start) * stride;
+        boolean bf16 = segment.keys().dtype() == DType.BF16;
+        Stream.dots(keys, stride, bf16, to - from, channels, x, scores + 4L * from, sums);
+      }
+      start += rows;
+    }
+  }
+
+  /** What the parameter tokens {@code first} to {@code end} − 1 contribute. */
+  private void weighBlock(int first, int end, long sum) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    Simd.clear(sum, 4L * outputs);
+    int start = 0;
+    for (int s = 0; s < segments.size(); s++) {
+      ParameterTokens.Segment segment = segments.get(s);
+      int rows = Math.toIntExact(segment.rows());
+      int from = Math.max(first, start);
+      int to = Math.min(end, start + rows);
+      if (from < to) {
+        long stride = (long) outputs * segment.values().dtype().bytes();
+        long values = HostBuffer.addressOf(segment.values()) + (from - start) * stride;
+        boolean bf16 = segment.values().dtype() == DType.BF16;
+        Stream.weightedSum(values, stride, bf16, to - from, scores + 4L * from, outputs, sum);
+      }
+      start += rows;
     }
   }
 }

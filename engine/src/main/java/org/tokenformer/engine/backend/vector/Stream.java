@@ -17,11 +17,22 @@ import jdk.incubator.vector.VectorOperators;
  * One token against many weights: every weight is read once, in the order in which the file has
  * them, so memory bandwidth is the limit. Nothing is packed.
  *
- * <p>BF16 is widened by a shift, written out at each place: as a method of its own it was boxed.
+ * <p>One row after the other, since a single stream of addresses is what the processors'
+ * prefetchers follow best: four rows side by side reached two thirds of it. BF16 is widened by a
+ * shift, written out at each place: as a method of its own it was boxed. The steps of the addresses
+ * are parameters for the reason that {@link Tile} gives.
  */
 final class Stream {
-  /** Rows that {@link #dots} takes at once, so that x is loaded once for all of them. */
-  private static final int ROWS = 4;
+  /** Rows whose sums are kept as vectors until their lanes are added, all rows together. */
+  private static final int ROWS = 16;
+
+  /** Bytes of scratch that {@link #dots} needs. */
+  static final long SCRATCH_BYTES = ROWS * VECTOR_BYTES;
+
+  /** Elements of a row in one step: eight chains hide the latency of the multiply-add. */
+  private static final int UNROLLED = 8 * LANES;
+
+  private static final long HALF_BYTES = VECTOR_BYTES / 2;
 
   private Stream() {}
 
@@ -30,126 +41,169 @@ final class Stream {
    *
    * @param a row-major, {@code stride} bytes apart
    * @param x k floats
-   * @param sums scratch of four vectors
+   * @param sums scratch of {@link #SCRATCH_BYTES}
    */
   static void dots(
       long a, long stride, boolean bf16, int m, int k, long x, long scores, long sums) {
-    int i = 0;
-    for (; i <= m - ROWS; i += ROWS) {
-      if (bf16) {
-        fourDotsBf16(a, stride, k, x, scores, sums);
-      } else {
-        fourDots(a, stride, k, x, scores, sums);
+    int elementBytes = bf16 ? Short.BYTES : Float.BYTES;
+    int whole = k / LANES * LANES;
+    for (int i = 0; i < m; i += ROWS) {
+      int rows = Math.min(ROWS, m - i);
+      for (int r = 0; r < rows; r++) {
+        long row = a + (i + r) * stride;
+        if (bf16) {
+          dotBf16(row, 8 * HALF_BYTES, x, 8 * VECTOR_BYTES, k, sums + r * VECTOR_BYTES);
+        } else {
+          dot(row, 8 * VECTOR_BYTES, x, 8 * VECTOR_BYTES, k, sums + r * VECTOR_BYTES);
+        }
       }
-      a += ROWS * stride;
-      scores += ROWS * Float.BYTES;
-    }
-    for (; i < m; i++) {
-      // The same code with four times the same row: the same order of the sum, so the same bits.
-      if (bf16) {
-        fourDotsBf16(a, 0, k, x, sums + ROWS * VECTOR_BYTES, sums);
-      } else {
-        fourDots(a, 0, k, x, sums + ROWS * VECTOR_BYTES, sums);
+      for (int r = 0; r < rows; r++) {
+        float sum = sum(sums + r * VECTOR_BYTES);
+        long row = a + (i + r) * stride;
+        for (int p = whole; p < k; p++) {
+          long address = row + (long) p * elementBytes;
+          float weight = bf16 ? Simd.getBf16(address) : Simd.get(address);
+          sum = Math.fma(weight, Simd.get(x + 4L * p), sum);
+        }
+        Simd.set(scores + 4L * (i + r), sum);
       }
-      Simd.set(scores, Simd.get(sums + ROWS * VECTOR_BYTES));
-      a += stride;
-      scores += Float.BYTES;
     }
   }
 
-  private static void fourDots(long a, long stride, int k, long x, long scores, long sums) {
-    long a1 = a + stride;
-    long a2 = a1 + stride;
-    long a3 = a2 + stride;
+  private static void dot(long a, long step, long x, long xStep, int k, long sum) {
     FloatVector s0 = FloatVector.zero(FLOATS);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
-    FloatVector t0 = s0;
-    FloatVector t1 = s0;
-    FloatVector t2 = s0;
-    FloatVector t3 = s0;
+    FloatVector s4 = s0;
+    FloatVector s5 = s0;
+    FloatVector s6 = s0;
+    FloatVector s7 = s0;
     int p = 0;
-    for (; p <= k - 2 * LANES; p += 2 * LANES) {
-      long o = 4L * p;
-      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + o, LE);
-      FloatVector w = FloatVector.fromMemorySegment(FLOATS, ALL, x + o + VECTOR_BYTES, LE);
-      s0 = FloatVector.fromMemorySegment(FLOATS, ALL, a + o, LE).fma(v, s0);
-      t0 = FloatVector.fromMemorySegment(FLOATS, ALL, a + o + VECTOR_BYTES, LE).fma(w, t0);
-      s1 = FloatVector.fromMemorySegment(FLOATS, ALL, a1 + o, LE).fma(v, s1);
-      t1 = FloatVector.fromMemorySegment(FLOATS, ALL, a1 + o + VECTOR_BYTES, LE).fma(w, t1);
-      s2 = FloatVector.fromMemorySegment(FLOATS, ALL, a2 + o, LE).fma(v, s2);
-      t2 = FloatVector.fromMemorySegment(FLOATS, ALL, a2 + o + VECTOR_BYTES, LE).fma(w, t2);
-      s3 = FloatVector.fromMemorySegment(FLOATS, ALL, a3 + o, LE).fma(v, s3);
-      t3 = FloatVector.fromMemorySegment(FLOATS, ALL, a3 + o + VECTOR_BYTES, LE).fma(w, t3);
+    for (; p <= k - UNROLLED; p += UNROLLED) {
+      s0 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x, LE), s0);
+      s1 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + VECTOR_BYTES, LE), s1);
+      s2 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + 2 * VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 2 * VECTOR_BYTES, LE), s2);
+      s3 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + 3 * VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 3 * VECTOR_BYTES, LE), s3);
+      s4 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + 4 * VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * VECTOR_BYTES, LE), s4);
+      s5 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + 5 * VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 5 * VECTOR_BYTES, LE), s5);
+      s6 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + 6 * VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 6 * VECTOR_BYTES, LE), s6);
+      s7 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + 7 * VECTOR_BYTES, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 7 * VECTOR_BYTES, LE), s7);
+      a += step;
+      x += xStep;
     }
-    s0.add(t0).intoMemorySegment(ALL, sums, LE);
-    s1.add(t1).intoMemorySegment(ALL, sums + VECTOR_BYTES, LE);
-    s2.add(t2).intoMemorySegment(ALL, sums + 2 * VECTOR_BYTES, LE);
-    s3.add(t3).intoMemorySegment(ALL, sums + 3 * VECTOR_BYTES, LE);
-    for (int r = 0; r < ROWS; r++) {
-      float sum = sum(sums + r * VECTOR_BYTES);
-      long row = a + r * stride;
-      for (int q = p; q < k; q++) {
-        sum = Math.fma(Simd.get(row + 4L * q), Simd.get(x + 4L * q), sum);
-      }
-      Simd.set(scores + 4L * r, sum);
-    }
-  }
-
-  private static void fourDotsBf16(long a, long stride, int k, long x, long scores, long sums) {
-    long a1 = a + stride;
-    long a2 = a1 + stride;
-    long a3 = a2 + stride;
-    FloatVector s0 = FloatVector.zero(FLOATS);
-    FloatVector s1 = s0;
-    FloatVector s2 = s0;
-    FloatVector s3 = s0;
-    int p = 0;
     for (; p <= k - LANES; p += LANES) {
-      long o = 2L * p;
-      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * p, LE);
+      s0 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a, LE)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x, LE), s0);
+      a += VECTOR_BYTES;
+      x += VECTOR_BYTES;
+    }
+    s0 = s0.add(s1).add(s2.add(s3));
+    s4 = s4.add(s5).add(s6.add(s7));
+    s0.add(s4).intoMemorySegment(ALL, sum, LE);
+  }
+
+  private static void dotBf16(long a, long step, long x, long xStep, int k, long sum) {
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    FloatVector s4 = s0;
+    FloatVector s5 = s0;
+    FloatVector s6 = s0;
+    FloatVector s7 = s0;
+    int p = 0;
+    for (; p <= k - UNROLLED; p += UNROLLED) {
       s0 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + o, LE)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a, LE)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats()
-              .fma(v, s0);
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x, LE), s0);
       s1 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a1 + o, LE)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + HALF_BYTES, LE)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats()
-              .fma(v, s1);
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + VECTOR_BYTES, LE), s1);
       s2 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a2 + o, LE)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 2 * HALF_BYTES, LE)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats()
-              .fma(v, s2);
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 2 * VECTOR_BYTES, LE), s2);
       s3 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a3 + o, LE)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 3 * HALF_BYTES, LE)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats()
-              .fma(v, s3);
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 3 * VECTOR_BYTES, LE), s3);
+      s4 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 4 * HALF_BYTES, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * VECTOR_BYTES, LE), s4);
+      s5 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 5 * HALF_BYTES, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 5 * VECTOR_BYTES, LE), s5);
+      s6 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 6 * HALF_BYTES, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 6 * VECTOR_BYTES, LE), s6);
+      s7 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 7 * HALF_BYTES, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 7 * VECTOR_BYTES, LE), s7);
+      a += step;
+      x += xStep;
     }
-    s0.intoMemorySegment(ALL, sums, LE);
-    s1.intoMemorySegment(ALL, sums + VECTOR_BYTES, LE);
-    s2.intoMemorySegment(ALL, sums + 2 * VECTOR_BYTES, LE);
-    s3.intoMemorySegment(ALL, sums + 3 * VECTOR_BYTES, LE);
-    for (int r = 0; r < ROWS; r++) {
-      float sum = sum(sums + r * VECTOR_BYTES);
-      long row = a + r * stride;
-      for (int q = p; q < k; q++) {
-        sum = Math.fma(Simd.getBf16(row + 2L * q), Simd.get(x + 4L * q), sum);
-      }
-      Simd.set(scores + 4L * r, sum);
+    for (; p <= k - LANES; p += LANES) {
+      s0 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a, LE)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x, LE), s0);
+      a += HALF_BYTES;
+      x += VECTOR_BYTES;
     }
+    s0 = s0.add(s1).add(s2.add(s3));
+    s4 = s4.add(s5).add(s6.add(s7));
+    s0.add(s4).intoMemorySegment(ALL, sum, LE);
   }
 
   /** The lanes of a stored vector, added in a fixed order; {@code reduceLanes} has none. */
@@ -162,174 +216,114 @@ final class Stream {
   }
 
   /**
-   * y ← y + Σₚ θ[p]·A[p] over k rows of A, for some of the columns: a chain of fused multiply-adds
-   * in the order of p for each column.
+   * y ← y + Σₚ θ[p]·A[p] over k rows of A: a chain of fused multiply-adds in the order of p for
+   * each column.
    *
-   * @param a first column wanted of the first row, rows {@code stride} bytes apart
+   * @param a row-major, {@code stride} bytes apart
    * @param theta k floats
    * @param y as many floats as columns
    */
   static void weightedSum(
       long a, long stride, boolean bf16, int k, long theta, int columns, long y) {
-    int p = 0;
-    for (; p <= k - 8; p += 8) {
+    for (int p = 0; p < k; p++) {
+      float weight = Simd.get(theta + 4L * p);
       if (bf16) {
-        eightRowsBf16(a + p * stride, stride, theta + 4L * p, columns, y);
+        addRowBf16(a + p * stride, 4 * HALF_BYTES, weight, columns, y, 4 * VECTOR_BYTES);
       } else {
-        eightRows(a + p * stride, stride, theta + 4L * p, columns, y);
+        addRow(a + p * stride, 4 * VECTOR_BYTES, weight, columns, y, 4 * VECTOR_BYTES);
       }
     }
-    for (; p < k; p++) {
-      oneRow(a + p * stride, bf16, Simd.get(theta + 4L * p), columns, y);
-    }
   }
 
-  private static void eightRows(long a0, long stride, long theta, int columns, long y) {
-    long a1 = a0 + stride;
-    long a2 = a1 + stride;
-    long a3 = a2 + stride;
-    long a4 = a3 + stride;
-    long a5 = a4 + stride;
-    long a6 = a5 + stride;
-    long a7 = a6 + stride;
-    FloatVector t0 = FloatVector.broadcast(FLOATS, Simd.get(theta));
-    FloatVector t1 = FloatVector.broadcast(FLOATS, Simd.get(theta + 4));
-    FloatVector t2 = FloatVector.broadcast(FLOATS, Simd.get(theta + 8));
-    FloatVector t3 = FloatVector.broadcast(FLOATS, Simd.get(theta + 12));
-    FloatVector t4 = FloatVector.broadcast(FLOATS, Simd.get(theta + 16));
-    FloatVector t5 = FloatVector.broadcast(FLOATS, Simd.get(theta + 20));
-    FloatVector t6 = FloatVector.broadcast(FLOATS, Simd.get(theta + 24));
-    FloatVector t7 = FloatVector.broadcast(FLOATS, Simd.get(theta + 28));
-    int c = 0;
-    for (; c <= columns - LANES; c += LANES) {
-      long o = 4L * c;
-      FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, y + o, LE);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a0 + o, LE).fma(t0, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a1 + o, LE).fma(t1, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a2 + o, LE).fma(t2, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a3 + o, LE).fma(t3, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a4 + o, LE).fma(t4, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a5 + o, LE).fma(t5, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a6 + o, LE).fma(t6, sum);
-      sum = FloatVector.fromMemorySegment(FLOATS, ALL, a7 + o, LE).fma(t7, sum);
-      sum.intoMemorySegment(ALL, y + o, LE);
-    }
-    for (int r = 0; r < 8; r++) {
-      scalarTail(a0 + r * stride, false, Simd.get(theta + 4L * r), c, columns, y);
-    }
-  }
-
-  private static void eightRowsBf16(long a0, long stride, long theta, int columns, long y) {
-    long a1 = a0 + stride;
-    long a2 = a1 + stride;
-    long a3 = a2 + stride;
-    long a4 = a3 + stride;
-    long a5 = a4 + stride;
-    long a6 = a5 + stride;
-    long a7 = a6 + stride;
-    FloatVector t0 = FloatVector.broadcast(FLOATS, Simd.get(theta));
-    FloatVector t1 = FloatVector.broadcast(FLOATS, Simd.get(theta + 4));
-    FloatVector t2 = FloatVector.broadcast(FLOATS, Simd.get(theta + 8));
-    FloatVector t3 = FloatVector.broadcast(FLOATS, Simd.get(theta + 12));
-    FloatVector t4 = FloatVector.broadcast(FLOATS, Simd.get(theta + 16));
-    FloatVector t5 = FloatVector.broadcast(FLOATS, Simd.get(theta + 20));
-    FloatVector t6 = FloatVector.broadcast(FLOATS, Simd.get(theta + 24));
-    FloatVector t7 = FloatVector.broadcast(FLOATS, Simd.get(theta + 28));
-    int c = 0;
-    for (; c <= columns - LANES; c += LANES) {
-      long o = 2L * c;
-      FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, y + 4L * c, LE);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a0 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t0, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a1 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t1, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a2 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t2, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a3 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t3, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a4 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t4, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a5 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t5, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a6 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t6, sum);
-      sum =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a7 + o, LE)
-                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(t7, sum);
-      sum.intoMemorySegment(ALL, y + 4L * c, LE);
-    }
-    for (int r = 0; r < 8; r++) {
-      scalarTail(a0 + r * stride, true, Simd.get(theta + 4L * r), c, columns, y);
-    }
-  }
-
-  private static void oneRow(long a, boolean bf16, float theta, int columns, long y) {
+  private static void addRow(long a, long step, float theta, int columns, long y, long yStep) {
     FloatVector t = FloatVector.broadcast(FLOATS, theta);
     int c = 0;
-    if (bf16) {
-      for (; c <= columns - LANES; c += LANES) {
-        FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, y + 4L * c, LE);
-        ((IntVector)
-                ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 2L * c, LE)
-                    .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-            .lanewise(VectorOperators.LSHL, 16)
-            .reinterpretAsFloats()
-            .fma(t, sum)
-            .intoMemorySegment(ALL, y + 4L * c, LE);
-      }
-    } else {
-      for (; c <= columns - LANES; c += LANES) {
-        FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, y + 4L * c, LE);
-        FloatVector row = FloatVector.fromMemorySegment(FLOATS, ALL, a + 4L * c, LE);
-        row.fma(t, sum).intoMemorySegment(ALL, y + 4L * c, LE);
-      }
+    for (; c <= columns - 4 * LANES; c += 4 * LANES) {
+      FloatVector y0 = FloatVector.fromMemorySegment(FLOATS, ALL, y, LE);
+      FloatVector y1 = FloatVector.fromMemorySegment(FLOATS, ALL, y + VECTOR_BYTES, LE);
+      FloatVector y2 = FloatVector.fromMemorySegment(FLOATS, ALL, y + 2 * VECTOR_BYTES, LE);
+      FloatVector y3 = FloatVector.fromMemorySegment(FLOATS, ALL, y + 3 * VECTOR_BYTES, LE);
+      FloatVector.fromMemorySegment(FLOATS, ALL, a, LE).fma(t, y0).intoMemorySegment(ALL, y, LE);
+      FloatVector.fromMemorySegment(FLOATS, ALL, a + VECTOR_BYTES, LE)
+          .fma(t, y1)
+          .intoMemorySegment(ALL, y + VECTOR_BYTES, LE);
+      FloatVector.fromMemorySegment(FLOATS, ALL, a + 2 * VECTOR_BYTES, LE)
+          .fma(t, y2)
+          .intoMemorySegment(ALL, y + 2 * VECTOR_BYTES, LE);
+      FloatVector.fromMemorySegment(FLOATS, ALL, a + 3 * VECTOR_BYTES, LE)
+          .fma(t, y3)
+          .intoMemorySegment(ALL, y + 3 * VECTOR_BYTES, LE);
+      a += step;
+      y += yStep;
     }
-    scalarTail(a, bf16, theta, c, columns, y);
+    for (; c <= columns - LANES; c += LANES) {
+      FloatVector y0 = FloatVector.fromMemorySegment(FLOATS, ALL, y, LE);
+      FloatVector.fromMemorySegment(FLOATS, ALL, a, LE).fma(t, y0).intoMemorySegment(ALL, y, LE);
+      a += VECTOR_BYTES;
+      y += VECTOR_BYTES;
+    }
+    for (; c < columns; c++) {
+      Simd.set(y, Math.fma(Simd.get(a), theta, Simd.get(y)));
+      a += 4;
+      y += 4;
+    }
   }
 
-  private static void scalarTail(long a, boolean bf16, float theta, int c, int columns, long y) {
+  private static void addRowBf16(long a, long step, float theta, int columns, long y, long yStep) {
+    FloatVector t = FloatVector.broadcast(FLOATS, theta);
+    int c = 0;
+    for (; c <= columns - 4 * LANES; c += 4 * LANES) {
+      FloatVector y0 = FloatVector.fromMemorySegment(FLOATS, ALL, y, LE);
+      FloatVector y1 = FloatVector.fromMemorySegment(FLOATS, ALL, y + VECTOR_BYTES, LE);
+      FloatVector y2 = FloatVector.fromMemorySegment(FLOATS, ALL, y + 2 * VECTOR_BYTES, LE);
+      FloatVector y3 = FloatVector.fromMemorySegment(FLOATS, ALL, y + 3 * VECTOR_BYTES, LE);
+      ((IntVector)
+              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a, LE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .fma(t, y0)
+          .intoMemorySegment(ALL, y, LE);
+      ((IntVector)
+              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + HALF_BYTES, LE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .fma(t, y1)
+          .intoMemorySegment(ALL, y + VECTOR_BYTES, LE);
+      ((IntVector)
+              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 2 * HALF_BYTES, LE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .fma(t, y2)
+          .intoMemorySegment(ALL, y + 2 * VECTOR_BYTES, LE);
+      ((IntVector)
+              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a + 3 * HALF_BYTES, LE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .fma(t, y3)
+          .intoMemorySegment(ALL, y + 3 * VECTOR_BYTES, LE);
+      a += step;
+      y += yStep;
+    }
+    for (; c <= columns - LANES; c += LANES) {
+      FloatVector y0 = FloatVector.fromMemorySegment(FLOATS, ALL, y, LE);
+      ((IntVector)
+              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, a, LE)
+                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .fma(t, y0)
+          .intoMemorySegment(ALL, y, LE);
+      a += HALF_BYTES;
+      y += VECTOR_BYTES;
+    }
     for (; c < columns; c++) {
-      float weight = bf16 ? Simd.getBf16(a + 2L * c) : Simd.get(a + 4L * c);
-      Simd.set(y + 4L * c, Math.fma(weight, theta, Simd.get(y + 4L * c)));
+      Simd.set(y, Math.fma(Simd.getBf16(a), theta, Simd.get(y)));
+      a += 2;
+      y += 4;
     }
   }
 }
