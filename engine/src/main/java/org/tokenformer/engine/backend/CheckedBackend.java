@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -86,6 +87,15 @@ public final class CheckedBackend implements Backend {
   }
 
   @Override
+  public void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient) {
+    matrix("outGradient", outGradient);
+    result("tableGradient", tableGradient, tableGradient.rows(), outGradient.columns());
+    range("ids", ids, from, outGradient.rows(), tableGradient.rows());
+    disjoint("outGradient", outGradient, "tableGradient", tableGradient);
+    backend.embedBackward(ids, from, outGradient, tableGradient);
+  }
+
+  @Override
   public void layerNorm(
       Tensor x, @Nullable Tensor weight, @Nullable Tensor bias, float epsilon, Tensor out) {
     matrix("x", x);
@@ -94,9 +104,7 @@ public final class CheckedBackend implements Backend {
     vector("bias", bias, x.columns());
     disjointVector("weight", weight, out);
     disjointVector("bias", bias, out);
-    if (!(epsilon >= 0)) {
-      throw new IllegalArgumentException("epsilon must be at least 0, not " + epsilon);
-    }
+    epsilon(epsilon);
     if (!same(x, out)) {
       disjoint("x", x, "out", out);
     }
@@ -104,10 +112,52 @@ public final class CheckedBackend implements Backend {
   }
 
   @Override
-  public void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
+  public void layerNormBackward(
+      Tensor x,
+      @Nullable Tensor weight,
+      float epsilon,
+      Tensor outGradient,
+      Tensor xGradient,
+      @Nullable Tensor weightGradient,
+      @Nullable Tensor biasGradient) {
+    matrix("x", x);
+    long columns = x.columns();
+    vector("weight", weight, columns);
+    epsilon(epsilon);
+    activations("outGradient", outGradient, x.rows(), columns);
+    result("xGradient", xGradient, x.rows(), columns);
+    gradientVector("weightGradient", weightGradient, columns);
+    gradientVector("biasGradient", biasGradient, columns);
+    Tensor[] inputs = {x, outGradient, weight};
+    apart(inputs, xGradient, weightGradient, biasGradient);
+    backend.layerNormBackward(
+        x, weight, epsilon, outGradient, xGradient, weightGradient, biasGradient);
+  }
+
+  @Override
+  public void pattention(
+      Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     matrix("x", x);
     activations("x", x, x.rows(), tokens.inputChannels());
     result("out", out, x.rows(), tokens.outputChannels());
+    weights(tokens, out);
+    disjoint("x", x, "out", out);
+    if (saved != null) {
+      Tensor scores = saved(saved, x, tokens);
+      weights(tokens, scores);
+      disjoint("x", x, "scores", scores);
+      disjoint("out", out, "scores", scores);
+    }
+    backend.pattention(x, tokens, saved, out);
+  }
+
+  private static Tensor saved(SavedScores saved, Tensor x, ParameterTokens tokens) {
+    Shape shape = SavedScores.shape(x.rows(), tokens.count());
+    result("scores", saved.scores(), shape.size(0), shape.size(1));
+    return saved.scores();
+  }
+
+  private static void weights(ParameterTokens tokens, Tensor out) {
     for (int i = 0; i < tokens.segments().size(); i++) {
       ParameterTokens.Segment segment = tokens.segments().get(i);
       weight("keys", segment.keys());
@@ -115,8 +165,40 @@ public final class CheckedBackend implements Backend {
       disjoint("keys", segment.keys(), "out", out);
       disjoint("values", segment.values(), "out", out);
     }
-    disjoint("x", x, "out", out);
-    backend.pattention(x, tokens, out);
+  }
+
+  @Override
+  public void pattentionBackward(
+      Tensor x,
+      ParameterTokens tokens,
+      SavedScores saved,
+      Tensor outGradient,
+      ParameterGradients gradients,
+      Tensor xGradient) {
+    matrix("x", x);
+    activations("x", x, x.rows(), tokens.inputChannels());
+    activations("outGradient", outGradient, x.rows(), tokens.outputChannels());
+    result("xGradient", xGradient, x.rows(), tokens.inputChannels());
+    Tensor[] inputs = {x, outGradient, saved(saved, x, tokens)};
+    apart(inputs, xGradient);
+    weights(tokens, xGradient);
+    if (gradients.segments().size() != tokens.segments().size()) {
+      throw new IllegalArgumentException(
+          gradients.segments().size() + " gradients of " + tokens.segments().size() + " segments");
+    }
+    for (int i = 0; i < tokens.segments().size(); i++) {
+      Tensor keys = gradients.segments().get(i).keys();
+      Tensor values = gradients.segments().get(i).values();
+      if (keys != null && values != null) {
+        long rows = tokens.segments().get(i).rows();
+        gradientRows("keys' gradient", keys, rows, tokens.inputChannels());
+        gradientRows("values' gradient", values, rows, tokens.outputChannels());
+        apart(inputs, xGradient, keys, values);
+        weights(tokens, keys);
+        weights(tokens, values);
+      }
+    }
+    backend.pattentionBackward(x, tokens, saved, outGradient, gradients, xGradient);
   }
 
   @Override
@@ -150,6 +232,7 @@ public final class CheckedBackend implements Backend {
       int heads,
       int layer,
       List<Sequence> sequences,
+      @Nullable Tensor logSums,
       Tensor out) {
     matrix("query", query);
     long rows = rowsOf(sequences);
@@ -159,6 +242,11 @@ public final class CheckedBackend implements Backend {
     activations("value", value, rows, columns);
     result("out", out, rows, columns);
     heads(query, heads);
+    if (logSums != null) {
+      result("logSums", logSums, rows, heads);
+      Tensor[] inputs = {query, key, value};
+      apart(inputs, out, logSums);
+    }
     for (int i = 0; i < sequences.size(); i++) {
       KeyValueCache cache = sequences.get(i).cache();
       if (cache != null) {
@@ -173,15 +261,68 @@ public final class CheckedBackend implements Backend {
     disjoint("query", query, "out", out);
     disjoint("key", key, "out", out);
     disjoint("value", value, "out", out);
-    backend.attention(query, key, value, heads, layer, sequences, out);
+    backend.attention(query, key, value, heads, layer, sequences, logSums, out);
   }
 
   @Override
-  public void add(Tensor x, Tensor y) {
+  public void attentionBackward(
+      Tensor query,
+      Tensor key,
+      Tensor value,
+      int heads,
+      List<Sequence> sequences,
+      Tensor logSums,
+      Tensor out,
+      Tensor outGradient,
+      Tensor queryGradient,
+      Tensor keyGradient,
+      Tensor valueGradient) {
+    matrix("query", query);
+    long rows = rowsOf(sequences);
+    long columns = query.columns();
+    heads(query, heads);
+    for (int i = 0; i < sequences.size(); i++) {
+      if (sequences.get(i).cache() != null) {
+        throw new IllegalArgumentException("sequence " + i + " has a cache; it passes no gradient");
+      }
+    }
+    activations("query", query, rows, columns);
+    activations("key", key, rows, columns);
+    activations("value", value, rows, columns);
+    activations("logSums", logSums, rows, heads);
+    activations("out", out, rows, columns);
+    activations("outGradient", outGradient, rows, columns);
+    result("queryGradient", queryGradient, rows, columns);
+    result("keyGradient", keyGradient, rows, columns);
+    result("valueGradient", valueGradient, rows, columns);
+    Tensor[] inputs = {query, key, value, logSums, out, outGradient};
+    apart(inputs, queryGradient, keyGradient, valueGradient);
+    backend.attentionBackward(
+        query,
+        key,
+        value,
+        heads,
+        sequences,
+        logSums,
+        out,
+        outGradient,
+        queryGradient,
+        keyGradient,
+        valueGradient);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y, Tensor out) {
     matrix("x", x);
-    result("y", y, x.rows(), x.columns());
-    disjoint("x", x, "y", y);
-    backend.add(x, y);
+    activations("y", y, x.rows(), x.columns());
+    result("out", out, x.rows(), x.columns());
+    if (!same(x, out)) {
+      disjoint("x", x, "out", out);
+    }
+    if (!same(y, out)) {
+      disjoint("y", y, "out", out);
+    }
+    backend.add(x, y, out);
   }
 
   @Override
@@ -196,6 +337,21 @@ public final class CheckedBackend implements Backend {
   }
 
   @Override
+  public void logitsBackward(
+      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
+    weight("table", table);
+    matrix("x", x);
+    long columns = table.columns();
+    activations("x", x, x.rows(), columns);
+    activations("outGradient", outGradient, x.rows(), table.rows());
+    result("xGradient", xGradient, x.rows(), columns);
+    result("tableGradient", tableGradient, table.rows(), columns);
+    Tensor[] inputs = {x, table, outGradient};
+    apart(inputs, xGradient, tableGradient);
+    backend.logitsBackward(x, table, outGradient, xGradient, tableGradient);
+  }
+
+  @Override
   public void crossEntropy(Tensor logits, int[] targets, int from, Tensor losses) {
     matrix("logits", logits);
     writable("losses", losses);
@@ -203,6 +359,43 @@ public final class CheckedBackend implements Backend {
     range("targets", targets, from, logits.rows(), logits.columns());
     disjoint("logits", logits, "losses", losses);
     backend.crossEntropy(logits, targets, from, losses);
+  }
+
+  @Override
+  public void crossEntropyBackward(
+      Tensor logits, int[] targets, int from, float weight, Tensor losses) {
+    matrix("logits", logits);
+    writable("logits", logits);
+    gradientVector("losses", losses, logits.rows());
+    range("targets", targets, from, logits.rows(), logits.columns());
+    disjoint("logits", logits, "losses", losses);
+    backend.crossEntropyBackward(logits, targets, from, weight, losses);
+  }
+
+  @Override
+  public double sumOfSquares(Tensor tensor) {
+    alive("tensor", tensor);
+    floats("tensor", tensor);
+    return backend.sumOfSquares(tensor);
+  }
+
+  @Override
+  public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
+    Tensor[] all = {weights, gradient, first, second};
+    for (int i = 0; i < all.length; i++) {
+      writable("weights, gradient or moment", all[i]);
+      floats("weights, gradient or moment", all[i]);
+      if (!all[i].shape().equals(weights.shape())) {
+        throw new IllegalArgumentException("weights " + weights + " and " + all[i] + " differ");
+      }
+      for (int j = 0; j < i; j++) {
+        disjoint("weights, gradient or moment", all[i], "another", all[j]);
+      }
+    }
+    if (step.step() < 1) {
+      throw new IllegalArgumentException("steps count from 1, not " + step.step());
+    }
+    backend.adamw(step, weights, gradient, first, second);
   }
 
   @Override
@@ -279,6 +472,49 @@ public final class CheckedBackend implements Backend {
           || tensor.shape().size(0) != size) {
         throw new IllegalArgumentException(
             name + " must be a vector of " + size + " F32, not " + tensor);
+      }
+    }
+  }
+
+  private static void floats(String name, Tensor tensor) {
+    if (tensor.dtype() != DType.F32) {
+      throw new IllegalArgumentException(name + " must be F32, not " + tensor);
+    }
+  }
+
+  private static void gradientVector(String name, @Nullable Tensor tensor, long size) {
+    if (tensor != null) {
+      writable(name, tensor);
+      vector(name, tensor, size);
+    }
+  }
+
+  private static void gradientRows(String name, Tensor tensor, long rows, long columns) {
+    matrix(name, tensor);
+    writable(name, tensor);
+    if (tensor.rows() < rows || tensor.columns() != columns) {
+      throw new IllegalArgumentException(
+          name + " must be (" + rows + " or more, " + columns + "), not " + tensor);
+    }
+  }
+
+  private static void epsilon(float epsilon) {
+    if (!(epsilon >= 0)) {
+      throw new IllegalArgumentException("epsilon must be at least 0, not " + epsilon);
+    }
+  }
+
+  /** Results overlap neither an input nor each other; those that are null do not count. */
+  private static void apart(@Nullable Tensor[] inputs, @Nullable Tensor... results) {
+    for (int i = 0; i < results.length; i++) {
+      Tensor result = results[i];
+      if (result != null) {
+        for (Tensor input : inputs) {
+          disjointVector("input", input, result);
+        }
+        for (int j = 0; j < i; j++) {
+          disjointVector("result", results[j], result);
+        }
       }
     }
   }

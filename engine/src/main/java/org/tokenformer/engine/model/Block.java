@@ -9,10 +9,10 @@ public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
   void forward(Step step) {
     step.backend().layerNorm(step.x(), null, null, epsilon, step.normed());
     attention.forward(step);
-    step.backend().add(step.branch(), step.x());
+    step.backend().add(step.x(), step.branch(), step.x());
 
     step.backend().layerNorm(step.x(), null, null, epsilon, step.normed());
     ffn.forward(step.backend(), step.normed(), step.branch());
-    step.backend().add(step.branch(), step.x());
+    step.backend().add(step.x(), step.branch(), step.x());
   }
 }

@@ -365,12 +365,13 @@ final class CheckedBackendTest {
 
   @Test
   void add() {
-    passes("add", () -> backend.add(x, out));
-    onlyResults("y", out, bad -> backend.add(x, bad));
+    passes("add", () -> backend.add(x, out, out));
+    onlyResults("out", out, bad -> backend.add(x, out, bad));
     for (Tensor bad : List.of(f32(24), f32(), of(DType.BF16, 4, 6), freed(x))) {
-      refused("x", () -> backend.add(bad, out));
+      refused("x", () -> backend.add(bad, out, out));
     }
-    refused("overlap", () -> backend.add(x, x));
+    refused("y", () -> backend.add(x, f32(3, 6), out));
+    passes("add", () -> backend.add(x, x, x));
   }
 
   @Test

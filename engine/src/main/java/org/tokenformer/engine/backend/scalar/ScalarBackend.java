@@ -3,10 +3,13 @@ package org.tokenformer.engine.backend.scalar;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.AdamW;
 import org.tokenformer.engine.backend.HostBackend;
 import org.tokenformer.engine.backend.KeyValueCache;
+import org.tokenformer.engine.backend.ParameterGradients;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
+import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.tensor.Tensor;
@@ -69,7 +72,8 @@ public final class ScalarBackend extends HostBackend {
   }
 
   @Override
-  public void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
+  public void pattention(
+      Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     Matrix a = Matrix.of(x);
     Matrix y = Matrix.of(out);
     double[] theta = new double[Math.toIntExact(tokens.count())];
@@ -159,6 +163,7 @@ public final class ScalarBackend extends HostBackend {
       int heads,
       int layer,
       List<Sequence> sequences,
+      @Nullable Tensor logSums,
       Tensor out) {
     int first = 0;
     for (Sequence sequence : sequences) {
@@ -225,12 +230,13 @@ public final class ScalarBackend extends HostBackend {
   }
 
   @Override
-  public void add(Tensor x, Tensor y) {
+  public void add(Tensor x, Tensor y, Tensor out) {
     Matrix a = Matrix.of(x);
     Matrix b = Matrix.of(y);
+    Matrix sum = Matrix.of(out);
     for (int t = 0; t < a.rows(); t++) {
       for (int c = 0; c < a.columns(); c++) {
-        b.set(t, c, b.get(t, c) + a.get(t, c));
+        sum.set(t, c, a.get(t, c) + b.get(t, c));
       }
     }
   }
@@ -262,6 +268,72 @@ public final class ScalarBackend extends HostBackend {
       }
       y.set(t, 0, Math.log(sum) + max - a.get(t, targets[from + t]));
     }
+  }
+
+  @Override
+  public void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void layerNormBackward(
+      Tensor x,
+      @Nullable Tensor weight,
+      float epsilon,
+      Tensor outGradient,
+      Tensor xGradient,
+      @Nullable Tensor weightGradient,
+      @Nullable Tensor biasGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void pattentionBackward(
+      Tensor x,
+      ParameterTokens tokens,
+      SavedScores saved,
+      Tensor outGradient,
+      ParameterGradients gradients,
+      Tensor xGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void attentionBackward(
+      Tensor query,
+      Tensor key,
+      Tensor value,
+      int heads,
+      List<Sequence> sequences,
+      Tensor logSums,
+      Tensor out,
+      Tensor outGradient,
+      Tensor queryGradient,
+      Tensor keyGradient,
+      Tensor valueGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void logitsBackward(
+      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void crossEntropyBackward(
+      Tensor logits, int[] targets, int from, float weight, Tensor losses) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public double sumOfSquares(Tensor tensor) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
+    throw new UnsupportedOperationException();
   }
 
   @Override

@@ -212,7 +212,7 @@ final class PattentionTask implements Workers.Task {
       long to = y + 4L * column;
       Simd.clear(to, 4L * columns);
       for (int b = 0; b < blocks; b++) {
-        RowKernels.add(partialSums + 4 * ((long) b * outputs + column), columns, to);
+        RowKernels.add(partialSums + 4 * ((long) b * outputs + column), to, columns, to);
       }
     }
   }

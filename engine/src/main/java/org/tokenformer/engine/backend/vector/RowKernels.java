@@ -50,7 +50,7 @@ final class RowKernels {
       multiply(to, channels, weight);
     }
     if (bias != 0) {
-      add(bias, channels, to);
+      add(bias, to, channels, to);
     }
   }
 
@@ -77,16 +77,16 @@ final class RowKernels {
     }
   }
 
-  /** y ← y + x. */
-  static void add(long x, int n, long y) {
+  /** out ← x + y; {@code out} may be one of them. */
+  static void add(long x, long y, int n, long out) {
     int c = 0;
     for (; c <= n - LANES; c += LANES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * c, LE);
       FloatVector w = FloatVector.fromMemorySegment(FLOATS, ALL, y + 4L * c, LE);
-      w.add(v).intoMemorySegment(ALL, y + 4L * c, LE);
+      w.add(v).intoMemorySegment(ALL, out + 4L * c, LE);
     }
     for (; c < n; c++) {
-      Simd.set(y + 4L * c, Simd.get(y + 4L * c) + Simd.get(x + 4L * c));
+      Simd.set(out + 4L * c, Simd.get(y + 4L * c) + Simd.get(x + 4L * c));
     }
   }
 

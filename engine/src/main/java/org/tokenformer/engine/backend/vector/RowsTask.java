@@ -71,8 +71,9 @@ abstract class RowsTask implements Workers.Task {
   /** {@code Backend.add}. */
   static final class Add extends RowsTask {
     long x;
-    int channels;
     long y;
+    int channels;
+    long out;
 
     Add(Workers workers, Scratch scratch) {
       super(workers, scratch);
@@ -81,7 +82,7 @@ abstract class RowsTask implements Workers.Task {
     @Override
     void row(int row, long own) {
       long offset = 4L * row * channels;
-      RowKernels.add(x + offset, channels, y + offset);
+      RowKernels.add(x + offset, y + offset, channels, out + offset);
     }
   }
 

@@ -3,9 +3,12 @@ package org.tokenformer.engine.backend.vector;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.AdamW;
 import org.tokenformer.engine.backend.HostBackend;
+import org.tokenformer.engine.backend.ParameterGradients;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
+import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
@@ -102,7 +105,8 @@ public final class VectorBackend extends HostBackend {
   }
 
   @Override
-  public void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
+  public void pattention(
+      Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
       pattentionTask.run(x, tokens, out);
@@ -137,6 +141,7 @@ public final class VectorBackend extends HostBackend {
       int heads,
       int layer,
       List<Sequence> sequences,
+      @Nullable Tensor logSums,
       Tensor out) {
     lock.lock();
     try {
@@ -147,12 +152,13 @@ public final class VectorBackend extends HostBackend {
   }
 
   @Override
-  public void add(Tensor x, Tensor y) {
+  public void add(Tensor x, Tensor y, Tensor out) {
     lock.lock();
     try {
       addTask.x = HostBuffer.addressOf(x);
-      addTask.channels = Math.toIntExact(x.columns());
       addTask.y = HostBuffer.addressOf(y);
+      addTask.channels = Math.toIntExact(x.columns());
+      addTask.out = HostBuffer.addressOf(out);
       addTask.run(Math.toIntExact(x.rows()), addTask.channels);
     } finally {
       lock.unlock();
@@ -182,6 +188,72 @@ public final class VectorBackend extends HostBackend {
     } finally {
       lock.unlock();
     }
+  }
+
+  @Override
+  public void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void layerNormBackward(
+      Tensor x,
+      @Nullable Tensor weight,
+      float epsilon,
+      Tensor outGradient,
+      Tensor xGradient,
+      @Nullable Tensor weightGradient,
+      @Nullable Tensor biasGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void pattentionBackward(
+      Tensor x,
+      ParameterTokens tokens,
+      SavedScores saved,
+      Tensor outGradient,
+      ParameterGradients gradients,
+      Tensor xGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void attentionBackward(
+      Tensor query,
+      Tensor key,
+      Tensor value,
+      int heads,
+      List<Sequence> sequences,
+      Tensor logSums,
+      Tensor out,
+      Tensor outGradient,
+      Tensor queryGradient,
+      Tensor keyGradient,
+      Tensor valueGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void logitsBackward(
+      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void crossEntropyBackward(
+      Tensor logits, int[] targets, int from, float weight, Tensor losses) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public double sumOfSquares(Tensor tensor) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
+    throw new UnsupportedOperationException();
   }
 
   @Override
