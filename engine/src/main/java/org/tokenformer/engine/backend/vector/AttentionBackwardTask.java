@@ -109,7 +109,7 @@ final class AttentionBackwardTask implements Workers.Task {
     long gradients = at(outGradient, firstRow, head);
     for (int i = 0; i < panelCount; i++) {
       int lanes = Math.min(PANEL, rows - i * PANEL);
-      long skipped = i * PANEL * stride;
+      long skipped = (long) i * PANEL * stride;
       Packing.panel(queries + skipped, stride, lanes, size, scale, q + i * headPanel);
       Packing.panel(gradients + skipped, stride, lanes, size, 1, gradient + i * headPanel);
     }
@@ -170,7 +170,7 @@ final class AttentionBackwardTask implements Workers.Task {
             headPanel,
             packed);
       }
-      long skippedRows = blind * PANEL * PANEL_BYTES;
+      long skippedRows = (long) blind * PANEL * PANEL_BYTES;
       Gemm.timesTokens(
           ds + skippedScore,
           scorePanel,

@@ -45,7 +45,7 @@ final class VectorMath {
   private static final float SQRT_HALF = 0.70710677f;
 
   // √2/√(2π): what u·exp(−u²) is multiplied by in gelu'.
-  private static final float SQRT_2_DENSITY = 0.56418958f;
+  private static final float SQRT_2_DENSITY = 0.56418955f;
 
   private VectorMath() {}
 
