@@ -9,6 +9,11 @@ final class Erf {
     return x * 0.5 * (1 + erf(x / Math.sqrt(2)));
   }
 
+  /** The derivative of gelu: Φ(x) + x·φ(x). */
+  static double geluSlope(double x) {
+    return 0.5 * (1 + erf(x / Math.sqrt(2))) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+  }
+
   /** By the series 2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, whose terms are all of one sign. */
   static double erf(double x) {
     if (Math.abs(x) > 6) {

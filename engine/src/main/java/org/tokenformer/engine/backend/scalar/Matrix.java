@@ -38,6 +38,37 @@ record Matrix(MemorySegment data, boolean bf16, int rows, int columns) {
     }
   }
 
+  void add(long row, long column, double value) {
+    set(row, column, get(row, column) + value);
+  }
+
+  double[] row(int row) {
+    return block(row, 1, 0, columns)[0];
+  }
+
+  double[][] all() {
+    return block(0, rows, 0, columns);
+  }
+
+  /** Some columns of some rows. */
+  double[][] block(int firstRow, int rows, int firstColumn, int columns) {
+    double[][] block = new double[rows][columns];
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < columns; c++) {
+        block[r][c] = get(firstRow + r, firstColumn + c);
+      }
+    }
+    return block;
+  }
+
+  void addBlock(int firstRow, int firstColumn, double[][] block) {
+    for (int r = 0; r < block.length; r++) {
+      for (int c = 0; c < block[r].length; c++) {
+        add(firstRow + r, firstColumn + c, block[r][c]);
+      }
+    }
+  }
+
   /** Round to nearest, ties to even; NaN stays NaN. */
   private static short roundToBf16(float value) {
     int bits = Float.floatToRawIntBits(value);

@@ -1,21 +1,19 @@
 package org.tokenformer.engine.backend.scalar;
 
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.tokenformer.engine.backend.AdamW;
-import org.tokenformer.engine.backend.HostBackend;
 import org.tokenformer.engine.backend.KeyValueCache;
-import org.tokenformer.engine.backend.ParameterGradients;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.backend.Sequence;
-import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The reference: one thread, double arithmetic, one obvious loop after the other. */
-public final class ScalarBackend extends HostBackend {
+/**
+ * The reference: one thread, double arithmetic, one obvious loop after the other. The half that
+ * models are run with; {@link ScalarGradients} is the half that they are trained with.
+ */
+public final class ScalarBackend extends ScalarGradients {
   /** A backend without state. */
   public ScalarBackend() {}
 
@@ -52,21 +50,11 @@ public final class ScalarBackend extends HostBackend {
     Matrix y = Matrix.of(out);
     Matrix w = weight == null ? null : Matrix.of(weight);
     Matrix b = bias == null ? null : Matrix.of(bias);
-    int channels = a.columns();
     for (int t = 0; t < a.rows(); t++) {
-      double mean = 0;
-      for (int c = 0; c < channels; c++) {
-        mean += a.get(t, c) / channels;
-      }
-      double variance = 0;
-      for (int c = 0; c < channels; c++) {
-        double difference = a.get(t, c) - mean;
-        variance += difference * difference / channels;
-      }
-      double scale = 1 / Math.sqrt(variance + epsilon);
-      for (int c = 0; c < channels; c++) {
-        double normal = (a.get(t, c) - mean) * scale;
-        y.set(t, c, normal * (w == null ? 1 : w.get(c, 0)) + (b == null ? 0 : b.get(c, 0)));
+      double[] normal = a.row(t);
+      Rows.normalise(normal, epsilon);
+      for (int c = 0; c < normal.length; c++) {
+        y.set(t, c, normal[c] * (w == null ? 1 : w.get(c, 0)) + (b == null ? 0 : b.get(c, 0)));
       }
     }
   }
@@ -76,56 +64,28 @@ public final class ScalarBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     Matrix a = Matrix.of(x);
     Matrix y = Matrix.of(out);
-    double[] theta = new double[Math.toIntExact(tokens.count())];
-    double[] sum = new double[y.columns()];
+    double[][] keys = Rows.inUse(tokens, ParameterTokens.Segment::keys);
+    double[][] values = Rows.inUse(tokens, ParameterTokens.Segment::values);
     for (int t = 0; t < a.rows(); t++) {
-      int n = 0;
-      for (ParameterTokens.Segment segment : tokens.segments()) {
-        Matrix keys = Matrix.of(segment.keys());
-        for (int row = 0; row < segment.rows(); row++) {
-          theta[n++] = dot(a, t, 0, keys, row, 0, a.columns());
-        }
+      double[] row = a.row(t);
+      double[] s = new double[keys.length];
+      for (int n = 0; n < s.length; n++) {
+        s[n] = Rows.dot(row, keys[n]);
       }
-      applyTheta(tokens.theta(), tokens.tau(), theta);
-      Arrays.fill(sum, 0);
-      n = 0;
-      for (ParameterTokens.Segment segment : tokens.segments()) {
-        Matrix values = Matrix.of(segment.values());
-        for (int row = 0; row < segment.rows(); row++, n++) {
-          for (int c = 0; c < sum.length; c++) {
-            sum[c] += theta[n] * values.get(row, c);
-          }
-        }
-      }
-      for (int c = 0; c < sum.length; c++) {
-        y.set(t, c, sum[c]);
-      }
-    }
-  }
-
-  /** Replaces the scores of one token by Θ of them. */
-  private static void applyTheta(Theta kind, double tau, double[] s) {
-    switch (kind) {
-      case L2_NORM_GELU -> {
-        double norm = norm(s);
+      double[] theta = Thetas.apply(tokens.theta(), tokens.tau(), s);
+      if (saved != null) {
+        Thetas.drop(saved.dropout(), t, theta);
+        Matrix scores = Matrix.of(saved.scores());
         for (int n = 0; n < s.length; n++) {
-          s[n] = norm == 0 ? 0 : Erf.gelu(tau * s[n] / norm);
+          scores.set(t, n, s[n]);
         }
       }
-      case GELU_L2_NORM -> {
-        for (int n = 0; n < s.length; n++) {
-          s[n] = Erf.gelu(s[n]);
+      for (int c = 0; c < y.columns(); c++) {
+        double sum = 0;
+        for (int n = 0; n < theta.length; n++) {
+          sum += theta[n] * values[n][c];
         }
-        double norm = norm(s);
-        for (int n = 0; n < s.length; n++) {
-          s[n] = norm == 0 ? 0 : tau * s[n] / norm;
-        }
-      }
-      case SOFTMAX -> {
-        softmax(s, s.length);
-        for (int n = 0; n < s.length; n++) {
-          s[n] *= tau;
-        }
+        y.set(t, c, sum);
       }
     }
   }
@@ -165,6 +125,7 @@ public final class ScalarBackend extends HostBackend {
       List<Sequence> sequences,
       @Nullable Tensor logSums,
       Tensor out) {
+    int size = Math.toIntExact(query.columns()) / heads;
     int first = 0;
     for (Sequence sequence : sequences) {
       int rows = sequence.rows();
@@ -175,17 +136,24 @@ public final class ScalarBackend extends HostBackend {
         keys = append(keys, cache.keys().get(layer), sequence.start());
         values = append(values, cache.values().get(layer), sequence.start());
       }
-      for (int i = 0; i < rows; i++) {
-        for (int head = 0; head < heads; head++) {
-          attend(
-              Matrix.of(query),
-              first + i,
-              head,
-              heads,
-              Matrix.of(keys),
-              Matrix.of(values),
-              sequence.start() + i + 1,
-              Matrix.of(out));
+      for (int head = 0; head < heads; head++) {
+        int from = head * size;
+        double[][] q = Matrix.of(query).block(first, rows, from, size);
+        double[][] k = Matrix.of(keys).block(0, sequence.start() + rows, from, size);
+        double[][] v = Matrix.of(values).block(0, sequence.start() + rows, from, size);
+        for (int i = 0; i < rows; i++) {
+          double[] weights = Rows.scaledScores(q[i], k, sequence.start() + i + 1);
+          double logSum = Rows.softmax(weights);
+          if (logSums != null) {
+            Matrix.of(logSums).set(first + i, head, logSum);
+          }
+          for (int c = 0; c < size; c++) {
+            double sum = 0;
+            for (int p = 0; p < weights.length; p++) {
+              sum += weights[p] * v[p][c];
+            }
+            Matrix.of(out).set(first + i, from + c, sum);
+          }
         }
       }
       first += rows;
@@ -203,32 +171,6 @@ public final class ScalarBackend extends HostBackend {
     return cache;
   }
 
-  /** One row of one head over the first {@code seen} positions. */
-  private static void attend(
-      Matrix query,
-      int row,
-      int head,
-      int heads,
-      Matrix keys,
-      Matrix values,
-      int seen,
-      Matrix out) {
-    int size = query.columns() / heads;
-    int first = head * size;
-    double[] weights = new double[seen];
-    for (int p = 0; p < seen; p++) {
-      weights[p] = dot(query, row, first, keys, p, first, size) / Math.sqrt(size);
-    }
-    softmax(weights, seen);
-    for (int c = first; c < first + size; c++) {
-      double sum = 0;
-      for (int p = 0; p < seen; p++) {
-        sum += weights[p] * values.get(p, c);
-      }
-      out.set(row, c, sum);
-    }
-  }
-
   @Override
   public void add(Tensor x, Tensor y, Tensor out) {
     Matrix a = Matrix.of(x);
@@ -243,12 +185,13 @@ public final class ScalarBackend extends HostBackend {
 
   @Override
   public void logits(Tensor x, Tensor table, Tensor out) {
-    Matrix a = Matrix.of(x);
+    double[][] a = Matrix.of(x).all();
     Matrix e = Matrix.of(table);
     Matrix y = Matrix.of(out);
-    for (int t = 0; t < a.rows(); t++) {
-      for (int v = 0; v < e.rows(); v++) {
-        y.set(t, v, dot(a, t, 0, e, v, 0, a.columns()));
+    for (int v = 0; v < e.rows(); v++) {
+      double[] entry = e.row(v);
+      for (int t = 0; t < a.length; t++) {
+        y.set(t, v, Rows.dot(a[t], entry));
       }
     }
   }
@@ -258,118 +201,12 @@ public final class ScalarBackend extends HostBackend {
     Matrix a = Matrix.of(logits);
     Matrix y = Matrix.of(losses);
     for (int t = 0; t < a.rows(); t++) {
-      double max = Double.NEGATIVE_INFINITY;
-      for (int v = 0; v < a.columns(); v++) {
-        max = Math.max(max, a.get(t, v));
-      }
-      double sum = 0;
-      for (int v = 0; v < a.columns(); v++) {
-        sum += Math.exp(a.get(t, v) - max);
-      }
-      y.set(t, 0, Math.log(sum) + max - a.get(t, targets[from + t]));
+      y.set(t, 0, Rows.softmax(a.row(t)) - a.get(t, targets[from + t]));
     }
-  }
-
-  @Override
-  public void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void layerNormBackward(
-      Tensor x,
-      @Nullable Tensor weight,
-      float epsilon,
-      Tensor outGradient,
-      Tensor xGradient,
-      @Nullable Tensor weightGradient,
-      @Nullable Tensor biasGradient) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void pattentionBackward(
-      Tensor x,
-      ParameterTokens tokens,
-      SavedScores saved,
-      Tensor outGradient,
-      ParameterGradients gradients,
-      Tensor xGradient) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void attentionBackward(
-      Tensor query,
-      Tensor key,
-      Tensor value,
-      int heads,
-      List<Sequence> sequences,
-      Tensor logSums,
-      Tensor out,
-      Tensor outGradient,
-      Tensor queryGradient,
-      Tensor keyGradient,
-      Tensor valueGradient) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void logitsBackward(
-      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void crossEntropyBackward(
-      Tensor logits, int[] targets, int from, float weight, Tensor losses) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public double sumOfSquares(Tensor tensor) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
-    throw new UnsupportedOperationException();
   }
 
   @Override
   public void close() {
     // Nothing to stop and nothing to free.
-  }
-
-  private static double dot(
-      Matrix a, int rowA, int firstA, Matrix b, int rowB, int firstB, int count) {
-    double sum = 0;
-    for (int c = 0; c < count; c++) {
-      sum += a.get(rowA, firstA + c) * b.get(rowB, firstB + c);
-    }
-    return sum;
-  }
-
-  private static double norm(double[] s) {
-    double sum = 0;
-    for (double v : s) {
-      sum += v * v;
-    }
-    return Math.sqrt(sum);
-  }
-
-  private static void softmax(double[] s, int count) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < count; i++) {
-      max = Math.max(max, s[i]);
-    }
-    double sum = 0;
-    for (int i = 0; i < count; i++) {
-      s[i] = Math.exp(s[i] - max);
-      sum += s[i];
-    }
-    for (int i = 0; i < count; i++) {
-      s[i] /= sum;
-    }
   }
 }
