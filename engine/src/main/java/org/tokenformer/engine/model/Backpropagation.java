@@ -65,6 +65,11 @@ public final class Backpropagation implements AutoCloseable {
     return new RotaryTable(table.cosine(), memory.negatedSine());
   }
 
+  /** Where it computes. */
+  public Backend backend() {
+    return backend;
+  }
+
   /** Rows in flight. */
   public TrainingShape shape() {
     return shape;
