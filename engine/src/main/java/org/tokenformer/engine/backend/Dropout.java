@@ -15,6 +15,17 @@ public record Dropout(float rate, int seed) {
   /** The hash that counts has so many bits. */
   public static final int BITS = 24;
 
+  /** What the hash of a row is stepped by from one parameter token to the next. */
+  public static final int STEP = 0x85EBCA6B;
+
+  // Two rounds of xor-shift and multiply with the constants of Chris Wellons' "lowbias32".
+
+  /** First multiplier of the hash, between shifts by 16 and 15. */
+  public static final int FACTOR_1 = 0x7FEB352D;
+
+  /** Second multiplier of the hash, between shifts by 15 and 16. */
+  public static final int FACTOR_2 = 0x846CA68B;
+
   /** Checks the rate. */
   public Dropout {
     if (!(rate >= 0 && rate < 1)) {
@@ -44,15 +55,14 @@ public record Dropout(float rate, int seed) {
 
   /** The hash of the n-th parameter token's weight: {@link #BITS} bits. */
   public static int hash(int rowHash, int n) {
-    return mix(rowHash + n * 0x85EBCA6B) >>> (Integer.SIZE - BITS);
+    return mix(rowHash + n * STEP) >>> (Integer.SIZE - BITS);
   }
 
-  // Two rounds of xor-shift and multiply with the constants of Chris Wellons' "lowbias32".
   private static int mix(int bits) {
     bits ^= bits >>> 16;
-    bits *= 0x7FEB352D;
+    bits *= FACTOR_1;
     bits ^= bits >>> 15;
-    bits *= 0x846CA68B;
+    bits *= FACTOR_2;
     return bits ^ bits >>> 16;
   }
 }

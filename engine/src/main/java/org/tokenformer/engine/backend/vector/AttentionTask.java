@@ -11,6 +11,7 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.KeyValueCache;
 import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.backend.Theta;
@@ -29,7 +30,7 @@ final class AttentionTask implements Workers.Task {
   private static final int QUERIES = Math.max(128, PANEL);
 
   /** Keys in a block; blocks begin at fixed positions, so that chunking a prompt changes no bit. */
-  private static final int KEYS = Gemm.ROW_BLOCK;
+  static final int KEYS = Gemm.ROW_BLOCK;
 
   private static final int ROWS_PER_COPY = 16;
 
@@ -39,6 +40,7 @@ final class AttentionTask implements Workers.Task {
   private Tensor newKeys;
   private Tensor newValues;
   private Tensor out;
+  private long logSums; // (T, H), or 0
   private List<Sequence> sequences;
   private int layer;
   private int heads;
@@ -58,11 +60,13 @@ final class AttentionTask implements Workers.Task {
       int headCount,
       int cacheLayer,
       List<Sequence> batch,
+      @Nullable Tensor logarithms,
       Tensor output) {
     queries = query;
     newKeys = key;
     newValues = value;
     out = output;
+    logSums = logarithms == null ? 0 : HostBuffer.addressOf(logarithms);
     sequences = batch;
     layer = cacheLayer;
     heads = headCount;
@@ -140,11 +144,12 @@ final class AttentionTask implements Workers.Task {
     long firstElement = (long) (firstRow + tile) * channels + (long) head * size;
     long q = HostBuffer.addressOf(queries) + 4 * firstElement;
     long to = HostBuffer.addressOf(out) + 4 * firstElement;
-    if (sequence.rows() == 1) {
+    if (sequence.rows() == 1 && logSums == 0) {
       oneQuery(worker, q, k, v, stride, bf16, sequence.start() + 1, to);
     } else {
       int rows = Math.min(QUERIES, sequence.rows() - tile);
-      manyQueries(worker, q, rows, sequence.start() + tile, k, v, stride, bf16, to);
+      long sums = logSums == 0 ? 0 : logSums + 4L * ((long) (firstRow + tile) * heads + head);
+      manyQueries(worker, q, rows, sequence.start() + tile, k, v, stride, bf16, sums, to);
     }
   }
 
@@ -171,9 +176,19 @@ final class AttentionTask implements Workers.Task {
    * A tile of queries of one head over all keys that its last query sees.
    *
    * @param start position of the first query
+   * @param logarithms where the logarithm of the first query's sum goes, or 0
    */
   private void manyQueries(
-      int worker, long q, int rows, int start, long k, long v, long stride, boolean bf16, long to) {
+      int worker,
+      long q,
+      int rows,
+      int start,
+      long k,
+      long v,
+      long stride,
+      boolean bf16,
+      long logarithms,
+      long to) {
     int panelCount = (rows + PANEL - 1) / PANEL;
     long headPanel = size * PANEL_BYTES;
     long scorePanel = KEYS * PANEL_BYTES;
@@ -227,10 +242,15 @@ final class AttentionTask implements Workers.Task {
       long rowsOut = to + 4L * i * PANEL * channels;
       Packing.unpack(sums + i * headPanel, lanes, size, rowsOut, 4L * channels);
     }
+    for (int i = 0; logarithms != 0 && i < rows; i++) {
+      double total = Simd.get(totals + 4L * i); // lane after lane, panel after panel
+      float logSum = (float) (Math.log(total) + Simd.get(maxima + 4L * i));
+      Simd.set(logarithms + 4L * i * heads, logSum);
+    }
   }
 
   /** Scores of keys that lie after a query become −∞; the first lane's query is at a position. */
-  private static void hideFuture(long scores, int keys, int firstKey, int position) {
+  static void hideFuture(long scores, int keys, int firstKey, int position) {
     for (int j = Math.max(0, position + 1 - firstKey); j < keys; j++) {
       int hidden = Math.min(LANES, firstKey + j - position);
       for (int lane = 0; lane < hidden; lane++) {
@@ -251,9 +271,9 @@ final class AttentionTask implements Workers.Task {
     VectorMath.max(scores, PANEL_BYTES, keys, maximum);
     long unused = correction + VECTOR_BYTES;
     VectorMath.exp(correction, 0, 1, maximum, correction, 0, unused);
-    VectorMath.scale(total, 0, 1, correction);
+    VectorMath.scale(total, total, 0, 1, correction);
     VectorMath.exp(scores, PANEL_BYTES, keys, maximum, scores, PANEL_BYTES, total);
-    VectorMath.scale(sum, PANEL_BYTES, size, correction);
+    VectorMath.scale(sum, sum, PANEL_BYTES, size, correction);
   }
 
   private void divide(long sums, long totals) {

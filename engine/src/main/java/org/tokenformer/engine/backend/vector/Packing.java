@@ -23,7 +23,10 @@ final class Packing {
   /** Columns that {@link #wholeVectors} reads for the six of a tile. */
   private static final int COPIED = Simd.roundUp(Tile.ROWS, LANES);
 
-  /** Bytes that it writes beyond the last tile. */
+  /** Columns that are transposed at a time: as many lines of a panel stay in cache. */
+  private static final int TRANSPOSED = 16;
+
+  /** Bytes that {@link #wholeVectors} writes beyond the last tile. */
   static final long SLACK = COPIED * (long) Float.BYTES;
 
   private Packing() {}
@@ -37,14 +40,36 @@ final class Packing {
    */
   static void rows(long from, long stride, boolean bf16, int rows, int k, long to) {
     for (int row = 0; row < rows; row += Tile.ROWS) {
-      int m = Math.min(Tile.ROWS, rows - row);
-      long first = from + row * stride;
-      if (m == Tile.ROWS && !bf16) {
-        sixRows(first, stride, k, to, Tile.ROW_BYTES, Float.BYTES);
-      } else {
-        someRows(first, stride, bf16, m, k, to);
-      }
+      tile(from + row * stride, stride, bf16, Math.min(Tile.ROWS, rows - row), k, to);
       to += k * Tile.ROW_BYTES;
+    }
+  }
+
+  /**
+   * Rows of panels as tiles, for sums over tokens: tile i holds (tokens, 6) numbers of the panels'
+   * rows 6i to 6i + 5.
+   *
+   * @param from address of the first row wanted in the first panel
+   * @param panelStride bytes from one panel to the next
+   */
+  static void panelRows(long from, long panelStride, int rows, int tokens, long to) {
+    for (int row = 0; row < rows; row += Tile.ROWS) {
+      int m = Math.min(Tile.ROWS, rows - row);
+      long panel = from + row * PANEL_BYTES;
+      for (int t = 0; t < tokens; t += PANEL) {
+        int lanes = Math.min(PANEL, tokens - t);
+        tile(panel, PANEL_BYTES, false, m, lanes, to + t * Tile.ROW_BYTES);
+        panel += panelStride;
+      }
+      to += tokens * Tile.ROW_BYTES;
+    }
+  }
+
+  private static void tile(long from, long stride, boolean bf16, int m, int k, long to) {
+    if (m == Tile.ROWS && !bf16) {
+      sixRows(from, stride, k, to, Tile.ROW_BYTES, Float.BYTES);
+    } else {
+      someRows(from, stride, bf16, m, k, to);
     }
   }
 
@@ -163,21 +188,28 @@ final class Packing {
 
   /**
    * Rows of activations as a panel: (columns, PANEL), token t on lane t, zeros on the lanes beyond
-   * the last token.
+   * the last token. Some columns of all tokens at a time, so that what is written stays in cache.
    */
   static void panel(long from, long stride, int tokens, int columns, float scale, long to) {
-    for (int t = 0; t < tokens; t++) {
-      long source = from + t * stride;
-      long target = to + 4L * t;
-      for (int c = 0; c < columns; c++) {
-        Simd.set(target + c * PANEL_BYTES, scale * Simd.get(source + 4L * c));
+    for (int c = 0; c < columns; c += TRANSPOSED) {
+      int n = Math.min(TRANSPOSED, columns - c);
+      for (int t = 0; t < tokens; t++) {
+        long source = from + t * stride + 4L * c;
+        scatter(source, n, scale, to + c * PANEL_BYTES + 4L * t, PANEL_BYTES);
+      }
+      for (int t = tokens; t < PANEL; t++) {
+        for (int i = 0; i < n; i++) {
+          Simd.set(to + (c + i) * PANEL_BYTES + 4L * t, 0);
+        }
       }
     }
-    for (int t = tokens; t < PANEL; t++) {
-      long target = to + 4L * t;
-      for (int c = 0; c < columns; c++) {
-        Simd.set(target + c * PANEL_BYTES, 0);
-      }
+  }
+
+  private static void scatter(long from, int n, float scale, long to, long step) {
+    for (int i = 0; i < n; i++) {
+      Simd.set(to, scale * Simd.get(from));
+      from += 4;
+      to += step;
     }
   }
 
@@ -187,6 +219,37 @@ final class Packing {
       int lanes = Math.min(PANEL, tokens - i * PANEL);
       long rows = from + 4L * i * PANEL * columns;
       panel(rows, 4L * columns, lanes, columns, 1, to + (long) i * columns * PANEL_BYTES);
+    }
+  }
+
+  /**
+   * Rows of activations as panels of channels: (columns rounded up to PANEL / PANEL, tokens,
+   * PANEL), channel c on lane c, zeros on the lanes beyond the last channel.
+   *
+   * @param panelStride bytes from one panel to the next
+   */
+  static void channelPanels(
+      long from, long stride, int tokens, int columns, float scale, long to, long panelStride) {
+    for (int c = 0; c < columns; c += PANEL) {
+      int lanes = Math.min(PANEL, columns - c);
+      for (int t = 0; t < tokens; t++) {
+        channels(from + t * stride + 4L * c, lanes, scale, to + t * PANEL_BYTES);
+      }
+      to += panelStride;
+    }
+  }
+
+  private static void channels(long from, int lanes, float scale, long to) {
+    int lane = 0;
+    for (; lane <= lanes - LANES; lane += LANES) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, from + 4L * lane, LE);
+      v.mul(scale).intoMemorySegment(ALL, to + 4L * lane, LE);
+    }
+    for (; lane < lanes; lane++) {
+      Simd.set(to + 4L * lane, scale * Simd.get(from + 4L * lane));
+    }
+    for (; lane < PANEL; lane++) {
+      Simd.set(to + 4L * lane, 0);
     }
   }
 
@@ -201,12 +264,43 @@ final class Packing {
 
   /** A panel back to rows of activations. */
   static void unpack(long from, int tokens, int columns, long to, long stride) {
-    for (int t = 0; t < tokens; t++) {
-      long source = from + 4L * t;
-      long target = to + t * stride;
-      for (int c = 0; c < columns; c++) {
-        Simd.set(target + 4L * c, Simd.get(source + c * PANEL_BYTES));
+    for (int c = 0; c < columns; c += TRANSPOSED) {
+      int n = Math.min(TRANSPOSED, columns - c);
+      for (int t = 0; t < tokens; t++) {
+        gather(from + c * PANEL_BYTES + 4L * t, PANEL_BYTES, n, to + t * stride + 4L * c);
       }
+    }
+  }
+
+  private static void gather(long from, long step, int n, long to) {
+    for (int i = 0; i < n; i++) {
+      Simd.set(to, Simd.get(from));
+      from += step;
+      to += 4;
+    }
+  }
+
+  /** Panels, times a factor, added to rows of activations. */
+  static void addAll(
+      long from, long panelStride, int tokens, int columns, float scale, long to, long stride) {
+    for (int i = 0; i * PANEL < tokens; i++) {
+      int lanes = Math.min(PANEL, tokens - i * PANEL);
+      for (int c = 0; c < columns; c += TRANSPOSED) {
+        int n = Math.min(TRANSPOSED, columns - c);
+        for (int t = 0; t < lanes; t++) {
+          long source = from + c * PANEL_BYTES + 4L * t;
+          gatherAdd(source, PANEL_BYTES, n, scale, to + (i * PANEL + t) * stride + 4L * c);
+        }
+      }
+      from += panelStride;
+    }
+  }
+
+  private static void gatherAdd(long from, long step, int n, float scale, long to) {
+    for (int i = 0; i < n; i++) {
+      Simd.set(to, Math.fma(scale, Simd.get(from), Simd.get(to)));
+      from += step;
+      to += 4;
     }
   }
 }

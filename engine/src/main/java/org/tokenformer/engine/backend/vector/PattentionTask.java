@@ -1,12 +1,16 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.ParameterTokens;
+import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
@@ -17,7 +21,7 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 final class PattentionTask implements Workers.Task {
   /** Tokens in a tile: enough to pay for packing the weights once for all of them. */
-  private static final int TILE = Math.max(256, 2 * PANEL);
+  static final int TILE = 1024;
 
   /** Parameter tokens per piece of the second pass of Θ. */
   private static final int THETA_BLOCK = 256;
@@ -31,15 +35,19 @@ final class PattentionTask implements Workers.Task {
   private final Workers workers;
   private final Scratch scratch;
   private ParameterTokens tokens;
+  private Dropout dropout;
+  private boolean streamed; // one token that nothing is learned from
   private long x;
   private long y;
   private int rows;
   private int channels;
   private int outputs;
   private int count;
-  private long panels; // of x: (tiles, C, PANEL)
-  private long scores; // (panels, N, PANEL), or N for one token
+  private long panels; // of x: (panels of a tile, C, PANEL)
+  private long saved; // scores of all rows, (panels, N, PANEL), or 0
+  private long thetas; // of a tile, (panels, N, PANEL); before, its scores if those are not saved
   private long factors; // (panels, PANEL)
+  private long scores; // (N), for one token
   private long partialSums; // (blocks, C'), for one token
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
@@ -48,15 +56,22 @@ final class PattentionTask implements Workers.Task {
     this.scratch = scratch;
   }
 
-  void run(Tensor input, ParameterTokens parameterTokens, Tensor output) {
+  void run(
+      Tensor input,
+      ParameterTokens parameterTokens,
+      @Nullable SavedScores savedScores,
+      Tensor output) {
     tokens = parameterTokens;
+    dropout = savedScores == null ? Dropout.NONE : savedScores.dropout();
+    saved = savedScores == null ? 0 : HostBuffer.addressOf(savedScores.scores());
     rows = Math.toIntExact(input.rows());
     channels = Math.toIntExact(input.columns());
     outputs = Math.toIntExact(output.columns());
     count = Math.toIntExact(parameterTokens.count());
     x = HostBuffer.addressOf(input);
     y = HostBuffer.addressOf(output);
-    if (rows == 1) {
+    streamed = rows == 1 && savedScores == null;
+    if (streamed) {
       long scoreBytes = Simd.roundUp(count, STREAM_BLOCK) * 4L;
       int blocks = (count + STREAM_BLOCK - 1) / STREAM_BLOCK;
       scores = scratch.shared(scoreBytes + 4L * blocks * outputs);
@@ -66,65 +81,75 @@ final class PattentionTask implements Workers.Task {
       long panelBytes = 4L * tile * channels;
       long scoreBytes = 4L * tile * count;
       panels = scratch.shared(panelBytes + scoreBytes + 4L * tile);
-      scores = panels + panelBytes;
-      factors = scores + scoreBytes;
+      thetas = panels + panelBytes;
+      factors = thetas + scoreBytes;
     }
     workers.run(this);
   }
 
   @Override
   public void run(int worker) {
-    if (rows == 1) {
+    if (streamed) {
       oneToken(worker);
       return;
     }
     for (int first = 0; first < rows; first += TILE) {
-      tile(worker, first, Math.min(TILE, rows - first));
+      long s = saved == 0 ? thetas : saved + 4L * first * count;
+      tile(worker, first, Math.min(TILE, rows - first), s);
       workers.barrier(worker);
     }
   }
 
-  private void tile(int worker, int first, int inTile) {
-    int panelCount = (inTile + PANEL - 1) / PANEL;
+  /**
+   * Some rows.
+   *
+   * @param s where their scores go, (panels, N, PANEL)
+   */
+  private void tile(int worker, int first, int inTile, long s) {
     Packing.panels(workers, x + 4L * first * channels, channels, inTile, panels);
     workers.barrier(worker);
-    score(worker, inTile);
+    score(worker, inTile, s);
     workers.barrier(worker);
-    int vectors = panelCount * PANEL_VECTORS;
+    int vectors = (inTile + LANES - 1) / LANES;
     long own = scratch.packed(worker);
     for (int i = workers.next(); i < vectors; i = workers.next()) {
-      long vector = scoreVector(i);
+      long at = offsetOf(i);
       long factor = factors + i * VECTOR_BYTES;
-      ThetaKernel.reducePanel(tokens.theta(), tokens.tau(), vector, count, factor, own);
+      ThetaKernel.reducePanel(
+          tokens.theta(), tokens.tau(), s + at, thetas + at, count, factor, own);
     }
     workers.barrier(worker);
     int blocks = (count + THETA_BLOCK - 1) / THETA_BLOCK;
     for (int i = workers.next(); i < vectors * blocks; i = workers.next()) {
       int row = i % blocks * THETA_BLOCK;
-      long vector = scoreVector(i / blocks) + row * PANEL_BYTES;
-      long factor = factors + (long) (i / blocks) * VECTOR_BYTES;
+      int vector = i / blocks;
+      long at = offsetOf(vector) + row * PANEL_BYTES;
       int n = Math.min(THETA_BLOCK, count - row);
-      ThetaKernel.applyPanel(tokens.theta(), vector, n, factor, own);
+      long factor = factors + vector * VECTOR_BYTES;
+      ThetaKernel.applyPanel(tokens.theta(), s + at, thetas + at, n, factor, own);
+      if (!dropout.isNone()) {
+        ThetaKernel.dropout(dropout, first + vector * LANES, thetas + at, row, n, own);
+      }
     }
     workers.barrier(worker);
     weigh(worker, first, inTile);
   }
 
-  private long scoreVector(int vector) {
-    return scores
-        + (long) (vector / PANEL_VECTORS) * count * PANEL_BYTES
+  /** Where a vector of tokens of the tile has its first score. */
+  private long offsetOf(int vector) {
+    return (long) (vector / PANEL_VECTORS) * count * PANEL_BYTES
         + (long) (vector % PANEL_VECTORS) * VECTOR_BYTES;
   }
 
   /** Scores of a tile: pieces are blocks of keys, segment after segment. */
-  private void score(int worker, int inTile) {
+  private void score(int worker, int inTile, long s) {
     List<ParameterTokens.Segment> segments = tokens.segments();
     long packed = scratch.packed(worker);
     int block = workers.next();
     int firstBlock = 0;
     int firstRow = 0;
-    for (int s = 0; s < segments.size(); s++) {
-      ParameterTokens.Segment segment = segments.get(s);
+    for (int i = 0; i < segments.size(); i++) {
+      ParameterTokens.Segment segment = segments.get(i);
       int keys = Math.toIntExact(segment.rows());
       int blocks = (keys + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
       boolean bf16 = segment.keys().dtype() == DType.BF16;
@@ -141,7 +166,7 @@ final class PattentionTask implements Workers.Task {
             panels,
             channels * PANEL_BYTES,
             inTile,
-            scores + (firstRow + row) * PANEL_BYTES,
+            s + (firstRow + row) * PANEL_BYTES,
             count * PANEL_BYTES,
             packed);
       }
@@ -172,7 +197,7 @@ final class PattentionTask implements Workers.Task {
             dtype == DType.BF16,
             m,
             Math.toIntExact(segment.rows()),
-            scores + firstRow * PANEL_BYTES,
+            thetas + firstRow * PANEL_BYTES,
             count * PANEL_BYTES,
             inTile,
             result,

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.backend.vector;
 
+import org.tokenformer.engine.backend.AdamW;
+
 /** An operation that treats each row by itself: blocks of rows are handed out. */
 abstract class RowsTask implements Workers.Task {
   /** Elements below which a barrier costs more than it saves. */
@@ -68,6 +70,27 @@ abstract class RowsTask implements Workers.Task {
     }
   }
 
+  /** The first half of {@code Backend.layerNormBackward}: the gradient of x. */
+  static final class LayerNormBackward extends RowsTask {
+    long x;
+    int channels;
+    long weight;
+    float epsilon;
+    long outGradient;
+    long xGradient;
+
+    LayerNormBackward(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      long offset = 4L * row * channels;
+      RowKernels.layerNormBackward(
+          x + offset, channels, weight, epsilon, outGradient + offset, xGradient + offset, own);
+    }
+  }
+
   /** {@code Backend.add}. */
   static final class Add extends RowsTask {
     long x;
@@ -86,12 +109,14 @@ abstract class RowsTask implements Workers.Task {
     }
   }
 
-  /** {@code Backend.crossEntropy}. */
+  /** {@code Backend.crossEntropy} and, in one pass with it, its gradient. */
   static final class CrossEntropy extends RowsTask {
     long logits;
     int vocabulary;
     int[] targets = {};
     int from;
+    boolean backward;
+    float weight;
     long losses;
 
     CrossEntropy(Workers workers, Scratch scratch) {
@@ -101,8 +126,59 @@ abstract class RowsTask implements Workers.Task {
     @Override
     void row(int row, long own) {
       long at = logits + 4L * row * vocabulary;
-      float loss = RowKernels.crossEntropy(at, vocabulary, targets[from + row], own);
+      int target = targets[from + row];
+      float loss =
+          backward
+              ? RowKernels.crossEntropyBackward(at, vocabulary, target, weight, own)
+              : RowKernels.crossEntropy(at, vocabulary, target, own);
       Simd.set(losses + 4L * row, loss);
+    }
+  }
+
+  /** {@code Backend.adamw}: a row is a piece of the tensors, seen as one array. */
+  static final class AdamStep extends RowsTask {
+    /** Elements in a row. */
+    static final int PIECE = 1 << 12;
+
+    AdamW step = NO_STEP;
+    long weights;
+    long gradient;
+    long first;
+    long second;
+    long elements;
+
+    private static final AdamW NO_STEP = new AdamW(0, 0, 0, 0, 0, 1, 0);
+
+    AdamStep(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      long offset = 4L * row * PIECE;
+      int n = (int) Math.min(PIECE, elements - (long) row * PIECE);
+      RowKernels.adamw(
+          step, weights + offset, gradient + offset, first + offset, second + offset, n);
+    }
+  }
+
+  /** {@code Backend.sumOfSquares}: the sum of each piece of the tensor, seen as one array. */
+  static final class SumOfSquares extends RowsTask {
+    /** Elements in a row. */
+    static final int PIECE = 1 << 12;
+
+    long x;
+    long elements;
+    double[] sums = {};
+
+    SumOfSquares(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      int n = (int) Math.min(PIECE, elements - (long) row * PIECE);
+      sums[row] = RowKernels.sumOfSquares(x + 4L * row * PIECE, n);
     }
   }
 }

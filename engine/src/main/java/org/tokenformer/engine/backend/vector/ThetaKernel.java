@@ -4,6 +4,7 @@ import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
+import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.Theta;
 
 /**
@@ -12,10 +13,11 @@ import org.tokenformer.engine.backend.Theta;
  * second pass may be cut anywhere, the first runs over all N.
  */
 final class ThetaKernel {
-  // Scratch is three vectors: for a factor, a sum and a maximum.
+  // Scratch is five vectors: for a factor, a sum, a maximum, and two that backward adds.
   private static final int SUM = 1;
-
   private static final int MAX = 2;
+  private static final int DOT = 3;
+  private static final int FACTOR = 4;
 
   private ThetaKernel() {}
 
@@ -23,20 +25,19 @@ final class ThetaKernel {
    * First pass, for one vector of tokens of a panel.
    *
    * @param s address of that vector's first score, (n, PANEL)
+   * @param theta where θ goes, likewise; may be {@code s}
    * @param factors where that vector's factors go
    * @param scratch three vectors
    */
-  static void reducePanel(Theta kind, float tau, long s, int n, long factors, long scratch) {
-    reduce(kind, s, PANEL_BYTES, n, scratch);
-    long sums = scratch + SUM * VECTOR_BYTES;
-    for (int lane = 0; lane < LANES; lane++) {
-      Simd.set(factors + 4L * lane, factor(kind, tau, Simd.get(sums + 4L * lane)));
-    }
+  static void reducePanel(
+      Theta kind, float tau, long s, long theta, int n, long factors, long scratch) {
+    reduce(kind, s, theta, PANEL_BYTES, n, scratch);
+    factors(kind, tau, scratch + SUM * VECTOR_BYTES, factors);
   }
 
-  /** Second pass, for some rows of one vector of tokens of a panel; scratch as in the first. */
-  static void applyPanel(Theta kind, long s, int n, long factors, long scratch) {
-    apply(kind, s, PANEL_BYTES, n, factors, scratch);
+  /** Second pass, for some rows of one vector of tokens of a panel; the rest as in the first. */
+  static void applyPanel(Theta kind, long s, long theta, int n, long factors, long scratch) {
+    apply(kind, s, theta, PANEL_BYTES, n, factors, scratch);
   }
 
   /**
@@ -51,21 +52,88 @@ final class ThetaKernel {
     for (int i = n; i < padded; i++) {
       Simd.set(s + 4L * i, kind == Theta.SOFTMAX ? Float.NEGATIVE_INFINITY : 0);
     }
-    reduce(kind, s, VECTOR_BYTES, padded / LANES, scratch);
+    reduce(kind, s, s, VECTOR_BYTES, padded / LANES, scratch);
     float factor = factor(kind, tau, Stream.sum(scratch + SUM * VECTOR_BYTES));
     Simd.fill(scratch, LANES, factor);
-    apply(kind, s, VECTOR_BYTES, padded / LANES, scratch, scratch);
+    apply(kind, s, s, VECTOR_BYTES, padded / LANES, scratch, scratch);
+  }
+
+  /**
+   * Backward, for one vector of tokens of a panel: θ is computed anew and the gradient of θ becomes
+   * that of s.
+   *
+   * @param s address of that vector's first score, (n, PANEL)
+   * @param d address of its first gradient, likewise
+   * @param theta where θ goes, likewise
+   * @param scratch five vectors
+   */
+  static void backwardPanel(
+      Theta kind, float tau, long s, long d, long theta, int n, long scratch) {
+    long sum = scratch + SUM * VECTOR_BYTES;
+    long dot = scratch + DOT * VECTOR_BYTES;
+    long factor = scratch + FACTOR * VECTOR_BYTES;
+    Simd.fill(dot, LANES, 0);
+    reduce(kind, s, theta, PANEL_BYTES, n, scratch);
+    factors(kind, tau, sum, factor);
+    switch (kind) {
+      case L2_NORM_GELU -> {
+        // ds = f·du − f·(u·du)/τ²·u with u = f·s, f = τ/‖s‖
+        VectorMath.geluBackward(s, d, theta, PANEL_BYTES, n, factor, dot);
+        for (int lane = 0; lane < LANES; lane++) {
+          float f = Simd.get(factor + 4L * lane);
+          Simd.set(dot + 4L * lane, f / tau * (f / tau) * Simd.get(dot + 4L * lane));
+        }
+        VectorMath.difference(d, s, PANEL_BYTES, n, factor, dot);
+      }
+      case GELU_L2_NORM -> {
+        // ds = gelu'(s)·(f·dθ − f·(g·dθ)/‖g‖²·g) with g = gelu(s), f = τ/‖g‖
+        VectorMath.products(theta, d, PANEL_BYTES, n, dot);
+        for (int lane = 0; lane < LANES; lane++) {
+          float f = Simd.get(factor + 4L * lane);
+          float product = Simd.get(dot + 4L * lane);
+          Simd.set(dot + 4L * lane, f / tau * (f / tau) * f * product);
+        }
+        VectorMath.difference(d, theta, PANEL_BYTES, n, factor, dot);
+        Simd.fill(scratch, LANES, 1);
+        VectorMath.geluBackward(s, d, theta, PANEL_BYTES, n, scratch, sum);
+        VectorMath.scale(theta, theta, PANEL_BYTES, n, factor);
+      }
+      case SOFTMAX -> {
+        // ds = θ·(dθ − p·dθ) with p = θ/τ
+        VectorMath.scale(theta, theta, PANEL_BYTES, n, factor);
+        VectorMath.products(theta, d, PANEL_BYTES, n, dot);
+        for (int lane = 0; lane < LANES; lane++) {
+          Simd.set(dot + 4L * lane, Simd.get(dot + 4L * lane) / tau);
+        }
+        VectorMath.softmaxBackward(d, theta, PANEL_BYTES, n, dot);
+      }
+    }
+  }
+
+  /**
+   * Leaves out some of θ, or of its gradient, for one vector of tokens of a panel.
+   *
+   * @param row of the activations, of the first lane
+   * @param theta address of that vector's n values, (n, PANEL)
+   * @param first index of the first of them
+   * @param hashes scratch of one vector
+   */
+  static void dropout(Dropout dropout, int row, long theta, int first, int n, long hashes) {
+    for (int lane = 0; lane < LANES; lane++) {
+      Simd.ALL.set(Simd.INT, hashes + 4L * lane, dropout.rowHash(row + lane));
+    }
+    VectorMath.dropout(theta, PANEL_BYTES, first, n, hashes, dropout.threshold(), dropout.scale());
   }
 
   /** Leaves the sum that the kind norms by in the second vector of the scratch. */
-  private static void reduce(Theta kind, long s, long step, int count, long scratch) {
+  private static void reduce(Theta kind, long s, long theta, long step, int count, long scratch) {
     long sum = scratch + SUM * VECTOR_BYTES;
     switch (kind) {
       case L2_NORM_GELU -> VectorMath.squares(s, step, count, sum);
       case GELU_L2_NORM -> {
         Simd.fill(scratch, LANES, 1);
         Simd.fill(sum, LANES, 0);
-        VectorMath.gelu(s, step, count, scratch, sum);
+        VectorMath.gelu(s, theta, step, count, scratch, sum);
       }
       case SOFTMAX -> {
         long max = scratch + MAX * VECTOR_BYTES;
@@ -75,16 +143,23 @@ final class ThetaKernel {
           Simd.fill(max, LANES, largest(max));
         }
         Simd.fill(sum, LANES, 0);
-        VectorMath.exp(s, step, count, max, s, step, sum);
+        VectorMath.exp(s, step, count, max, theta, step, sum);
       }
     }
   }
 
-  private static void apply(Theta kind, long s, long step, int count, long factors, long scratch) {
+  private static void apply(
+      Theta kind, long s, long theta, long step, int count, long factors, long scratch) {
     if (kind == Theta.L2_NORM_GELU) {
-      VectorMath.gelu(s, step, count, factors, scratch + SUM * VECTOR_BYTES);
+      VectorMath.gelu(s, theta, step, count, factors, scratch + SUM * VECTOR_BYTES);
     } else {
-      VectorMath.scale(s, step, count, factors);
+      VectorMath.scale(theta, theta, step, count, factors);
+    }
+  }
+
+  private static void factors(Theta kind, float tau, long sums, long factors) {
+    for (int lane = 0; lane < LANES; lane++) {
+      Simd.set(factors + 4L * lane, factor(kind, tau, Simd.get(sums + 4L * lane)));
     }
   }
 

@@ -32,25 +32,39 @@ final class Tile {
    * C ← A·B, or C ← C + A·B, each element one chain of fused multiply-adds in the order of k.
    *
    * @param a packed weights, (k, 6)
-   * @param b panel of tokens, (k, PANEL)
+   * @param b panel, (k, PANEL)
    * @param m rows of C to write, 1 to 6
-   * @param c (m, PANEL)
-   * @param tokens how many lanes of the panel matter; vectors beyond them are neither read nor
-   *     written
+   * @param c (m, PANEL), rows {@code cStep} bytes apart
+   * @param lanes how many lanes of the panel matter: the first vector, the first two or all of the
+   *     panel's are read and written
    */
-  static void multiply(long a, long b, int k, int m, long c, int tokens, boolean accumulate) {
-    if (tokens <= LANES) {
-      tile6x1(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, accumulate);
-    } else if (tokens <= 2 * LANES) {
-      tile6x2(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, accumulate);
+  static void multiply(
+      long a, long b, int k, int m, long c, long cStep, int lanes, boolean accumulate) {
+    if (lanes <= LANES) {
+      tile6x1(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, cStep, accumulate);
+    } else if (lanes <= 2 * LANES) {
+      tile6x2(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, cStep, accumulate);
     } else {
-      tile6x4(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, accumulate);
+      tile6x4(a, ROW_BYTES, b, PANEL_BYTES, k, m, c, cStep, accumulate);
     }
   }
 
   /** The tile of one vector; see {@link #multiply}. */
   private static void tile6x1(
-      long a, long aStep, long b, long bStep, int k, int m, long c, boolean accumulate) {
+      long a,
+      long aStep,
+      long b,
+      long bStep,
+      int k,
+      int m,
+      long c,
+      long cStep,
+      boolean accumulate) {
+    long c1 = c + cStep;
+    long c2 = c1 + cStep;
+    long c3 = c2 + cStep;
+    long c4 = c3 + cStep;
+    long c5 = c4 + cStep;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = c00;
     FloatVector c20 = c00;
@@ -60,19 +74,19 @@ final class Tile {
     if (accumulate) {
       c00 = FloatVector.fromMemorySegment(FLOATS, ALL, c, LE);
       if (m > 1) {
-        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES, LE);
+        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, c1, LE);
       }
       if (m > 2) {
-        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES, LE);
+        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, c2, LE);
       }
       if (m > 3) {
-        c30 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES, LE);
+        c30 = FloatVector.fromMemorySegment(FLOATS, ALL, c3, LE);
       }
       if (m > 4) {
-        c40 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES, LE);
+        c40 = FloatVector.fromMemorySegment(FLOATS, ALL, c4, LE);
       }
       if (m > 5) {
-        c50 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES, LE);
+        c50 = FloatVector.fromMemorySegment(FLOATS, ALL, c5, LE);
       }
     }
     for (int p = 0; p < k; p++) {
@@ -94,25 +108,38 @@ final class Tile {
     }
     c00.intoMemorySegment(ALL, c, LE);
     if (m > 1) {
-      c10.intoMemorySegment(ALL, c + PANEL_BYTES, LE);
+      c10.intoMemorySegment(ALL, c1, LE);
     }
     if (m > 2) {
-      c20.intoMemorySegment(ALL, c + 2 * PANEL_BYTES, LE);
+      c20.intoMemorySegment(ALL, c2, LE);
     }
     if (m > 3) {
-      c30.intoMemorySegment(ALL, c + 3 * PANEL_BYTES, LE);
+      c30.intoMemorySegment(ALL, c3, LE);
     }
     if (m > 4) {
-      c40.intoMemorySegment(ALL, c + 4 * PANEL_BYTES, LE);
+      c40.intoMemorySegment(ALL, c4, LE);
     }
     if (m > 5) {
-      c50.intoMemorySegment(ALL, c + 5 * PANEL_BYTES, LE);
+      c50.intoMemorySegment(ALL, c5, LE);
     }
   }
 
   /** The tile of two vectors; see {@link #multiply}. */
   private static void tile6x2(
-      long a, long aStep, long b, long bStep, int k, int m, long c, boolean accumulate) {
+      long a,
+      long aStep,
+      long b,
+      long bStep,
+      int k,
+      int m,
+      long c,
+      long cStep,
+      boolean accumulate) {
+    long c1 = c + cStep;
+    long c2 = c1 + cStep;
+    long c3 = c2 + cStep;
+    long c4 = c3 + cStep;
+    long c5 = c4 + cStep;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = c00;
     FloatVector c10 = c00;
@@ -129,24 +156,24 @@ final class Tile {
       c00 = FloatVector.fromMemorySegment(FLOATS, ALL, c, LE);
       c01 = FloatVector.fromMemorySegment(FLOATS, ALL, c + VECTOR_BYTES, LE);
       if (m > 1) {
-        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES, LE);
-        c11 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES + VECTOR_BYTES, LE);
+        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, c1, LE);
+        c11 = FloatVector.fromMemorySegment(FLOATS, ALL, c1 + VECTOR_BYTES, LE);
       }
       if (m > 2) {
-        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES, LE);
-        c21 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES + VECTOR_BYTES, LE);
+        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, c2, LE);
+        c21 = FloatVector.fromMemorySegment(FLOATS, ALL, c2 + VECTOR_BYTES, LE);
       }
       if (m > 3) {
-        c30 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES, LE);
-        c31 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES + VECTOR_BYTES, LE);
+        c30 = FloatVector.fromMemorySegment(FLOATS, ALL, c3, LE);
+        c31 = FloatVector.fromMemorySegment(FLOATS, ALL, c3 + VECTOR_BYTES, LE);
       }
       if (m > 4) {
-        c40 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES, LE);
-        c41 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES + VECTOR_BYTES, LE);
+        c40 = FloatVector.fromMemorySegment(FLOATS, ALL, c4, LE);
+        c41 = FloatVector.fromMemorySegment(FLOATS, ALL, c4 + VECTOR_BYTES, LE);
       }
       if (m > 5) {
-        c50 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES, LE);
-        c51 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES + VECTOR_BYTES, LE);
+        c50 = FloatVector.fromMemorySegment(FLOATS, ALL, c5, LE);
+        c51 = FloatVector.fromMemorySegment(FLOATS, ALL, c5 + VECTOR_BYTES, LE);
       }
     }
     for (int p = 0; p < k; p++) {
@@ -176,30 +203,43 @@ final class Tile {
     c00.intoMemorySegment(ALL, c, LE);
     c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
     if (m > 1) {
-      c10.intoMemorySegment(ALL, c + PANEL_BYTES, LE);
-      c11.intoMemorySegment(ALL, c + PANEL_BYTES + VECTOR_BYTES, LE);
+      c10.intoMemorySegment(ALL, c1, LE);
+      c11.intoMemorySegment(ALL, c1 + VECTOR_BYTES, LE);
     }
     if (m > 2) {
-      c20.intoMemorySegment(ALL, c + 2 * PANEL_BYTES, LE);
-      c21.intoMemorySegment(ALL, c + 2 * PANEL_BYTES + VECTOR_BYTES, LE);
+      c20.intoMemorySegment(ALL, c2, LE);
+      c21.intoMemorySegment(ALL, c2 + VECTOR_BYTES, LE);
     }
     if (m > 3) {
-      c30.intoMemorySegment(ALL, c + 3 * PANEL_BYTES, LE);
-      c31.intoMemorySegment(ALL, c + 3 * PANEL_BYTES + VECTOR_BYTES, LE);
+      c30.intoMemorySegment(ALL, c3, LE);
+      c31.intoMemorySegment(ALL, c3 + VECTOR_BYTES, LE);
     }
     if (m > 4) {
-      c40.intoMemorySegment(ALL, c + 4 * PANEL_BYTES, LE);
-      c41.intoMemorySegment(ALL, c + 4 * PANEL_BYTES + VECTOR_BYTES, LE);
+      c40.intoMemorySegment(ALL, c4, LE);
+      c41.intoMemorySegment(ALL, c4 + VECTOR_BYTES, LE);
     }
     if (m > 5) {
-      c50.intoMemorySegment(ALL, c + 5 * PANEL_BYTES, LE);
-      c51.intoMemorySegment(ALL, c + 5 * PANEL_BYTES + VECTOR_BYTES, LE);
+      c50.intoMemorySegment(ALL, c5, LE);
+      c51.intoMemorySegment(ALL, c5 + VECTOR_BYTES, LE);
     }
   }
 
   /** The tile of four vectors; see {@link #multiply}. */
   private static void tile6x4(
-      long a, long aStep, long b, long bStep, int k, int m, long c, boolean accumulate) {
+      long a,
+      long aStep,
+      long b,
+      long bStep,
+      int k,
+      int m,
+      long c,
+      long cStep,
+      boolean accumulate) {
+    long c1 = c + cStep;
+    long c2 = c1 + cStep;
+    long c3 = c2 + cStep;
+    long c4 = c3 + cStep;
+    long c5 = c4 + cStep;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = c00;
     FloatVector c02 = c00;
@@ -230,42 +270,34 @@ final class Tile {
       c02 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * VECTOR_BYTES, LE);
       c03 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * VECTOR_BYTES, LE);
       if (m > 1) {
-        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES, LE);
-        c11 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES + VECTOR_BYTES, LE);
-        c12 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-        c13 = FloatVector.fromMemorySegment(FLOATS, ALL, c + PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, c1, LE);
+        c11 = FloatVector.fromMemorySegment(FLOATS, ALL, c1 + VECTOR_BYTES, LE);
+        c12 = FloatVector.fromMemorySegment(FLOATS, ALL, c1 + 2 * VECTOR_BYTES, LE);
+        c13 = FloatVector.fromMemorySegment(FLOATS, ALL, c1 + 3 * VECTOR_BYTES, LE);
       }
       if (m > 2) {
-        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES, LE);
-        c21 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES + VECTOR_BYTES, LE);
-        c22 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-        c23 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 2 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, c2, LE);
+        c21 = FloatVector.fromMemorySegment(FLOATS, ALL, c2 + VECTOR_BYTES, LE);
+        c22 = FloatVector.fromMemorySegment(FLOATS, ALL, c2 + 2 * VECTOR_BYTES, LE);
+        c23 = FloatVector.fromMemorySegment(FLOATS, ALL, c2 + 3 * VECTOR_BYTES, LE);
       }
       if (m > 3) {
-        c30 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES, LE);
-        c31 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES + VECTOR_BYTES, LE);
-        c32 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-        c33 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 3 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+        c30 = FloatVector.fromMemorySegment(FLOATS, ALL, c3, LE);
+        c31 = FloatVector.fromMemorySegment(FLOATS, ALL, c3 + VECTOR_BYTES, LE);
+        c32 = FloatVector.fromMemorySegment(FLOATS, ALL, c3 + 2 * VECTOR_BYTES, LE);
+        c33 = FloatVector.fromMemorySegment(FLOATS, ALL, c3 + 3 * VECTOR_BYTES, LE);
       }
       if (m > 4) {
-        c40 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES, LE);
-        c41 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES + VECTOR_BYTES, LE);
-        c42 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-        c43 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 4 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+        c40 = FloatVector.fromMemorySegment(FLOATS, ALL, c4, LE);
+        c41 = FloatVector.fromMemorySegment(FLOATS, ALL, c4 + VECTOR_BYTES, LE);
+        c42 = FloatVector.fromMemorySegment(FLOATS, ALL, c4 + 2 * VECTOR_BYTES, LE);
+        c43 = FloatVector.fromMemorySegment(FLOATS, ALL, c4 + 3 * VECTOR_BYTES, LE);
       }
       if (m > 5) {
-        c50 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES, LE);
-        c51 = FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES + VECTOR_BYTES, LE);
-        c52 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-        c53 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, c + 5 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+        c50 = FloatVector.fromMemorySegment(FLOATS, ALL, c5, LE);
+        c51 = FloatVector.fromMemorySegment(FLOATS, ALL, c5 + VECTOR_BYTES, LE);
+        c52 = FloatVector.fromMemorySegment(FLOATS, ALL, c5 + 2 * VECTOR_BYTES, LE);
+        c53 = FloatVector.fromMemorySegment(FLOATS, ALL, c5 + 3 * VECTOR_BYTES, LE);
       }
     }
     for (int p = 0; p < k; p++) {
@@ -311,34 +343,34 @@ final class Tile {
     c02.intoMemorySegment(ALL, c + 2 * VECTOR_BYTES, LE);
     c03.intoMemorySegment(ALL, c + 3 * VECTOR_BYTES, LE);
     if (m > 1) {
-      c10.intoMemorySegment(ALL, c + PANEL_BYTES, LE);
-      c11.intoMemorySegment(ALL, c + PANEL_BYTES + VECTOR_BYTES, LE);
-      c12.intoMemorySegment(ALL, c + PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-      c13.intoMemorySegment(ALL, c + PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+      c10.intoMemorySegment(ALL, c1, LE);
+      c11.intoMemorySegment(ALL, c1 + VECTOR_BYTES, LE);
+      c12.intoMemorySegment(ALL, c1 + 2 * VECTOR_BYTES, LE);
+      c13.intoMemorySegment(ALL, c1 + 3 * VECTOR_BYTES, LE);
     }
     if (m > 2) {
-      c20.intoMemorySegment(ALL, c + 2 * PANEL_BYTES, LE);
-      c21.intoMemorySegment(ALL, c + 2 * PANEL_BYTES + VECTOR_BYTES, LE);
-      c22.intoMemorySegment(ALL, c + 2 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-      c23.intoMemorySegment(ALL, c + 2 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+      c20.intoMemorySegment(ALL, c2, LE);
+      c21.intoMemorySegment(ALL, c2 + VECTOR_BYTES, LE);
+      c22.intoMemorySegment(ALL, c2 + 2 * VECTOR_BYTES, LE);
+      c23.intoMemorySegment(ALL, c2 + 3 * VECTOR_BYTES, LE);
     }
     if (m > 3) {
-      c30.intoMemorySegment(ALL, c + 3 * PANEL_BYTES, LE);
-      c31.intoMemorySegment(ALL, c + 3 * PANEL_BYTES + VECTOR_BYTES, LE);
-      c32.intoMemorySegment(ALL, c + 3 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-      c33.intoMemorySegment(ALL, c + 3 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+      c30.intoMemorySegment(ALL, c3, LE);
+      c31.intoMemorySegment(ALL, c3 + VECTOR_BYTES, LE);
+      c32.intoMemorySegment(ALL, c3 + 2 * VECTOR_BYTES, LE);
+      c33.intoMemorySegment(ALL, c3 + 3 * VECTOR_BYTES, LE);
     }
     if (m > 4) {
-      c40.intoMemorySegment(ALL, c + 4 * PANEL_BYTES, LE);
-      c41.intoMemorySegment(ALL, c + 4 * PANEL_BYTES + VECTOR_BYTES, LE);
-      c42.intoMemorySegment(ALL, c + 4 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-      c43.intoMemorySegment(ALL, c + 4 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+      c40.intoMemorySegment(ALL, c4, LE);
+      c41.intoMemorySegment(ALL, c4 + VECTOR_BYTES, LE);
+      c42.intoMemorySegment(ALL, c4 + 2 * VECTOR_BYTES, LE);
+      c43.intoMemorySegment(ALL, c4 + 3 * VECTOR_BYTES, LE);
     }
     if (m > 5) {
-      c50.intoMemorySegment(ALL, c + 5 * PANEL_BYTES, LE);
-      c51.intoMemorySegment(ALL, c + 5 * PANEL_BYTES + VECTOR_BYTES, LE);
-      c52.intoMemorySegment(ALL, c + 5 * PANEL_BYTES + 2 * VECTOR_BYTES, LE);
-      c53.intoMemorySegment(ALL, c + 5 * PANEL_BYTES + 3 * VECTOR_BYTES, LE);
+      c50.intoMemorySegment(ALL, c5, LE);
+      c51.intoMemorySegment(ALL, c5 + VECTOR_BYTES, LE);
+      c52.intoMemorySegment(ALL, c5 + 2 * VECTOR_BYTES, LE);
+      c53.intoMemorySegment(ALL, c5 + 3 * VECTOR_BYTES, LE);
     }
   }
 }

@@ -27,6 +27,13 @@ public final class VectorBackend extends HostBackend {
   private final PattentionTask pattentionTask;
   private final AttentionTask attentionTask;
   private final LogitsTask logitsTask;
+  private final RowsTask.LayerNormBackward layerNormBackwardTask;
+  private final PattentionBackwardTask pattentionBackwardTask;
+  private final AttentionBackwardTask attentionBackwardTask;
+  private final LogitsBackwardTask logitsBackwardTask;
+  private final RowsTask.SumOfSquares sumOfSquaresTask;
+  private final RowsTask.AdamStep adamTask;
+  private final Scratch scratch;
 
   /**
    * Starts the workers.
@@ -38,13 +45,19 @@ public final class VectorBackend extends HostBackend {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
     }
     workers = new Workers(threads);
-    Scratch scratch = new Scratch(threads);
+    scratch = new Scratch(threads);
     layerNormTask = new RowsTask.LayerNorm(workers, scratch);
     addTask = new RowsTask.Add(workers, scratch);
     crossEntropyTask = new RowsTask.CrossEntropy(workers, scratch);
     pattentionTask = new PattentionTask(workers, scratch);
     attentionTask = new AttentionTask(workers, scratch);
     logitsTask = new LogitsTask(workers, scratch);
+    layerNormBackwardTask = new RowsTask.LayerNormBackward(workers, scratch);
+    pattentionBackwardTask = new PattentionBackwardTask(workers, scratch);
+    attentionBackwardTask = new AttentionBackwardTask(workers, scratch);
+    logitsBackwardTask = new LogitsBackwardTask(workers, scratch);
+    sumOfSquaresTask = new RowsTask.SumOfSquares(workers, scratch);
+    adamTask = new RowsTask.AdamStep(workers, scratch);
   }
 
   /** Bits of the vectors in use. */
@@ -94,8 +107,8 @@ public final class VectorBackend extends HostBackend {
     try {
       layerNormTask.x = HostBuffer.addressOf(x);
       layerNormTask.channels = Math.toIntExact(x.columns());
-      layerNormTask.weight = weight == null ? 0 : HostBuffer.addressOf(weight);
-      layerNormTask.bias = bias == null ? 0 : HostBuffer.addressOf(bias);
+      layerNormTask.weight = addressOf(weight);
+      layerNormTask.bias = addressOf(bias);
       layerNormTask.epsilon = epsilon;
       layerNormTask.out = HostBuffer.addressOf(out);
       layerNormTask.run(Math.toIntExact(x.rows()), layerNormTask.channels);
@@ -109,7 +122,7 @@ public final class VectorBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
-      pattentionTask.run(x, tokens, out);
+      pattentionTask.run(x, tokens, saved, out);
     } finally {
       lock.unlock();
     }
@@ -145,7 +158,7 @@ public final class VectorBackend extends HostBackend {
       Tensor out) {
     lock.lock();
     try {
-      attentionTask.run(query, key, value, heads, layer, sequences, out);
+      attentionTask.run(query, key, value, heads, layer, sequences, logSums, out);
     } finally {
       lock.unlock();
     }
@@ -177,8 +190,15 @@ public final class VectorBackend extends HostBackend {
 
   @Override
   public void crossEntropy(Tensor logits, int[] targets, int from, Tensor losses) {
+    crossEntropy(logits, targets, from, false, 0, losses);
+  }
+
+  private void crossEntropy(
+      Tensor logits, int[] targets, int from, boolean backward, float weight, Tensor losses) {
     lock.lock();
     try {
+      crossEntropyTask.backward = backward;
+      crossEntropyTask.weight = weight;
       crossEntropyTask.logits = HostBuffer.addressOf(logits);
       crossEntropyTask.vocabulary = Math.toIntExact(logits.columns());
       crossEntropyTask.targets = targets;
@@ -192,7 +212,13 @@ public final class VectorBackend extends HostBackend {
 
   @Override
   public void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient) {
-    throw new UnsupportedOperationException();
+    int channels = Math.toIntExact(outGradient.columns());
+    long gradients = HostBuffer.addressOf(outGradient);
+    long rows = HostBuffer.addressOf(tableGradient);
+    for (int t = 0; t < outGradient.rows(); t++) {
+      long row = rows + 4L * channels * ids[from + t];
+      RowKernels.add(gradients + 4L * channels * t, row, channels, row);
+    }
   }
 
   @Override
@@ -204,7 +230,37 @@ public final class VectorBackend extends HostBackend {
       Tensor xGradient,
       @Nullable Tensor weightGradient,
       @Nullable Tensor biasGradient) {
-    throw new UnsupportedOperationException();
+    lock.lock();
+    try {
+      RowsTask.LayerNormBackward task = layerNormBackwardTask;
+      task.x = HostBuffer.addressOf(x);
+      task.channels = Math.toIntExact(x.columns());
+      task.weight = addressOf(weight);
+      task.epsilon = epsilon;
+      task.outGradient = HostBuffer.addressOf(outGradient);
+      task.xGradient = HostBuffer.addressOf(xGradient);
+      task.run(Math.toIntExact(x.rows()), task.channels);
+      if (weightGradient != null || biasGradient != null) {
+        // The last normalisation of a model only: one chain over the rows, not worth its threads.
+        for (int t = 0; t < x.rows(); t++) {
+          long offset = 4L * task.channels * t;
+          RowKernels.layerNormParameters(
+              task.x + offset,
+              task.channels,
+              epsilon,
+              task.outGradient + offset,
+              addressOf(weightGradient),
+              addressOf(biasGradient),
+              scratch.packed(0));
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static long addressOf(@Nullable Tensor tensor) {
+    return tensor == null ? 0 : HostBuffer.addressOf(tensor);
   }
 
   @Override
@@ -215,7 +271,12 @@ public final class VectorBackend extends HostBackend {
       Tensor outGradient,
       ParameterGradients gradients,
       Tensor xGradient) {
-    throw new UnsupportedOperationException();
+    lock.lock();
+    try {
+      pattentionBackwardTask.run(x, tokens, saved, outGradient, gradients, xGradient);
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
@@ -231,29 +292,80 @@ public final class VectorBackend extends HostBackend {
       Tensor queryGradient,
       Tensor keyGradient,
       Tensor valueGradient) {
-    throw new UnsupportedOperationException();
+    lock.lock();
+    try {
+      attentionBackwardTask.run(
+          query,
+          key,
+          value,
+          heads,
+          sequences,
+          logSums,
+          out,
+          outGradient,
+          queryGradient,
+          keyGradient,
+          valueGradient);
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
   public void logitsBackward(
       Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
-    throw new UnsupportedOperationException();
+    lock.lock();
+    try {
+      logitsBackwardTask.run(x, table, outGradient, xGradient, tableGradient);
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
   public void crossEntropyBackward(
       Tensor logits, int[] targets, int from, float weight, Tensor losses) {
-    throw new UnsupportedOperationException();
+    crossEntropy(logits, targets, from, true, weight, losses);
   }
 
   @Override
   public double sumOfSquares(Tensor tensor) {
-    throw new UnsupportedOperationException();
+    lock.lock();
+    try {
+      long elements = tensor.shape().elements();
+      int piece = RowsTask.SumOfSquares.PIECE;
+      int pieces = Math.toIntExact((elements + piece - 1) / piece);
+      if (sumOfSquaresTask.sums.length < pieces) {
+        sumOfSquaresTask.sums = new double[pieces];
+      }
+      sumOfSquaresTask.x = HostBuffer.addressOf(tensor);
+      sumOfSquaresTask.elements = elements;
+      sumOfSquaresTask.run(pieces, piece);
+      double sum = 0;
+      for (int i = 0; i < pieces; i++) {
+        sum += sumOfSquaresTask.sums[i];
+      }
+      return sum;
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
   public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
-    throw new UnsupportedOperationException();
+    lock.lock();
+    try {
+      int piece = RowsTask.AdamStep.PIECE;
+      adamTask.step = step;
+      adamTask.weights = HostBuffer.addressOf(weights);
+      adamTask.gradient = HostBuffer.addressOf(gradient);
+      adamTask.first = HostBuffer.addressOf(first);
+      adamTask.second = HostBuffer.addressOf(second);
+      adamTask.elements = weights.shape().elements();
+      adamTask.run(Math.toIntExact((adamTask.elements + piece - 1) / piece), piece);
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override

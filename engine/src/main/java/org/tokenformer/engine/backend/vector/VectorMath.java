@@ -2,10 +2,13 @@ package org.tokenformer.engine.backend.vector;
 
 import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
+import static org.tokenformer.engine.backend.vector.Simd.INTS;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import org.tokenformer.engine.backend.Dropout;
 
 /**
  * Loops over vectors of exp and gelu, in multiplications and additions only: the same bits on every
@@ -40,6 +43,9 @@ final class VectorMath {
   private static final float Q4 = 0.0011881031f;
   private static final float Q5 = 0.000038070597f;
   private static final float SQRT_HALF = 0.70710677f;
+
+  // √2/√(2π): what u·exp(−u²) is multiplied by in gelu'.
+  private static final float SQRT_2_DENSITY = 0.56418955f;
 
   private VectorMath() {}
 
@@ -93,16 +99,17 @@ final class VectorMath {
   }
 
   /**
-   * x ← gelu(factor·x), the exact one: z·½(1 + erf(z/√2)), with erf within 3e-7 relative and never
+   * y ← gelu(factor·x), the exact one: z·½(1 + erf(z/√2)), with erf within 3e-7 relative and never
    * beyond ±1. NaN stays NaN. The squares of the results are added to a vector in memory.
    *
    * @param x address of the first vector
-   * @param step bytes to the next one
+   * @param y address of the first result, which may be {@code x}
+   * @param step bytes to the next one of either
    * @param count vectors
    * @param factor address of a vector
    * @param squares address of a vector
    */
-  static void gelu(long x, long step, int count, long factor, long squares) {
+  static void gelu(long x, long y, long step, int count, long factor, long squares) {
     FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
     FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, squares, LE);
     for (int i = 0; i < count; i++) {
@@ -131,20 +138,161 @@ final class VectorMath {
               .max(FloatVector.broadcast(FLOATS, -1f));
       FloatVector half = z.mul(FloatVector.broadcast(FLOATS, 0.5f));
       FloatVector g = erf.fma(half, half);
-      g.intoMemorySegment(ALL, x, LE);
+      g.intoMemorySegment(ALL, y, LE);
       total = g.fma(g, total);
       x += step;
+      y += step;
     }
     total.intoMemorySegment(ALL, squares, LE);
   }
 
-  /** x ← factor·x, for count vectors. */
-  static void scale(long x, long step, int count, long factor) {
+  /**
+   * Backward through y = gelu(u), u = factor·x: y is computed anew, its gradient d becomes that of
+   * u, and the products u·d are added to a vector in memory. gelu'(u) = ½(1 + erf(u/√2)) +
+   * u·exp(−u²/2)/√(2π).
+   *
+   * @param x address of the first vector
+   * @param d address of the first gradient
+   * @param y address of the first result
+   * @param step bytes to the next one of each
+   * @param count vectors
+   * @param factor address of a vector
+   * @param products address of a vector
+   */
+  static void geluBackward(
+      long x, long d, long y, long step, int count, long factor, long products) {
+    FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
+    FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, products, LE);
+    for (int i = 0; i < count; i++) {
+      FloatVector z = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).mul(scale);
+      FloatVector u =
+          z.mul(FloatVector.broadcast(FLOATS, SQRT_HALF))
+              .min(FloatVector.broadcast(FLOATS, ERF_LIMIT))
+              .max(FloatVector.broadcast(FLOATS, -ERF_LIMIT));
+      FloatVector s = u.mul(u);
+      FloatVector p = FloatVector.broadcast(FLOATS, P5);
+      FloatVector q = FloatVector.broadcast(FLOATS, Q5);
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P4));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q4));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P3));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q3));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P2));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q2));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P1));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, Q1));
+      p = p.fma(s, FloatVector.broadcast(FLOATS, P0));
+      q = q.fma(s, FloatVector.broadcast(FLOATS, 1f));
+      FloatVector erf =
+          u.mul(p)
+              .div(q)
+              .min(FloatVector.broadcast(FLOATS, 1f))
+              .max(FloatVector.broadcast(FLOATS, -1f));
+      FloatVector phi =
+          erf.fma(FloatVector.broadcast(FLOATS, 0.5f), FloatVector.broadcast(FLOATS, 0.5f));
+      z.mul(phi).intoMemorySegment(ALL, y, LE);
+      // exp(−z²/2), as in exp; where u is clamped it is below e^−15, and z times that below 1e-5.
+      FloatVector w = s.neg();
+      FloatVector rounded =
+          w.fma(FloatVector.broadcast(FLOATS, LOG2_E), FloatVector.broadcast(FLOATS, ROUND));
+      FloatVector n = rounded.sub(FloatVector.broadcast(FLOATS, ROUND));
+      FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), w);
+      r = n.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
+      FloatVector e = FloatVector.broadcast(FLOATS, 1f / 5040);
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 720));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 120));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 24));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f / 6));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 0.5f));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f));
+      e = e.fma(r, FloatVector.broadcast(FLOATS, 1f));
+      e =
+          e.mul(
+              rounded
+                  .reinterpretAsInts()
+                  .add(127)
+                  .lanewise(VectorOperators.LSHL, 23)
+                  .reinterpretAsFloats());
+      // u·√2 is z where z is not clamped, and bounded where it is.
+      FloatVector slope = e.mul(u).fma(FloatVector.broadcast(FLOATS, SQRT_2_DENSITY), phi);
+      FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, d, LE).mul(slope);
+      g.intoMemorySegment(ALL, d, LE);
+      total = z.fma(g, total);
+      x += step;
+      d += step;
+      y += step;
+    }
+    total.intoMemorySegment(ALL, products, LE);
+  }
+
+  /** The products of x and y are added to a vector in memory. */
+  static void products(long x, long y, long step, int count, long sum) {
+    FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, sum, LE);
+    for (int i = 0; i < count; i++) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
+      total = v.fma(FloatVector.fromMemorySegment(FLOATS, ALL, y, LE), total);
+      x += step;
+      y += step;
+    }
+    total.intoMemorySegment(ALL, sum, LE);
+  }
+
+  /** d ← a·d − b·x, with two vectors a and b for all. */
+  static void difference(long d, long x, long step, int count, long a, long b) {
+    FloatVector f = FloatVector.fromMemorySegment(FLOATS, ALL, a, LE);
+    FloatVector minus = FloatVector.fromMemorySegment(FLOATS, ALL, b, LE).neg();
+    for (int i = 0; i < count; i++) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).mul(minus);
+      FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, d, LE);
+      g.fma(f, v).intoMemorySegment(ALL, d, LE);
+      x += step;
+      d += step;
+    }
+  }
+
+  /** d ← p·(d − mean): softmax's gradient, with one mean vector for all. */
+  static void softmaxBackward(long d, long p, long step, int count, long mean) {
+    FloatVector m = FloatVector.fromMemorySegment(FLOATS, ALL, mean, LE);
+    for (int i = 0; i < count; i++) {
+      FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, d, LE).sub(m);
+      g.mul(FloatVector.fromMemorySegment(FLOATS, ALL, p, LE)).intoMemorySegment(ALL, d, LE);
+      d += step;
+      p += step;
+    }
+  }
+
+  /**
+   * x ← x·scale, or 0 where {@link Dropout} leaves it out.
+   *
+   * @param x address of the first vector
+   * @param rowHashes address of a vector of hashes, one for each lane's row
+   * @param first index n of the first vector's parameter token
+   */
+  static void dropout(
+      long x, long step, int first, int count, long rowHashes, int threshold, float scale) {
+    IntVector rows = IntVector.fromMemorySegment(INTS, ALL, rowHashes, LE);
+    for (int i = 0; i < count; i++) {
+      IntVector h = rows.add((first + i) * Dropout.STEP);
+      h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 16));
+      h = h.mul(Dropout.FACTOR_1);
+      h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 15));
+      h = h.mul(Dropout.FACTOR_2);
+      h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 16));
+      h = h.lanewise(VectorOperators.LSHR, Integer.SIZE - Dropout.BITS);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).mul(scale);
+      v.blend(FloatVector.zero(FLOATS), h.compare(VectorOperators.LT, threshold).cast(FLOATS))
+          .intoMemorySegment(ALL, x, LE);
+      x += step;
+    }
+  }
+
+  /** y ← factor·x, for count vectors; y may be x. */
+  static void scale(long x, long y, long step, int count, long factor) {
     FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
     for (int i = 0; i < count; i++) {
       FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
-      v.mul(scale).intoMemorySegment(ALL, x, LE);
+      v.mul(scale).intoMemorySegment(ALL, y, LE);
       x += step;
+      y += step;
     }
   }
 

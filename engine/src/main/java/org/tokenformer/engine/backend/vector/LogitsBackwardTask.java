@@ -1,0 +1,128 @@
+package org.tokenformer.engine.backend.vector;
+
+import static org.tokenformer.engine.backend.vector.Simd.PANEL;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** Backward through the product with the embedding table: dx = dlogits·E, dE = dlogitsᵀ·x. */
+final class LogitsBackwardTask implements Workers.Task {
+  private final Workers workers;
+  private final Scratch scratch;
+  private Tensor table;
+  private long x;
+  private long outGradient;
+  private long xGradient;
+  private long tableGradient;
+  private int rows;
+  private int channels;
+  private int vocabulary;
+  private long panels; // of dlogits: (panels of a tile, V, PANEL)
+  private long xChannels; // (panels of C, TILE, PANEL)
+  private long channelStride;
+
+  @SuppressWarnings("NullAway.Init") // every run sets the operands first
+  LogitsBackwardTask(Workers workers, Scratch scratch) {
+    this.workers = workers;
+    this.scratch = scratch;
+  }
+
+  void run(
+      Tensor input,
+      Tensor embeddings,
+      Tensor outputGradient,
+      Tensor inputGradient,
+      Tensor embeddingsGradient) {
+    table = embeddings;
+    x = HostBuffer.addressOf(input);
+    outGradient = HostBuffer.addressOf(outputGradient);
+    xGradient = HostBuffer.addressOf(inputGradient);
+    tableGradient = HostBuffer.addressOf(embeddingsGradient);
+    rows = Math.toIntExact(input.rows());
+    channels = Math.toIntExact(input.columns());
+    vocabulary = Math.toIntExact(embeddings.rows());
+    int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), PANEL);
+    channelStride = tile * PANEL_BYTES;
+    long panelBytes = 4L * tile * vocabulary;
+    panels = scratch.shared(panelBytes + 4L * tile * Simd.roundUp(channels, PANEL));
+    xChannels = panels + panelBytes;
+    workers.run(this);
+  }
+
+  @Override
+  public void run(int worker) {
+    for (int first = 0; first < rows; first += PattentionTask.TILE) {
+      int inTile = Math.min(PattentionTask.TILE, rows - first);
+      pack(first, inTile);
+      workers.barrier(worker);
+      multiply(worker, first, inTile);
+      workers.barrier(worker);
+    }
+  }
+
+  /** Pieces are blocks of columns of the panels: a panel is V wide. */
+  private void pack(int first, int inTile) {
+    int panelCount = (inTile + PANEL - 1) / PANEL;
+    int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    int piece = workers.next();
+    for (; piece < panelCount * blocks; piece = workers.next()) {
+      int row = piece / blocks * PANEL;
+      int column = piece % blocks * Gemm.ROW_BLOCK;
+      long from = outGradient + ((long) (first + row) * vocabulary + column) * 4;
+      int lanes = Math.min(PANEL, inTile - row);
+      int m = Math.min(Gemm.ROW_BLOCK, vocabulary - column);
+      long to = panels + ((long) (row / PANEL) * vocabulary + column) * PANEL_BYTES;
+      Packing.panel(from, 4L * vocabulary, lanes, m, 1, to);
+    }
+    for (; piece < panelCount * (blocks + 1); piece = workers.next()) {
+      int row = (piece - panelCount * blocks) * PANEL;
+      long from = x + 4L * (first + row) * channels;
+      int lanes = Math.min(PANEL, inTile - row);
+      long to = xChannels + row * PANEL_BYTES;
+      Packing.channelPanels(from, 4L * channels, lanes, channels, 1, to, channelStride);
+    }
+  }
+
+  private void multiply(int worker, int first, int inTile) {
+    long packed = scratch.packed(worker);
+    int panelCount = (inTile + PANEL - 1) / PANEL;
+    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    long result = scratch.local(worker, panelCount * resultStride);
+    long panelStride = vocabulary * PANEL_BYTES;
+    int elementBytes = table.dtype().bytes();
+    boolean bf16 = table.dtype() == DType.BF16;
+    int columnBlocks = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    int rowBlocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    int piece = workers.next();
+    for (; piece < columnBlocks; piece = workers.next()) {
+      int column = piece * Gemm.ROW_BLOCK;
+      int m = Math.min(Gemm.ROW_BLOCK, channels - column);
+      Simd.clear(result, panelCount * resultStride);
+      Gemm.timesColumns(
+          HostBuffer.addressOf(table) + (long) column * elementBytes,
+          (long) channels * elementBytes,
+          bf16,
+          m,
+          vocabulary,
+          panels,
+          panelStride,
+          inTile,
+          result,
+          resultStride,
+          packed);
+      long to = xGradient + ((long) first * channels + column) * 4;
+      Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
+    }
+    long stride = 4L * channels;
+    for (; piece < columnBlocks + rowBlocks; piece = workers.next()) {
+      int row = (piece - columnBlocks) * Gemm.ROW_BLOCK;
+      int m = Math.min(Gemm.ROW_BLOCK, vocabulary - row);
+      long a = panels + row * PANEL_BYTES;
+      long to = tableGradient + row * stride;
+      Gemm.timesTokens(
+          a, panelStride, m, inTile, xChannels, channelStride, channels, to, stride, packed);
+    }
+  }
+}

@@ -1,0 +1,245 @@
+package org.tokenformer.engine.backend.vector;
+
+import static org.tokenformer.engine.backend.vector.Simd.LANES;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
+import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
+
+import java.util.List;
+import org.tokenformer.engine.backend.Dropout;
+import org.tokenformer.engine.backend.ParameterGradients;
+import org.tokenformer.engine.backend.ParameterTokens;
+import org.tokenformer.engine.backend.SavedScores;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * Backward through one Pattention, in tiles of tokens: dθ = dy·Wᵀ, through Θ to ds and θ anew, and
+ * then dx = ds·K, dK = dsᵀ·x and dW = θᵀ·dy, all pieces of these three in one phase. The sums over
+ * tokens go on from tile to tile, one chain for each weight.
+ */
+final class PattentionBackwardTask implements Workers.Task {
+  private final Workers workers;
+  private final Scratch scratch;
+  private ParameterTokens tokens;
+  private ParameterGradients gradients;
+  private Dropout dropout;
+  private long x;
+  private long outGradient;
+  private long xGradient;
+  private long saved; // scores of all rows, (panels, N, PANEL)
+  private int rows;
+  private int channels;
+  private int outputs;
+  private int count;
+  private long panels; // of dy: (panels of a tile, C', PANEL)
+  private long xChannels; // (panels of C, TILE, PANEL)
+  private long outChannels; // (panels of C', TILE, PANEL)
+  private long channelStride;
+  private long ds; // (panels of a tile, N, PANEL), before: dθ
+  private long thetas; // likewise
+
+  @SuppressWarnings("NullAway.Init") // every run sets the operands first
+  PattentionBackwardTask(Workers workers, Scratch scratch) {
+    this.workers = workers;
+    this.scratch = scratch;
+  }
+
+  void run(
+      Tensor input,
+      ParameterTokens parameterTokens,
+      SavedScores savedScores,
+      Tensor outputGradient,
+      ParameterGradients parameterGradients,
+      Tensor inputGradient) {
+    tokens = parameterTokens;
+    gradients = parameterGradients;
+    dropout = savedScores.dropout();
+    x = HostBuffer.addressOf(input);
+    outGradient = HostBuffer.addressOf(outputGradient);
+    xGradient = HostBuffer.addressOf(inputGradient);
+    saved = HostBuffer.addressOf(savedScores.scores());
+    rows = Math.toIntExact(input.rows());
+    channels = Math.toIntExact(input.columns());
+    outputs = Math.toIntExact(outputGradient.columns());
+    count = Math.toIntExact(parameterTokens.count());
+    int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), PANEL);
+    channelStride = tile * PANEL_BYTES;
+    long panelBytes = 4L * tile * outputs;
+    long xBytes = 4L * tile * Simd.roundUp(channels, PANEL);
+    long outBytes = 4L * tile * Simd.roundUp(outputs, PANEL);
+    long scoreBytes = 4L * tile * count;
+    panels = scratch.shared(panelBytes + xBytes + outBytes + 2 * scoreBytes);
+    xChannels = panels + panelBytes;
+    outChannels = xChannels + xBytes;
+    ds = outChannels + outBytes;
+    thetas = ds + scoreBytes;
+    workers.run(this);
+  }
+
+  @Override
+  public void run(int worker) {
+    for (int first = 0; first < rows; first += PattentionTask.TILE) {
+      tile(worker, first, Math.min(PattentionTask.TILE, rows - first));
+      workers.barrier(worker);
+    }
+  }
+
+  private void tile(int worker, int first, int inTile) {
+    pack(first, inTile);
+    workers.barrier(worker);
+    thetaGradient(worker, inTile);
+    workers.barrier(worker);
+    long own = scratch.packed(worker);
+    int vectors = (inTile + LANES - 1) / LANES;
+    for (int i = workers.next(); i < vectors; i = workers.next()) {
+      long at =
+          (long) (i / PANEL_VECTORS) * count * PANEL_BYTES
+              + (long) (i % PANEL_VECTORS) * VECTOR_BYTES;
+      long s = saved + 4L * first * count + at;
+      int row = first + i * LANES;
+      if (!dropout.isNone()) {
+        ThetaKernel.dropout(dropout, row, ds + at, 0, count, own);
+      }
+      ThetaKernel.backwardPanel(tokens.theta(), tokens.tau(), s, ds + at, thetas + at, count, own);
+      if (!dropout.isNone()) {
+        ThetaKernel.dropout(dropout, row, thetas + at, 0, count, own);
+      }
+    }
+    workers.barrier(worker);
+    int done = inputGradient(worker, first, inTile);
+    weightGradients(worker, inTile, done);
+  }
+
+  private void pack(int first, int inTile) {
+    long dy = outGradient + 4L * first * outputs;
+    for (int i = workers.next(); i * PANEL < inTile; i = workers.next()) {
+      int row = i * PANEL;
+      int lanes = Math.min(PANEL, inTile - row);
+      long rowsOfDy = dy + 4L * row * outputs;
+      long rowsOfX = x + 4L * (first + row) * channels;
+      Packing.panel(
+          rowsOfDy, 4L * outputs, lanes, outputs, 1, panels + (long) i * outputs * PANEL_BYTES);
+      long skipped = row * PANEL_BYTES;
+      Packing.channelPanels(
+          rowsOfDy, 4L * outputs, lanes, outputs, 1, outChannels + skipped, channelStride);
+      Packing.channelPanels(
+          rowsOfX, 4L * channels, lanes, channels, 1, xChannels + skipped, channelStride);
+    }
+  }
+
+  /** dθ = dy·Wᵀ: pieces are blocks of values, segment after segment. */
+  private void thetaGradient(int worker, int inTile) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    long packed = scratch.packed(worker);
+    int block = workers.next();
+    int firstBlock = 0;
+    int firstRow = 0;
+    for (int s = 0; s < segments.size(); s++) {
+      ParameterTokens.Segment segment = segments.get(s);
+      int values = Math.toIntExact(segment.rows());
+      int blocks = (values + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+      boolean bf16 = segment.values().dtype() == DType.BF16;
+      long stride = (long) outputs * segment.values().dtype().bytes();
+      long address = HostBuffer.addressOf(segment.values());
+      for (; block < firstBlock + blocks; block = workers.next()) {
+        int row = (block - firstBlock) * Gemm.ROW_BLOCK;
+        Gemm.timesRows(
+            address + row * stride,
+            stride,
+            bf16,
+            Math.min(Gemm.ROW_BLOCK, values - row),
+            outputs,
+            panels,
+            outputs * PANEL_BYTES,
+            inTile,
+            ds + (firstRow + row) * PANEL_BYTES,
+            count * PANEL_BYTES,
+            packed);
+      }
+      firstBlock += blocks;
+      firstRow += values;
+    }
+  }
+
+  /**
+   * dx += ds·K: pieces are blocks of channels, over all segments.
+   *
+   * @return the first piece that this worker has and that is none of these
+   */
+  private int inputGradient(int worker, int first, int inTile) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    long packed = scratch.packed(worker);
+    int panelCount = (inTile + PANEL - 1) / PANEL;
+    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    long result = scratch.local(worker, panelCount * resultStride);
+    int blocks = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    int block = workers.next();
+    for (; block < blocks; block = workers.next()) {
+      int column = block * Gemm.ROW_BLOCK;
+      int m = Math.min(Gemm.ROW_BLOCK, channels - column);
+      Simd.clear(result, panelCount * resultStride);
+      int firstRow = 0;
+      for (int s = 0; s < segments.size(); s++) {
+        ParameterTokens.Segment segment = segments.get(s);
+        DType dtype = segment.keys().dtype();
+        Gemm.timesColumns(
+            HostBuffer.addressOf(segment.keys()) + (long) column * dtype.bytes(),
+            (long) channels * dtype.bytes(),
+            dtype == DType.BF16,
+            m,
+            Math.toIntExact(segment.rows()),
+            ds + firstRow * PANEL_BYTES,
+            count * PANEL_BYTES,
+            inTile,
+            result,
+            resultStride,
+            packed);
+        firstRow += Math.toIntExact(segment.rows());
+      }
+      long to = xGradient + ((long) first * channels + column) * 4;
+      Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
+    }
+    return block - blocks;
+  }
+
+  /** dK += dsᵀ·x and dW += θᵀ·dy: pieces are blocks of parameter tokens, first keys then values. */
+  private void weightGradients(int worker, int inTile, int firstPiece) {
+    List<ParameterTokens.Segment> segments = tokens.segments();
+    int blocksOfAll = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    long packed = scratch.packed(worker);
+    int piece = firstPiece;
+    int start = 0; // the segment's first piece
+    int firstRow = 0;
+    for (int s = 0; s < segments.size(); s++) {
+      int count0 = Math.toIntExact(segments.get(s).rows());
+      int blocks = (count0 + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+      Tensor keys = gradients.segments().get(s).keys();
+      Tensor values = gradients.segments().get(s).values();
+      if (keys != null && values != null) {
+        for (; piece < start + 2 * blocks; piece = workers.next() - blocksOfAll) {
+          int row = (piece - start) / 2 * Gemm.ROW_BLOCK;
+          int m = Math.min(Gemm.ROW_BLOCK, count0 - row);
+          long at = (firstRow + row) * PANEL_BYTES;
+          if ((piece - start) % 2 == 0) {
+            weightGradient(ds + at, m, inTile, xChannels, channels, keys, row, packed);
+          } else {
+            weightGradient(thetas + at, m, inTile, outChannels, outputs, values, row, packed);
+          }
+        }
+        start += 2 * blocks;
+      }
+      firstRow += count0;
+    }
+  }
+
+  private void weightGradient(
+      long a, int m, int inTile, long b, int columns, Tensor gradient, int row, long packed) {
+    long stride = 4L * columns;
+    long to = HostBuffer.addressOf(gradient) + row * stride;
+    long panelStride = count * PANEL_BYTES;
+    Gemm.timesTokens(a, panelStride, m, inTile, b, channelStride, columns, to, stride, packed);
+  }
+}
