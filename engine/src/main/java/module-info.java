@@ -10,4 +10,5 @@ module org.tokenformer.engine {
   exports org.tokenformer.engine.generate;
   exports org.tokenformer.engine.model;
   exports org.tokenformer.engine.tensor;
+  exports org.tokenformer.engine.train;
 }

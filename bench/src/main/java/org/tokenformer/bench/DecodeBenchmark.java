@@ -17,6 +17,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.Presets;
 import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
@@ -71,7 +72,11 @@ public class DecodeBenchmark {
     Arena arena = Arena.ofAuto();
     backend = Operands.open("vector", threads);
     model =
-        new TokenFormer(config, RandomWeights.create(config, weights, 1, arena), backend, () -> {});
+        new TokenFormer(
+            config,
+            RandomWeights.create(config, InitialValues.SCALED, weights, 1, arena),
+            backend,
+            () -> {});
     session = model.newSession();
     session.prefill(new int[PROMPT]);
     Operands.printCeilings(threads);

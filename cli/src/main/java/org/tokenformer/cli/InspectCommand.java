@@ -18,6 +18,7 @@ import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.MemoryNeeds;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
 import org.tokenformer.engine.model.WeightCheck;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.tokenizer.Tokenizer;
@@ -127,7 +128,7 @@ final class InspectCommand implements Callable<Integer> {
                       Amount.bytes(needs.cacheBytes(context, DType.BF16)),
                       Amount.bytes(needs.scratchBytes()))));
       long state = needs.trainingStateBytes();
-      long activations = needs.activationBytes(context);
+      long activations = needs.activationBytes(new TrainingShape(1, context, false));
       lines.add(
           row(
               "memory to train",
@@ -216,7 +217,8 @@ final class InspectCommand implements Callable<Integer> {
       out.name("cache_bf16").value(needs.cacheBytes(context, DType.BF16));
       out.name("scratch").value(needs.scratchBytes());
       out.name("training_state").value(needs.trainingStateBytes());
-      out.name("training_activations_per_sequence").value(needs.activationBytes(context));
+      out.name("training_activations_per_sequence")
+          .value(needs.activationBytes(new TrainingShape(1, context, false)));
       out.endObject();
     }
 

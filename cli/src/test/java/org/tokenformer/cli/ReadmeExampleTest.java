@@ -19,6 +19,7 @@ import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.SamplingOptions;
+import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -56,7 +57,8 @@ final class ReadmeExampleTest {
     TokenFormerConfig config =
         new TokenFormerConfig(
             16, 2, List.of(layer), 512, 500, 128, Theta.SOFTMAX, Map.of(), 1, 10000, 1e-5f, true);
-    var weights = RandomWeights.create(config, DType.F32, 1, Arena.ofAuto());
+    var weights =
+        RandomWeights.create(config, InitialValues.RELEASED, DType.F32, 1, Arena.ofAuto());
     ModelFolder.save(
         folder, AtomicFolder.IfExists.REFUSE, config, List.copyOf(weights.values()), tokenizer);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

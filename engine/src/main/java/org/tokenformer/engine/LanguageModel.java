@@ -18,6 +18,7 @@ import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.GenerationResult;
 import org.tokenformer.engine.generate.TokenConsumer;
 import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
@@ -92,7 +93,8 @@ public final class LanguageModel implements AutoCloseable {
     Backends.Choice choice = Backends.open(options.backend(), options.threads());
     Arena arena = Arena.ofShared();
     try {
-      Map<String, NamedTensor> tensors = RandomWeights.create(config, weights, seed, arena);
+      Map<String, NamedTensor> tensors =
+          RandomWeights.create(config, InitialValues.SCALED, weights, seed, arena);
       TokenFormer model = new TokenFormer(config, tensors, choice.backend(), arena::close);
       return new LanguageModel(model, choice.backend(), choice.warning());
     } catch (RuntimeException | Error e) {

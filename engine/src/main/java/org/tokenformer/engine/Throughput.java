@@ -61,7 +61,8 @@ public final class Throughput {
                 session.truncate(0);
                 session.prefill(ids);
               });
-      double flops = flopsOfBlocks((prompt + 1) / 2.0) + flopsOfLogits() / prompt;
+      TokenFormerConfig config = model.config();
+      double flops = config.blockFlops((prompt + 1) / 2.0) + config.logitsFlops() / prompt;
       return measured(rates, flops, (double) bytesOfPass(0) / prompt);
     }
   }
@@ -84,7 +85,7 @@ public final class Throughput {
                 session.truncate(depth);
                 session.decode(1 % model.config().vocabularySize());
               });
-      double flops = flopsOfBlocks(depth + 1) + flopsOfLogits();
+      double flops = model.config().blockFlops(depth + 1) + model.config().logitsFlops();
       return measured(rates, flops, (double) bytesOfPass(depth));
     }
   }
@@ -133,21 +134,6 @@ public final class Throughput {
   private static Measured measured(double[] rates, double flops, double bytes) {
     double spread = (rates[rates.length - 1] - rates[0]) / 2;
     return new Measured(rates[rates.length / 2], spread, flops, bytes);
-  }
-
-  /** Pattentions 4NC each, attention 4C for every position that is seen. */
-  private double flopsOfBlocks(double positions) {
-    TokenFormerConfig config = model.config();
-    double flops = 0;
-    for (TokenFormerConfig.LayerSizes layer : config.layers()) {
-      double tokens = 3.0 * layer.qkv() + layer.proj() + layer.ffn() + positions;
-      flops += 4 * tokens * config.hiddenSize();
-    }
-    return flops;
-  }
-
-  private double flopsOfLogits() {
-    return 2.0 * model.config().vocabularySize() * model.config().hiddenSize();
   }
 
   /** All weights, less an embedding table that is not the head too, and the cache. */

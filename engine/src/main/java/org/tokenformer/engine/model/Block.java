@@ -1,18 +1,37 @@
 package org.tokenformer.engine.model;
 
+import org.tokenformer.engine.backend.Backend;
+
 /**
  * One layer: h = x + Attn(LN(x)), out = h + FFN(LN(h)). Its layer normalisations have no
  * parameters, and its feed-forward network is one Pattention.
  */
 public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
-  /** Adds both branches to {@code step.x()}, (T, C). */
-  void forward(Step step) {
-    step.backend().layerNorm(step.x(), null, null, epsilon, step.normed());
-    attention.forward(step);
-    step.backend().add(step.x(), step.branch(), step.x());
+  /** From {@code a.input()} to {@code a.output()}, both (T, C). */
+  void forward(Pass pass, Activations a) {
+    Backend backend = pass.backend();
+    backend.layerNorm(a.input(), null, null, epsilon, a.normed());
+    attention.forward(pass, a);
+    backend.add(a.input(), a.branch(), a.middle());
 
-    step.backend().layerNorm(step.x(), null, null, epsilon, step.normed());
-    ffn.forward(step.backend(), step.normed(), step.branch());
-    step.backend().add(step.x(), step.branch(), step.x());
+    backend.layerNorm(a.middle(), null, null, epsilon, a.normedMiddle());
+    ffn.forward(backend, a.normedMiddle(), a.saved().ffn(), a.branch());
+    backend.add(a.middle(), a.branch(), a.output());
+  }
+
+  /**
+   * Turns the gradient of the output, {@code d.stream()} (T, C), into that of the input.
+   *
+   * @param a as the forward pass left them
+   * @param weights are added to
+   */
+  void backward(Pass pass, Activations a, BlockGradients weights, ActivationGradients d) {
+    Backend backend = pass.backend();
+    backend.zero(d.normed());
+    ffn.backward(backend, a.normedMiddle(), a.saved().ffn(), d.stream(), weights.ffn(), d.normed());
+    backend.layerNormBackward(a.middle(), null, epsilon, d.normed(), d.stream(), null, null);
+
+    attention.backward(pass, a, weights, d);
+    backend.layerNormBackward(a.input(), null, epsilon, d.normed(), d.stream(), null, null);
   }
 }

@@ -6,10 +6,6 @@ import org.tokenformer.engine.tensor.DType;
 public final class MemoryNeeds {
   private static final int ADAM_MOMENTS = 2;
 
-  // Of each layer: its input, the normalised inputs of both halves, q, k, v, what attention found,
-  // both branches' outputs and the stream between them.
-  private static final int KEPT_ACTIVATIONS = 10;
-
   private final TokenFormerConfig config;
 
   /** For models of this configuration. */
@@ -34,7 +30,7 @@ public final class MemoryNeeds {
   public long scratchBytes() {
     long rows = Math.min(Session.CHUNK, config.contextLength());
     long logitsRows = Math.min(Session.LOGITS_CHUNK, rows) + 1;
-    long hidden = (Step.TENSORS * rows + 1) * config.hiddenSize();
+    long hidden = (Activations.IN_PLACE * rows + 1) * config.hiddenSize();
     return Float.BYTES * (hidden + logitsRows * config.vocabularySize());
   }
 
@@ -44,17 +40,19 @@ public final class MemoryNeeds {
   }
 
   /**
-   * Bytes of what the backward pass needs of a forward pass: for each layer ten (T, C) activations
-   * and the scores of each Pattention; the logits once.
-   *
-   * @param tokens T, of all sequences of a step
+   * Bytes of what a forward and a backward pass compute in: activations, scores, their gradients
+   * and a chunk of logits. A backend adds packed copies of the weights in use.
    */
-  public long activationBytes(long tokens) {
-    long width = config.vocabularySize();
-    for (TokenFormerConfig.LayerSizes layer : config.layers()) {
-      width += (long) KEPT_ACTIVATIONS * config.hiddenSize();
-      width += 3L * layer.qkv() + layer.proj() + layer.ffn();
-    }
-    return Float.BYTES * tokens * width;
+  public long activationBytes(TrainingShape shape) {
+    CountedMemory all = new CountedMemory();
+    new TrainingMemory(config, shape, all);
+    CountedMemory gradients = new CountedMemory();
+    new Gradients(config, gradients);
+    return all.allocatedBytes() - gradients.allocatedBytes();
+  }
+
+  /** Bytes that a training run takes: all of the above. */
+  public long trainingBytes(TrainingShape shape) {
+    return trainingStateBytes() + activationBytes(shape);
   }
 }

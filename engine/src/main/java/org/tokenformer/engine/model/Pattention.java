@@ -1,7 +1,11 @@
 package org.tokenformer.engine.model;
 
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.ParameterGradients;
 import org.tokenformer.engine.backend.ParameterTokens;
+import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -12,7 +16,19 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 public record Pattention(ParameterTokens tokens) {
   /** y = Θ(x·Kᵀ)·W, with x (T, C) and y (T, C'). */
-  void forward(Backend backend, Tensor x, Tensor y) {
-    backend.pattention(x, tokens, y);
+  void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
+    backend.pattention(x, tokens, saved, y);
+  }
+
+  /** Adds what dy (T, C') says of K and W to their gradients, and what it says of x to dx. */
+  void backward(
+      Backend backend,
+      Tensor x,
+      @Nullable SavedScores saved,
+      Tensor dy,
+      ParameterGradients gradients,
+      Tensor dx) {
+    SavedScores scores = Objects.requireNonNull(saved, "the forward pass kept no scores");
+    backend.pattentionBackward(x, tokens, scores, dy, gradients, dx);
   }
 }

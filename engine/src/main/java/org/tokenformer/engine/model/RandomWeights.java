@@ -13,8 +13,8 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * The weights that training starts from: embedding and keys from N(0, 0.02), values from N(0,
- * 2/(L·√C)), as in the released models; the last layer normalisation at 1 and 0.
+ * The weights that training starts from: embedding and keys from N(0, 0.02), values as {@link
+ * InitialValues} says; the last layer normalisation at 1 and 0.
  */
 public final class RandomWeights {
   private static final double STANDARD_DEVIATION = 0.02;
@@ -24,14 +24,15 @@ public final class RandomWeights {
   /**
    * Weights for a configuration.
    *
+   * @param values how loud the values begin
    * @param dtype of the matrices, F32 or BF16
    * @param seed same seed, same weights
    * @param arena holds them
    */
   public static Map<String, NamedTensor> create(
-      TokenFormerConfig config, DType dtype, long seed, Arena arena) {
+      TokenFormerConfig config, InitialValues values, DType dtype, long seed, Arena arena) {
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
-    double valueScale = 2 / (config.layers().size() * Math.sqrt((double) config.hiddenSize()));
+    double valueScale = values.standardDeviation(config);
     Map<String, NamedTensor> tensors = new LinkedHashMap<>();
     for (Map.Entry<String, Shape> entry : TensorNames.shapes(config).entrySet()) {
       String name = entry.getKey();
@@ -46,8 +47,8 @@ public final class RandomWeights {
         tensors.put(name, new NamedTensor(name, DType.F32, shape, floats));
         continue;
       }
-      boolean values = name.endsWith(TensorNames.values(""));
-      double scale = values ? valueScale : STANDARD_DEVIATION;
+      boolean isValues = name.endsWith(TensorNames.values(""));
+      double scale = isValues ? valueScale : STANDARD_DEVIATION;
       for (long i = 0; i < shape.elements(); i++) {
         float value = (float) (scale * random.nextGaussian());
         floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);

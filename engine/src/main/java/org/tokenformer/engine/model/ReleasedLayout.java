@@ -96,7 +96,7 @@ public final class ReleasedLayout {
   }
 
   /** Our name → released name, for every tensor of a model. */
-  static Map<String, String> names(TokenFormerConfig config) {
+  public static Map<String, String> names(TokenFormerConfig config) {
     Map<String, String> names = new LinkedHashMap<>();
     int layers = config.layers().size();
     for (String name : TensorNames.shapes(config).keySet()) {

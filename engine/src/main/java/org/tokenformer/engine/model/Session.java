@@ -1,6 +1,7 @@
 package org.tokenformer.engine.model;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
@@ -50,13 +51,15 @@ public final class Session implements AutoCloseable {
   private final Backend backend;
   private final MemoryScope scope;
   private final KeyValueCache cache;
-  private final Step step;
+  private final Activations most; // of a whole chunk
   private final Tensor lastNormed; // (1, C)
   private final Tensor lastLogits; // (1, V)
   private final int capacity;
   private final int chunk;
   private final int[] oneId = new int[1];
   private final Lifetime lifetime;
+  private Activations step; // of the rows in flight; kept, so that a token allocates nothing
+  private List<Activations> layers; // the same for each
   private @Nullable Tensor manyLogits; // (LOGITS_CHUNK, V), when first needed
   private int length;
 
@@ -85,7 +88,9 @@ public final class Session implements AutoCloseable {
           values.add(memory.allocate(cacheType, shape));
         }
         cache = new KeyValueCache(keys, values);
-        step = new Step(backend, memory, model.rotary(), chunk, config.hiddenSize());
+        most = Activations.inPlace(memory, chunk, config.hiddenSize());
+        step = most;
+        layers = Collections.nCopies(config.layers().size(), most);
         lastNormed = memory.allocate(DType.F32, Shape.of(1, config.hiddenSize()));
         lastLogits = memory.allocate(DType.F32, Shape.of(1, config.vocabularySize()));
       } catch (RuntimeException | Error e) {
@@ -190,7 +195,7 @@ public final class Session implements AutoCloseable {
           int count = Math.min(LOGITS_CHUNK, rows - row);
           Tensor logits = manyLogits().rows(0, count);
           Tensor normed = step.normed().rows(row, count);
-          model.logits(step.x().rows(row, count), normed, logits);
+          model.logits(step.output().rows(row, count), normed, logits);
           consumer.accept(from + row, logits);
         }
       }
@@ -213,13 +218,18 @@ public final class Session implements AutoCloseable {
   }
 
   private void pass(int[] ids, int from, int rows, @Nullable Cancellation cancellation) {
-    step.begin(List.of(new Sequence(rows, length, cache)));
-    model.forward(step, ids, from, cancellation);
+    if (rows != step.input().rows()) {
+      step = most.firstRows(rows);
+      layers = Collections.nCopies(layers.size(), step);
+    }
+    List<Sequence> sequences = List.of(new Sequence(rows, length, cache));
+    Pass pass = new Pass(backend, model.rotary(), sequences);
+    model.forward(pass, layers, ids, from, cancellation);
     length += rows;
   }
 
   private Tensor logitsOfLastRow() {
-    Tensor x = step.x();
+    Tensor x = step.output();
     model.logits(x.rows() == 1 ? x : x.rows(x.rows() - 1, 1), lastNormed, lastLogits);
     return lastLogits;
   }

@@ -5,26 +5,32 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.SequencedMap;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
-import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A language model in a backend's memory: immutable weights that any number of {@link Session}s, on
- * any threads, read at once.
+ * A language model in a backend's memory: weights that any number of {@link Session}s, on any
+ * threads, read at once. They never change, unless the model was made {@link #trainable}: then its
+ * trainer writes them between two steps, while no session is in one.
  */
 public final class TokenFormer implements AutoCloseable {
   private final TokenFormerConfig config;
   private final Backend backend;
+  private final SequencedMap<String, Tensor> weights;
   private final Tensor embedding; // (V, C)
   private final List<Block> blocks;
   private final Tensor normWeight; // (C)
@@ -62,22 +68,46 @@ public final class TokenFormer implements AutoCloseable {
       Map<String, NamedTensor> tensors,
       Backend backend,
       Runnable onClose) {
+    this(config, tensors, backend, onClose, new Weights(backend)::view);
+  }
+
+  /**
+   * A model whose weights can be trained: copies in F32 in the backend's own memory.
+   *
+   * @param initial every tensor that {@link TensorNames#shapes} lists; not needed after this
+   */
+  public static TokenFormer trainable(
+      TokenFormerConfig config, Map<String, NamedTensor> initial, Backend backend) {
+    return new TokenFormer(config, initial, backend, () -> {}, new Weights(backend)::copy);
+  }
+
+  private TokenFormer(
+      TokenFormerConfig config,
+      Map<String, NamedTensor> tensors,
+      Backend backend,
+      Runnable onClose,
+      BiFunction<MemoryScope, NamedTensor, Tensor> load) {
     this.config = config;
     this.backend = backend;
     MemoryScope scope = backend.openScope();
     try {
-      long bytes = 0;
-      for (NamedTensor tensor : tensors.values()) {
-        bytes += tensor.data().byteSize();
+      SequencedMap<String, Tensor> loaded = new LinkedHashMap<>();
+      for (String name : TensorNames.shapes(config).keySet()) {
+        NamedTensor tensor = tensors.get(name);
+        if (tensor == null) {
+          throw new IllegalArgumentException("tensor " + name + " is missing");
+        }
+        loaded.put(name, load.apply(scope, tensor));
       }
-      weightBytes = bytes;
-      embedding = weight(scope, tensors, TensorNames.EMBEDDING);
-      head = config.tiedHead() ? embedding : weight(scope, tensors, TensorNames.HEAD);
-      normWeight = weight(scope, tensors, TensorNames.NORM_WEIGHT);
-      normBias = weight(scope, tensors, TensorNames.NORM_BIAS);
+      weights = Collections.unmodifiableSequencedMap(loaded);
+      weightBytes = loaded.values().stream().mapToLong(Tensor::byteSize).sum();
+      embedding = weight(TensorNames.EMBEDDING);
+      head = config.tiedHead() ? embedding : weight(TensorNames.HEAD);
+      normWeight = weight(TensorNames.NORM_WEIGHT);
+      normBias = weight(TensorNames.NORM_BIAS);
       List<Block> list = new ArrayList<>();
       for (int layer = 0; layer < config.layers().size(); layer++) {
-        list.add(block(scope, tensors, layer));
+        list.add(block(layer));
       }
       blocks = List.copyOf(list);
       rotary = rotaryTable(scope);
@@ -94,45 +124,25 @@ public final class TokenFormer implements AutoCloseable {
             });
   }
 
-  private Block block(MemoryScope scope, Map<String, NamedTensor> tensors, int layer) {
+  private Block block(int layer) {
     return new Block(
         new SelfAttention(
-            pattention(scope, tensors, layer, "attention.query"),
-            pattention(scope, tensors, layer, "attention.key"),
-            pattention(scope, tensors, layer, "attention.value"),
-            pattention(scope, tensors, layer, "attention.proj"),
+            pattention(layer, "attention.query"),
+            pattention(layer, "attention.key"),
+            pattention(layer, "attention.value"),
+            pattention(layer, "attention.proj"),
             config.heads(),
             layer),
-        pattention(scope, tensors, layer, "ffn"),
+        pattention(layer, "ffn"),
         config.layerNormEpsilon());
   }
 
-  private Pattention pattention(
-      MemoryScope scope, Map<String, NamedTensor> tensors, int layer, String which) {
+  private Pattention pattention(int layer, String which) {
     String name = TensorNames.pattention(layer, which);
-    Tensor keys = weight(scope, tensors, TensorNames.keys(name));
-    Tensor values = weight(scope, tensors, TensorNames.values(name));
+    Tensor keys = weight(TensorNames.keys(name));
+    Tensor values = weight(TensorNames.values(name));
     float tau = config.tau(name, keys.rows());
     return new Pattention(ParameterTokens.of(config.theta(), tau, keys, values));
-  }
-
-  /** Matrices stay F32 or BF16; all else becomes F32. */
-  private Tensor weight(MemoryScope scope, Map<String, NamedTensor> tensors, String name) {
-    NamedTensor tensor = tensors.get(name);
-    if (tensor == null) {
-      throw new IllegalArgumentException("tensor " + name + " is missing");
-    }
-    boolean matrix = tensor.shape().rank() == 2;
-    if (tensor.dtype() == DType.F32 || (tensor.dtype() == DType.BF16 && matrix)) {
-      return scope.adopt(tensor.data(), tensor.dtype(), tensor.shape());
-    }
-    Tensor widened = scope.allocate(DType.F32, tensor.shape());
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment floats = arena.allocate(widened.byteSize(), 64);
-      FloatConversion.convert(tensor.dtype(), tensor.data(), DType.F32, floats);
-      backend.upload(floats, widened);
-    }
-    return widened;
   }
 
   private RotaryTable rotaryTable(MemoryScope scope) {
@@ -168,7 +178,30 @@ public final class TokenFormer implements AutoCloseable {
     return backend;
   }
 
-  /** Bytes of the weights as they are stored: what one decoded token reads, less the embedding. */
+  /** All weights by name, in the order of their file. */
+  public SequencedMap<String, Tensor> weights() {
+    return weights;
+  }
+
+  private Tensor weight(String name) {
+    return Objects.requireNonNull(weights.get(name));
+  }
+
+  /** (V, C), the embedding itself where tied. */
+  Tensor head() {
+    return head;
+  }
+
+  /** (C), of the last layer normalisation. */
+  Tensor normWeight() {
+    return normWeight;
+  }
+
+  List<Block> blocks() {
+    return blocks;
+  }
+
+  /** Bytes of the weights as they are held: what one decoded token reads, less the embedding. */
   public long weightBytes() {
     return weightBytes;
   }
@@ -198,16 +231,22 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   /**
-   * Ids to hidden states: embeds the rows and runs all blocks; {@code step.x()} (T, C) is left
-   * before the last layer normalisation.
+   * Ids to hidden states: embeds the rows and runs all blocks; the last one's {@code output()} (T,
+   * C) is left before the last layer normalisation.
    *
+   * @param layers what each block works with; its output is the next one's input
    * @throws java.util.concurrent.CancellationException between two layers, if asked to
    */
-  void forward(Step step, int[] ids, int from, @Nullable Cancellation cancellation) {
-    backend.embed(embedding, ids, from, step.x());
+  void forward(
+      Pass pass,
+      List<Activations> layers,
+      int[] ids,
+      int from,
+      @Nullable Cancellation cancellation) {
+    backend.embed(embedding, ids, from, layers.getFirst().input());
     for (int i = 0; i < blocks.size(); i++) {
       Cancellation.check(cancellation);
-      blocks.get(i).forward(step);
+      blocks.get(i).forward(pass, layers.get(i));
     }
   }
 

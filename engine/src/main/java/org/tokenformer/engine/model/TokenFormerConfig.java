@@ -153,6 +153,24 @@ public record TokenFormerConfig(
     return sum;
   }
 
+  /**
+   * Floating-point operations that one token asks of all blocks in a forward pass: 4NC in each
+   * Pattention, and 4C in the attention for every position that it sees.
+   */
+  public double blockFlops(double positions) {
+    double flops = 0;
+    for (LayerSizes layer : layers) {
+      double tokens = 3.0 * layer.qkv() + layer.proj() + layer.ffn() + positions;
+      flops += 4 * tokens * hiddenSize;
+    }
+    return flops;
+  }
+
+  /** Floating-point operations of the logits of one token. */
+  public double logitsFlops() {
+    return 2.0 * vocabularySize * hiddenSize;
+  }
+
   /** The same model for a tokenizer of that many ids. */
   public TokenFormerConfig withTokenizerVocabularySize(int ids) {
     return new TokenFormerConfig(

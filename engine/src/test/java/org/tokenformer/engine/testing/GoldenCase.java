@@ -9,10 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.snakeyaml.engine.v2.api.Load;
@@ -26,6 +28,7 @@ import org.tokenformer.engine.checkpoint.TorchCheckpoint;
 import org.tokenformer.engine.model.ReleasedLayout;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
 
 /**
  * A folder with a checkpoint and what PyTorch computed with it. The cases lie in {@code
@@ -97,27 +100,44 @@ public record GoldenCase(Path folder) {
 
   /** Imports the checkpoint and opens a model that the caller closes. */
   public TokenFormer open(Backend backend) {
+    TorchCheckpoint torch = checkpoint();
+    return model(
+        torch, (config, tensors) -> new TokenFormer(config, tensors, backend, torch::close));
+  }
+
+  /** Imports the checkpoint and makes a model of it that learns, and that the caller closes. */
+  public TokenFormer trainable(Backend backend) {
+    try (TorchCheckpoint torch = checkpoint()) {
+      return model(torch, (config, tensors) -> TokenFormer.trainable(config, tensors, backend));
+    }
+  }
+
+  private TorchCheckpoint checkpoint() {
     try {
-      Path checkpoint = folder.resolve("pytorch_model.bin");
+      return TorchCheckpoint.open(folder.resolve("pytorch_model.bin"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private TokenFormer model(
+      TorchCheckpoint torch,
+      BiFunction<TokenFormerConfig, Map<String, NamedTensor>, TokenFormer> open) {
+    try {
       Path settingsFile = folder.resolve("config.yml");
       Object settings =
           new Load(LoadSettings.builder().build()).loadFromString(Files.readString(settingsFile));
       Map<String, Object> values = new LinkedHashMap<>();
       ((Map<?, ?>) settings).forEach((key, value) -> values.put(String.valueOf(key), value));
-      TorchCheckpoint torch = TorchCheckpoint.open(checkpoint);
       Arena arena = Arena.ofAuto(); // held by the tensors
       TokenFormerConfig config =
-          ReleasedLayout.config(settingsFile, values, checkpoint, torch.tensors(), 1);
+          ReleasedLayout.config(settingsFile, values, torch.path(), torch.tensors(), 1);
       Map<String, NamedTensor> tensors = new LinkedHashMap<>();
       for (NamedTensor tensor :
-          ReleasedLayout.fromReleased(checkpoint, config, torch.tensors(), null, arena)) {
+          ReleasedLayout.fromReleased(torch.path(), config, torch.tensors(), null, arena)) {
         tensors.put(tensor.name(), tensor);
       }
-      return new TokenFormer(
-          config.withTokenizerVocabularySize(config.vocabularySize()),
-          tensors,
-          backend,
-          torch::close);
+      return open.apply(config.withTokenizerVocabularySize(config.vocabularySize()), tensors);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -160,6 +180,24 @@ public record GoldenCase(Path folder) {
       ids[i / ids[0].length][i % ids[0].length] = (int) values.data()[i];
     }
     return ids;
+  }
+
+  /** All ids but the last of each sequence, one sequence after the other. */
+  public int[] inputs() {
+    return Arrays.stream(ids())
+        .flatMapToInt(row -> Arrays.stream(row, 0, row.length - 1))
+        .toArray();
+  }
+
+  /** The id that follows each of {@link #inputs}. */
+  public int[] targets() {
+    return Arrays.stream(ids()).flatMapToInt(row -> Arrays.stream(row, 1, row.length)).toArray();
+  }
+
+  /** The sequences as one micro-batch. */
+  public TrainingShape shape(boolean recompute) {
+    int[][] ids = ids();
+    return new TrainingShape(ids.length, ids[0].length - 1, recompute);
   }
 
   /** Numbers and their shape. */

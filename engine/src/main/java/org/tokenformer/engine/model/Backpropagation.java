@@ -1,0 +1,207 @@
+package org.tokenformer.engine.model;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.backend.RotaryTable;
+import org.tokenformer.engine.backend.Sequence;
+import org.tokenformer.engine.model.TrainingMemory.Chunk;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * Losses of a model on given ids, and what they say of every weight: the forward pass, the losses
+ * and the backward pass of a micro-batch. All memory is planned from the shapes and allocated once.
+ *
+ * <p>One thread. Closing it frees its memory, not the model.
+ */
+public final class Backpropagation implements AutoCloseable {
+  private final TokenFormer model;
+  private final Backend backend;
+  private final TrainingShape shape;
+  private final MemoryScope scope;
+  private final TrainingMemory memory;
+  private final Pass forward;
+  private final Pass backward;
+  private final float[] losses; // of each row
+
+  /**
+   * For micro-batches of one shape.
+   *
+   * @throws ConfigException if the model has fewer positions than a sequence rows
+   * @throws OutOfMemoryError if the machine has not got {@link MemoryNeeds#trainingBytes}
+   */
+  public Backpropagation(TokenFormer model, TrainingShape shape) {
+    shape.checkFits(model.config());
+    this.model = model;
+    this.shape = shape;
+    backend = model.backend();
+    losses = new float[shape.rows()];
+    Sequence sequence = new Sequence(shape.sequence(), 0, null);
+    List<Sequence> sequences = Collections.nCopies(shape.batch(), sequence);
+    forward = new Pass(backend, model.rotary(), sequences);
+    scope = backend.openScope();
+    try {
+      memory = new TrainingMemory(model.config(), shape, scope);
+      backward = new Pass(backend, negated(model.rotary()), sequences);
+    } catch (RuntimeException | Error e) {
+      scope.close();
+      throw e;
+    }
+  }
+
+  /** The angles of the way back. */
+  private RotaryTable negated(RotaryTable table) {
+    float[] sines = new float[Math.toIntExact(table.sine().shape().elements())];
+    backend.download(table.sine(), MemorySegment.ofArray(sines));
+    for (int i = 0; i < sines.length; i++) {
+      sines[i] = -sines[i];
+    }
+    backend.upload(MemorySegment.ofArray(sines), memory.negatedSine());
+    return new RotaryTable(table.cosine(), memory.negatedSine());
+  }
+
+  /** Where it computes. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** Rows in flight. */
+  public TrainingShape shape() {
+    return shape;
+  }
+
+  /** Gradients of all weights by name, F32 in their shapes, as {@link #learn} has added them up. */
+  public SequencedMap<String, Tensor> gradients() {
+    return memory.gradients().byName();
+  }
+
+  /** Bytes of native memory that are its own. */
+  public long allocatedBytes() {
+    return scope.allocatedBytes();
+  }
+
+  /** Sets all gradients to 0. */
+  public void zeroGradients() {
+    gradients().values().forEach(backend::zero);
+  }
+
+  /**
+   * Runs a micro-batch forward and backward, and adds its gradients to those that are there.
+   *
+   * @param ids of the sequences, one after the other, as many as the shape has rows
+   * @param targets the id to be predicted at each of them
+   * @param weight what a row's loss counts in the loss that is trained on: 1 over the rows of all
+   *     micro-batches for their mean
+   * @param dropout share of Θ that is left out, 0 to below 1
+   * @param seeds of the dropout
+   * @return the sum of the losses of all rows, in nats
+   * @throws IndexOutOfBoundsException if an id or target is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException between two layers, if asked to; the
+   *     gradients are not to be used then
+   */
+  public double learn(
+      int[] ids,
+      int[] targets,
+      float weight,
+      float dropout,
+      DropoutSeeds seeds,
+      @Nullable Cancellation cancellation) {
+    check(ids, targets);
+    model.lifetime().enter();
+    try {
+      List<Activations> layers = dropout == 0 ? memory.layers() : withDropout(dropout, seeds);
+      model.forward(forward, layers, ids, 0, cancellation);
+      backend.zero(memory.flow().stream());
+      for (Chunk chunk : memory.chunks()) {
+        learnFromLosses(chunk, targets, weight);
+      }
+      for (int i = layers.size() - 1; i >= 0; i--) {
+        Cancellation.check(cancellation);
+        Block block = model.blocks().get(i);
+        // The last block's activations are still there.
+        if (shape.recompute() && i < layers.size() - 1) {
+          block.forward(forward, layers.get(i));
+        }
+        block.backward(backward, layers.get(i), memory.gradients().block(i), memory.flow());
+      }
+      backend.embedBackward(ids, 0, memory.flow().stream(), memory.gradients().embedding());
+      return sumOfLosses(shape.rows());
+    } finally {
+      model.lifetime().exit();
+    }
+  }
+
+  private List<Activations> withDropout(float rate, DropoutSeeds seeds) {
+    List<Activations> layers = new ArrayList<>();
+    for (int i = 0; i < memory.layers().size(); i++) {
+      layers.add(memory.layers().get(i).withDropout(rate, seeds, i));
+    }
+    return layers;
+  }
+
+  private void learnFromLosses(Chunk chunk, int[] targets, float weight) {
+    Gradients gradients = memory.gradients();
+    model.logits(chunk.hidden(), chunk.normed(), chunk.logits());
+    backend.crossEntropyBackward(chunk.logits(), targets, chunk.from(), weight, chunk.losses());
+    backend.zero(chunk.normedGradient());
+    backend.logitsBackward(
+        chunk.normed(), model.head(), chunk.logits(), chunk.normedGradient(), gradients.head());
+    backend.layerNormBackward(
+        chunk.hidden(),
+        model.normWeight(),
+        model.config().layerNormEpsilon(),
+        chunk.normedGradient(),
+        chunk.hiddenGradient(),
+        gradients.normWeight(),
+        gradients.normBias());
+  }
+
+  /**
+   * The losses of a micro-batch from which nothing is learned, without dropout.
+   *
+   * @param ids as in {@link #learn}
+   * @param targets as in {@link #learn}
+   * @param rows how many of the first rows count
+   * @return the sum of their losses, in nats
+   */
+  public double losses(int[] ids, int[] targets, int rows, @Nullable Cancellation cancellation) {
+    check(ids, targets);
+    model.lifetime().enter();
+    try {
+      model.forward(forward, memory.layers(), ids, 0, cancellation);
+      for (Chunk chunk : memory.chunks()) {
+        model.logits(chunk.hidden(), chunk.normed(), chunk.logits());
+        backend.crossEntropy(chunk.logits(), targets, chunk.from(), chunk.losses());
+      }
+      return sumOfLosses(rows);
+    } finally {
+      model.lifetime().exit();
+    }
+  }
+
+  private double sumOfLosses(int rows) {
+    backend.download(memory.losses(), MemorySegment.ofArray(losses));
+    double sum = 0;
+    for (int i = 0; i < rows; i++) {
+      sum += losses[i];
+    }
+    return sum;
+  }
+
+  private void check(int[] ids, int[] targets) {
+    if (ids.length != shape.rows() || targets.length != shape.rows()) {
+      throw new IllegalArgumentException(
+          "%d ids and %d targets for %d rows".formatted(ids.length, targets.length, shape.rows()));
+    }
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

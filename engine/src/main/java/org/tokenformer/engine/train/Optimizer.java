@@ -1,0 +1,112 @@
+package org.tokenformer.engine.train;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.AdamW;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * AdamW (arXiv 1711.05101) over the weights of a model, with the norm of all gradients clipped.
+ * Matrices decay, vectors do not.
+ */
+public final class Optimizer implements AutoCloseable {
+  private final Backend backend;
+  private final OptimizerOptions options;
+  private final SequencedMap<String, Tensor> weights;
+  private final MemoryScope scope;
+  private final SequencedMap<String, Tensor> firstMoments = new LinkedHashMap<>();
+  private final SequencedMap<String, Tensor> secondMoments = new LinkedHashMap<>();
+
+  /** With all moments 0, for a {@linkplain TokenFormer#trainable trainable} model. */
+  public Optimizer(TokenFormer model, OptimizerOptions options) {
+    this.options = options;
+    backend = model.backend();
+    weights = model.weights();
+    scope = backend.openScope();
+    try {
+      for (Map.Entry<String, Tensor> weight : weights.entrySet()) {
+        firstMoments.put(weight.getKey(), scope.allocate(DType.F32, weight.getValue().shape()));
+        secondMoments.put(weight.getKey(), scope.allocate(DType.F32, weight.getValue().shape()));
+      }
+    } catch (RuntimeException | Error e) {
+      scope.close();
+      throw e;
+    }
+  }
+
+  /** The mean of the gradients so far, by the weight's name. */
+  SequencedMap<String, Tensor> firstMoments() {
+    return Collections.unmodifiableSequencedMap(firstMoments);
+  }
+
+  /** The mean of the squares of the gradients so far, by the weight's name. */
+  SequencedMap<String, Tensor> secondMoments() {
+    return Collections.unmodifiableSequencedMap(secondMoments);
+  }
+
+  /**
+   * The norm of all of these together, L2; NaN or infinite if an element is. Always added up in the
+   * same order.
+   */
+  public double norm(SequencedMap<String, Tensor> tensors) {
+    double sum = 0;
+    for (Tensor tensor : tensors.values()) {
+      sum += backend.sumOfSquares(tensor);
+    }
+    return Math.sqrt(sum);
+  }
+
+  /** The first of these that holds NaN or an infinity, or null. */
+  @Nullable String firstNotFinite(SequencedMap<String, Tensor> tensors) {
+    for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
+      if (!Double.isFinite(backend.sumOfSquares(tensor.getValue()))) {
+        return tensor.getKey();
+      }
+    }
+    return null;
+  }
+
+  /**
+   * Changes all weights.
+   *
+   * @param step counted from 1
+   * @param gradients of all weights, by name
+   * @param norm of these gradients
+   */
+  public void step(
+      long step, double learningRate, SequencedMap<String, Tensor> gradients, double norm) {
+    double scale = norm > options.clip() ? options.clip() / norm : 1;
+    for (Map.Entry<String, Tensor> weight : weights.entrySet()) {
+      String name = weight.getKey();
+      boolean matrix = weight.getValue().shape().rank() == 2;
+      AdamW adamw =
+          new AdamW(
+              (float) learningRate,
+              (float) options.beta1(),
+              (float) options.beta2(),
+              (float) options.epsilon(),
+              matrix ? (float) options.weightDecay() : 0,
+              step,
+              (float) scale);
+      backend.adamw(
+          adamw,
+          weight.getValue(),
+          Objects.requireNonNull(gradients.get(name)),
+          Objects.requireNonNull(firstMoments.get(name)),
+          Objects.requireNonNull(secondMoments.get(name)));
+    }
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

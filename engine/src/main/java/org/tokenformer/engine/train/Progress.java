@@ -1,0 +1,15 @@
+package org.tokenformer.engine.train;
+
+/**
+ * Where a run stands. With weights, moments, data and options it is all that the next step hangs
+ * on.
+ *
+ * @param step steps done
+ * @param tokens ids learned from
+ * @param place in the data
+ * @param trend of the loss
+ */
+record Progress(int step, long tokens, WindowSampler.Place place, LossTrend trend) {
+  /** Before the first step. */
+  static final Progress START = new Progress(0, 0, new WindowSampler.Place(0, 0), LossTrend.START);
+}

@@ -1,0 +1,15 @@
+package org.tokenformer.engine.train;
+
+/** A stream of token ids that can be read at any place: a data set. */
+public interface TokenSource {
+  /** How many ids there are. */
+  long size();
+
+  /**
+   * Copies some of them.
+   *
+   * @param from index of the first, 0 to size − count
+   * @param to takes them from {@code offset} on
+   */
+  void read(long from, int[] to, int offset, int count);
+}

@@ -1,0 +1,200 @@
+package org.tokenformer.engine.train;
+
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.model.Backpropagation;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.DropoutSeeds;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TrainingShape;
+
+/**
+ * Teaches a model step by step. One thread; between two steps the model may be used, its sessions
+ * too. Closing it frees its memory, not the model.
+ */
+public final class Trainer implements AutoCloseable {
+  private final TokenFormer model;
+  private final TrainingOptions options;
+  private final Windows windows;
+  private final WindowSampler sampler;
+  private final Backpropagation learning;
+  private final Optimizer optimizer;
+  private Progress progress = Progress.START;
+
+  /**
+   * At the beginning of a run.
+   *
+   * @param model {@linkplain TokenFormer#trainable trainable}
+   * @param data at least one id more than a sequence has rows
+   * @throws TrainingDataException if they are fewer
+   * @throws org.tokenformer.engine.model.ConfigException if the options do not fit the model
+   */
+  public Trainer(TokenFormer model, TokenSource data, TrainingOptions options) {
+    this.model = model;
+    this.options = options;
+    sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
+    windows = new Windows(data, options.shape(), model.config());
+    learning = new Backpropagation(model, options.shape());
+    try {
+      optimizer = new Optimizer(model, options.optimizer());
+    } catch (RuntimeException | Error e) {
+      learning.close();
+      throw e;
+    }
+  }
+
+  /** What is learned. */
+  public TokenFormer model() {
+    return model;
+  }
+
+  /** What the run is to do. */
+  public TrainingOptions options() {
+    return options;
+  }
+
+  /** Steps done. */
+  public int stepsDone() {
+    return progress.step();
+  }
+
+  /** Whether all steps of the schedule are done. */
+  public boolean isDone() {
+    return progress.step() >= options.schedule().steps();
+  }
+
+  /**
+   * Does one step.
+   *
+   * @throws DivergedException if the loss or a gradient is NaN or infinite, or losses stay far
+   *     above the lowest; no weight has been changed then by this step
+   * @throws TrainingDataException if an id of the data is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if cancelled; the step is as if it had never
+   *     begun
+   */
+  public TrainingStep step(@Nullable Cancellation cancellation) {
+    long start = System.nanoTime();
+    int step = progress.step() + 1;
+    sampler.goTo(progress.place());
+    double loss = learn(step, cancellation);
+    double norm = optimizer.norm(learning.gradients());
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      throw notFinite(step, loss, norm);
+    }
+    LossTrend trend = progress.trend().after(loss);
+    if (trend.exploded()) {
+      throw exploded(step, loss);
+    }
+    double rate = options.schedule().rate(step);
+    optimizer.step(step, rate, learning.gradients(), norm);
+    long tokens = options.tokensPerStep();
+    progress = new Progress(step, progress.tokens() + tokens, sampler.place(), trend);
+    double seconds = (System.nanoTime() - start) / 1e9;
+    return new TrainingStep(
+        step,
+        progress.tokens(),
+        loss,
+        trend.smoothed(),
+        norm,
+        rate,
+        tokens,
+        seconds,
+        tokens * flopsPerToken());
+  }
+
+  /** Adds up the gradients of all micro-batches; returns the mean loss. */
+  private double learn(int step, @Nullable Cancellation cancellation) {
+    learning.zeroGradients();
+    float weight = 1f / options.tokensPerStep();
+    double sum = 0;
+    for (int i = 0; i < options.accumulate(); i++) {
+      for (int row = 0; row < options.shape().batch(); row++) {
+        windows.read(row, sampler.next());
+      }
+      DropoutSeeds seeds = new DropoutSeeds(options.seed(), step, i);
+      sum +=
+          learning.learn(
+              windows.ids(),
+              windows.targets(),
+              weight,
+              (float) options.dropout(),
+              seeds,
+              cancellation);
+    }
+    return sum / options.tokensPerStep();
+  }
+
+  /** A backward pass takes twice the operations of a forward pass. */
+  private double flopsPerToken() {
+    double positions = (options.shape().sequence() + 1) / 2.0;
+    return 3 * (model.config().blockFlops(positions) + model.config().logitsFlops());
+  }
+
+  private DivergedException notFinite(int step, double loss, double norm) {
+    String where;
+    String tensor = optimizer.firstNotFinite(model.weights());
+    if (tensor != null) {
+      where = "weights of " + tensor + " are NaN or infinite";
+    } else {
+      tensor = optimizer.firstNotFinite(learning.gradients());
+      where =
+          tensor == null
+              ? "all gradients are finite"
+              : "the gradient of " + tensor + " is NaN or infinite, and perhaps others";
+    }
+    return new DivergedException(
+        "step %d: loss %s, gradient norm %s: %s; no weight was changed by this step"
+            .formatted(step, loss, norm, where),
+        step,
+        tensor);
+  }
+
+  private DivergedException exploded(int step, double loss) {
+    return new DivergedException(
+        ("step %d: the loss explodes: %.4f, and for %d steps above %.4f, where the lowest smoothed"
+                + " one was %.4f")
+            .formatted(
+                step,
+                loss,
+                LossTrend.MOST_HIGH,
+                progress.trend().highest(),
+                progress.trend().lowest()),
+        step,
+        null);
+  }
+
+  /**
+   * The mean loss over data from which nothing is learned: windows of the run's sequence without
+   * overlap, each predicting all its positions from nothing but itself; what does not fill a last
+   * window is dropped.
+   *
+   * @return nats
+   * @throws TrainingDataException if there is not one window, or an id is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if cancelled
+   */
+  public double evaluate(TokenSource data, @Nullable Cancellation cancellation) {
+    TrainingShape shape = options.shape();
+    long count = (data.size() - 1) / shape.sequence();
+    if (count < 1) {
+      throw new TrainingDataException(
+          "the validation data have %d ids, and one window of %d positions needs %d"
+              .formatted(data.size(), shape.sequence(), shape.sequence() + 1L));
+    }
+    Windows batch = new Windows(data, shape, model.config());
+    double sum = 0;
+    for (long first = 0; first < count; first += shape.batch()) {
+      int rows = (int) Math.min(shape.batch(), count - first);
+      for (int row = 0; row < rows; row++) {
+        batch.read(row, (first + row) * shape.sequence());
+      }
+      // The last micro-batch is filled up with windows of the one before, which do not count.
+      sum += learning.losses(batch.ids(), batch.targets(), rows * shape.sequence(), cancellation);
+    }
+    return sum / (count * shape.sequence());
+  }
+
+  @Override
+  public void close() {
+    learning.close();
+    optimizer.close();
+  }
+}

@@ -1,0 +1,37 @@
+package org.tokenformer.engine.train;
+
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.TrainingShape;
+
+/**
+ * What a run is to do. Valid once it exists; what is refused is named as the command line calls it.
+ *
+ * @param schedule steps and learning rates
+ * @param shape of a micro-batch
+ * @param accumulate micro-batches of a step, from 1 on
+ * @param optimizer how weights change
+ * @param dropout share of Θ that is left out in each step, 0 to below 1
+ * @param seed of everything random: same seed, same run
+ */
+public record TrainingOptions(
+    Schedule schedule,
+    TrainingShape shape,
+    int accumulate,
+    OptimizerOptions optimizer,
+    double dropout,
+    long seed) {
+  /** Checks the numbers. */
+  public TrainingOptions {
+    if (accumulate < 1) {
+      throw new ConfigException("accumulate: " + accumulate + " is not at least 1");
+    }
+    if (!(dropout >= 0 && (float) dropout < 1)) {
+      throw new ConfigException("dropout: " + dropout + " is not in 0 to below 1");
+    }
+  }
+
+  /** Ids that a step learns from. */
+  public long tokensPerStep() {
+    return (long) shape.rows() * accumulate;
+  }
+}

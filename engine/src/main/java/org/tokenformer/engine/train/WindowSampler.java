@@ -1,0 +1,95 @@
+package org.tokenformer.engine.train;
+
+import org.tokenformer.engine.model.SplitMix;
+
+/**
+ * Chooses the windows of a stream that a run learns from: epoch by epoch, each id once as an input.
+ *
+ * <p>In each epoch the stream is cut into windows without overlap, beginning at a place that is
+ * drawn anew, so that the cuts fall elsewhere; and the windows come in a random order. Both hang on
+ * nothing but the seed and the number of the epoch: where a run stands are two numbers.
+ */
+final class WindowSampler {
+  private static final int ROUNDS = 6;
+
+  private final long size;
+  private final int sequence;
+  private final long seed;
+  private Place place = new Place(0, 0);
+
+  /**
+   * Where a run stands.
+   *
+   * @param epoch counted from 0
+   * @param window of the epoch that comes next
+   */
+  record Place(long epoch, long window) {}
+
+  /**
+   * At the beginning.
+   *
+   * @param size ids of the stream
+   * @param sequence S: a window has one id more
+   * @throws TrainingDataException if the stream is shorter than one window
+   */
+  WindowSampler(long size, int sequence, long seed) {
+    if (size <= sequence) {
+      throw new TrainingDataException(
+          ("the training data have %d ids, and one window of %d positions needs %d; use more data"
+                  + " or a shorter sequence")
+              .formatted(size, sequence, sequence + 1L));
+    }
+    this.size = size;
+    this.sequence = sequence;
+    this.seed = seed;
+  }
+
+  Place place() {
+    return place;
+  }
+
+  void goTo(Place to) {
+    place = to;
+  }
+
+  /** Where the next window begins: the index of the first of its S + 1 ids. */
+  long next() {
+    long first = first(place.epoch);
+    long windows = (size - 1 - first) / sequence;
+    if (place.window >= windows) {
+      place = new Place(place.epoch + 1, 0);
+      first = first(place.epoch);
+      windows = (size - 1 - first) / sequence;
+    }
+    long window = permuted(place.window, windows);
+    place = new Place(place.epoch, place.window + 1);
+    return first + window * sequence;
+  }
+
+  /** Where the first window of an epoch begins. */
+  private long first(long epoch) {
+    long choices = Math.min(sequence, size - sequence);
+    return Math.floorMod(SplitMix.hash(seed, epoch), choices);
+  }
+
+  /**
+   * The place of a number in a random order of 0 to count − 1: a Feistel network permutes the
+   * numbers of so many bits, and is walked until it comes to one that is small enough.
+   */
+  private long permuted(long number, long count) {
+    int half = Math.max(1, (Long.SIZE - Long.numberOfLeadingZeros(count - 1) + 1) / 2);
+    long mask = (1L << half) - 1;
+    long permuted = number;
+    do {
+      long left = permuted >>> half;
+      long right = permuted & mask;
+      for (int round = 0; round < ROUNDS; round++) {
+        long mixed = left ^ (SplitMix.hash(seed, place.epoch, round, right) & mask);
+        left = right;
+        right = mixed;
+      }
+      permuted = left << half | right;
+    } while (permuted >= count);
+    return permuted;
+  }
+}

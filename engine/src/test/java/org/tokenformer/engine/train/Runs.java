@@ -1,0 +1,75 @@
+package org.tokenformer.engine.train;
+
+import java.lang.foreign.Arena;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.InitialValues;
+import org.tokenformer.engine.model.RandomWeights;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Tensor;
+import org.tokenformer.engine.testing.Models;
+import org.tokenformer.engine.testing.Tensors;
+
+/** Small runs. */
+final class Runs {
+  static final TokenFormerConfig CONFIG = Models.config(Theta.L2_NORM_GELU);
+
+  private Runs() {}
+
+  /** Ids in memory. */
+  @SuppressWarnings("ArrayRecordComponent") // nobody compares them
+  record Ids(int... ids) implements TokenSource {
+    @Override
+    public long size() {
+      return ids.length;
+    }
+
+    @Override
+    public void read(long from, int[] to, int offset, int count) {
+      System.arraycopy(ids, (int) from, to, offset, count);
+    }
+  }
+
+  /** Ids of which each but a few follows from the one before it. */
+  static Ids pattern(int count, long seed) {
+    Random random = new Random(seed);
+    int[] ids = new int[count];
+    for (int i = 1; i < count; i++) {
+      ids[i] =
+          random.nextInt(10) == 0 ? random.nextInt(Models.IDS) : ids[i - 1] * 7 % Models.IDS + 1;
+      ids[i] %= Models.IDS;
+    }
+    return new Ids(ids);
+  }
+
+  static TrainingOptions options(int steps, int accumulate, double dropout) {
+    return new TrainingOptions(
+        new Schedule(steps, Math.min(steps, 3), 1e-2, 1e-3),
+        new TrainingShape(3, 16, false),
+        accumulate,
+        OptimizerOptions.defaults(),
+        dropout,
+        7);
+  }
+
+  static TokenFormer model(Backend backend) {
+    try (Arena arena = Arena.ofConfined()) {
+      return TokenFormer.trainable(
+          CONFIG, RandomWeights.create(CONFIG, InitialValues.SCALED, DType.F32, 5, arena), backend);
+    }
+  }
+
+  static Map<String, float[]> weights(TokenFormer model) {
+    Map<String, float[]> values = new LinkedHashMap<>();
+    for (Map.Entry<String, Tensor> weight : model.weights().entrySet()) {
+      values.put(weight.getKey(), Tensors.get(model.backend(), weight.getValue()));
+    }
+    return values;
+  }
+}

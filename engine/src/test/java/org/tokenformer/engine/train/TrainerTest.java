@@ -1,0 +1,221 @@
+package org.tokenformer.engine.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.tokenformer.engine.Scorer;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.HostScope;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.MemoryNeeds;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.tensor.Tensor;
+import org.tokenformer.engine.testing.Tensors;
+
+/** Steps on a small model, computed by the reference. */
+final class TrainerTest {
+  private final Runs.Ids data = Runs.pattern(500, 1);
+
+  @Test
+  void aModelLearns() {
+    try (Backend backend = new CheckedBackend(new ScalarBackend());
+        TokenFormer model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, Runs.options(100, 2, 0))) {
+      Runs.Ids valid = Runs.pattern(200, 2);
+      double before = trainer.evaluate(valid, null);
+      assertEquals(Math.log(Runs.CONFIG.vocabularySize()), before, 0.1);
+      TrainingStep last = trainer.step(null);
+      assertEquals(before, last.loss(), 0.1);
+      while (!trainer.isDone()) {
+        last = trainer.step(null);
+      }
+      assertEquals(100, last.step());
+      assertEquals(100 * 2 * 48, last.tokens());
+      assertEquals(1e-3, last.learningRate(), 1e-12);
+      assertTrue(last.loss() < 0.6 * before, "loss " + last.loss());
+      double after = trainer.evaluate(valid, null);
+      assertTrue(after < 0.6 * before, "validation loss " + after);
+      assertEquals(after, scored(model, valid), 1e-5);
+    }
+    assertEquals(0, HostScope.liveBytes());
+  }
+
+  /** The same windows by the forward pass of a session. */
+  private static double scored(TokenFormer model, Runs.Ids ids) {
+    double sum = 0;
+    int count = 0;
+    try (Scorer scorer = new Scorer(model, 16)) {
+      for (int from = 0; from + 16 < ids.size(); from += 16) {
+        for (float loss : scorer.losses(ids.ids(), from, 16, null)) {
+          sum += loss;
+          count++;
+        }
+      }
+    }
+    return sum / count;
+  }
+
+  @Test
+  void sameSeedSameRun() {
+    List<Double> first = losses(0.3);
+    assertEquals(first, losses(0.3));
+    assertTrue(!first.equals(losses(0.2)));
+  }
+
+  private List<Double> losses(double dropout) {
+    List<Double> losses = new ArrayList<>();
+    try (Backend backend = new CheckedBackend(new ScalarBackend());
+        TokenFormer model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, Runs.options(5, 2, dropout))) {
+      while (!trainer.isDone()) {
+        losses.add(trainer.step(null).loss());
+      }
+    }
+    return losses;
+  }
+
+  @Test
+  void aCancelledStepNeverBegan() {
+    try (Backend backend = new CheckedBackend(new ScalarBackend());
+        TokenFormer model = Runs.model(backend);
+        TokenFormer other = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, Runs.options(3, 2, 0.1));
+        Trainer undisturbed = new Trainer(other, data, Runs.options(3, 2, 0.1))) {
+      for (int asked = 0; asked < 8; asked++) {
+        AtomicInteger left = new AtomicInteger(asked);
+        Cancellation cancellation = () -> left.getAndDecrement() == 0;
+        assertThrows(CancellationException.class, () -> trainer.step(cancellation));
+      }
+      while (!trainer.isDone()) {
+        assertEquals(undisturbed.step(null).loss(), trainer.step(null).loss());
+      }
+      assertSame(Runs.weights(other), Runs.weights(model));
+    }
+  }
+
+  static void assertSame(Map<String, float[]> expected, Map<String, float[]> actual) {
+    assertEquals(expected.keySet(), actual.keySet());
+    expected.forEach((name, values) -> assertArrayEquals(values, actual.get(name), name));
+  }
+
+  @Test
+  void memoryIsKnownBefore() {
+    for (boolean recompute : new boolean[] {false, true}) {
+      TrainingShape shape = new TrainingShape(3, 16, recompute);
+      TrainingOptions base = Runs.options(3, 1, 0);
+      TrainingOptions options =
+          new TrainingOptions(base.schedule(), shape, 1, base.optimizer(), 0, 1);
+      long before = HostScope.liveBytes();
+      try (Backend backend = new CheckedBackend(new ScalarBackend());
+          TokenFormer model = Runs.model(backend);
+          Trainer trainer = new Trainer(model, data, options)) {
+        trainer.step(null);
+        long taken = HostScope.liveBytes() - before;
+        long needed = new MemoryNeeds(Runs.CONFIG).trainingBytes(shape);
+        // Beside the angles of the way forth, which a model has in any case, and the alignment.
+        long angles = 4L * Runs.CONFIG.contextLength() * Runs.CONFIG.rotaryDimensions();
+        assertTrue(Math.abs(needed - taken) <= angles + 64 * 100, needed + " for " + taken);
+      }
+    }
+  }
+
+  @Test
+  void aNanStopsBeforeAnyWeightIsTouched() {
+    for (String name : List.of("layers.1.ffn.value_param_tokens", "norm.weight")) {
+      try (Backend backend = new CheckedBackend(new ScalarBackend());
+          TokenFormer model = Runs.model(backend);
+          Trainer trainer = new Trainer(model, data, Runs.options(3, 1, 0))) {
+        trainer.step(null);
+        Tensor weight = Objects.requireNonNull(model.weights().get(name));
+        float[] values = Tensors.get(backend, weight);
+        values[3] = Float.NaN;
+        Tensors.set(backend, weight, values);
+        Map<String, float[]> before = Runs.weights(model);
+        DivergedException e = assertThrows(DivergedException.class, () -> trainer.step(null));
+        assertEquals(2, e.step());
+        assertEquals(name, e.tensor());
+        assertTrue(String.valueOf(e.getMessage()).startsWith("step 2: loss NaN"), e.getMessage());
+        assertSame(before, Runs.weights(model));
+        assertEquals(1, trainer.stepsDone());
+      }
+    }
+  }
+
+  @Test
+  void anExplosionStops() {
+    LossTrend trend = LossTrend.START;
+    for (int i = 0; i < 100; i++) {
+      trend = trend.after(5 - i * 0.02);
+    }
+    assertEquals(0, trend.high());
+    assertEquals(5 - 99 * 0.02 + 19 * 0.02, trend.smoothed(), 0.01); // it lags 19 steps
+    for (int i = 0; i < LossTrend.MOST_HIGH; i++) {
+      assertTrue(!trend.exploded());
+      trend = trend.after(7);
+    }
+    assertTrue(trend.exploded());
+    assertTrue(!trend.after(3).exploded());
+  }
+
+  @Test
+  void hugeRatesAreFound() {
+    TrainingOptions base = Runs.options(200, 1, 0);
+    TrainingOptions options =
+        new TrainingOptions(
+            new Schedule(200, 0, 1e6, 1e6), base.shape(), 1, base.optimizer(), 0, 1);
+    try (Backend backend = new CheckedBackend(new ScalarBackend());
+        TokenFormer model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, options)) {
+      assertThrows(
+          DivergedException.class,
+          () -> {
+            while (!trainer.isDone()) {
+              trainer.step(null);
+            }
+          });
+    }
+  }
+
+  @Test
+  void badDataAndOptions() {
+    try (Backend backend = new CheckedBackend(new ScalarBackend());
+        TokenFormer model = Runs.model(backend)) {
+      TrainingOptions options = Runs.options(3, 1, 0);
+      TrainingDataException tooShort =
+          assertThrows(
+              TrainingDataException.class,
+              () -> new Trainer(model, Runs.pattern(16, 1), options).close());
+      assertTrue(String.valueOf(tooShort.getMessage()).contains("needs 17"));
+      int[] ids = Runs.pattern(17, 1).ids();
+      ids[9] = 37;
+      try (Trainer trainer = new Trainer(model, new Runs.Ids(ids), options)) {
+        TrainingDataException beyond =
+            assertThrows(TrainingDataException.class, () -> trainer.step(null));
+        assertTrue(String.valueOf(beyond.getMessage()).contains("id 37, at 9,"));
+        assertThrows(
+            TrainingDataException.class, () -> trainer.evaluate(Runs.pattern(16, 1), null));
+      }
+      TrainingOptions tooLong =
+          new TrainingOptions(
+              options.schedule(), new TrainingShape(1, 301, false), 1, options.optimizer(), 0, 1);
+      ConfigException e =
+          assertThrows(
+              ConfigException.class,
+              () -> new Trainer(model, Runs.pattern(500, 1), tooLong).close());
+      assertEquals("sequence: 301 is more than the model's context of 300", e.getMessage());
+    }
+  }
+}
