@@ -89,6 +89,7 @@ public final class CheckedBackend implements Backend {
   @Override
   public void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient) {
     matrix("outGradient", outGradient);
+    matrix("tableGradient", tableGradient);
     result("tableGradient", tableGradient, tableGradient.rows(), outGradient.columns());
     range("ids", ids, from, outGradient.rows(), tableGradient.rows());
     disjoint("outGradient", outGradient, "tableGradient", tableGradient);
@@ -196,6 +197,11 @@ public final class CheckedBackend implements Backend {
         apart(inputs, xGradient, keys, values);
         weights(tokens, keys);
         weights(tokens, values);
+        for (int j = 0; j < i; j++) {
+          ParameterGradients.Segment other = gradients.segments().get(j);
+          Tensor[] others = {other.keys(), other.values()};
+          apart(others, keys, values);
+        }
       }
     }
     backend.pattentionBackward(x, tokens, saved, outGradient, gradients, xGradient);
@@ -254,8 +260,8 @@ public final class CheckedBackend implements Backend {
           throw new IndexOutOfBoundsException(
               "layer " + layer + " of a cache of " + cache.keys().size() + " layers");
         }
-        cached(cache, cache.keys().get(layer), columns, out);
-        cached(cache, cache.values().get(layer), columns, out);
+        cached(cache, cache.keys().get(layer), columns, out, logSums);
+        cached(cache, cache.values().get(layer), columns, out, logSums);
       }
     }
     disjoint("query", query, "out", out);
@@ -444,7 +450,8 @@ public final class CheckedBackend implements Backend {
     }
   }
 
-  private static void cached(KeyValueCache cache, Tensor tensor, long columns, Tensor out) {
+  private static void cached(
+      KeyValueCache cache, Tensor tensor, long columns, Tensor out, @Nullable Tensor logSums) {
     weight("cache", tensor);
     writable("cache", tensor);
     if (tensor.rows() != cache.capacity()
@@ -462,6 +469,7 @@ public final class CheckedBackend implements Backend {
               + ")");
     }
     disjoint("cache", tensor, "out", out);
+    disjointVector("logSums", logSums, tensor);
   }
 
   private static void vector(String name, @Nullable Tensor tensor, long size) {

@@ -2,38 +2,17 @@ package org.tokenformer.engine.backend;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.Proxy;
-import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.function.Executable;
 import org.tokenformer.engine.tensor.DType;
-import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /** Every wrong argument is refused by its name, before anything is computed. */
-final class CheckedBackendTest {
-  private final HostScope scope = new HostScope();
-  private final List<String> calls = new ArrayList<>();
-
-  /** Notes what gets through. */
-  private final Backend backend =
-      new CheckedBackend(
-          (Backend)
-              Proxy.newProxyInstance(
-                  Backend.class.getClassLoader(),
-                  new Class<?>[] {Backend.class},
-                  (proxy, method, arguments) -> {
-                    calls.add(method.getName());
-                    return null;
-                  }));
-
+final class CheckedBackendTest extends ArgumentChecks {
   // (T, C) = (4, 6), V = 9, N = 5, C' = 8, 2 heads, R = 2
   private final Tensor x = f32(4, 6);
   private final Tensor out = f32(4, 6);
@@ -44,97 +23,6 @@ final class CheckedBackendTest {
   private final Tensor scores = f32(4, 9);
   private final RotaryTable angles = new RotaryTable(f32(7, 1), f32(7, 1));
   private final int[] ids = {0, 8, 3, 3, 1};
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
-
-  private Tensor f32(long... shape) {
-    return of(DType.F32, shape);
-  }
-
-  private Tensor of(DType dtype, long... shape) {
-    return scope.allocate(dtype, Shape.of(shape));
-  }
-
-  private static Tensor freed(Tensor like) {
-    try (HostScope gone = new HostScope()) {
-      return gone.allocate(like.dtype(), like.shape());
-    }
-  }
-
-  private static Tensor readOnly(Tensor tensor) {
-    MemorySegment bytes = HostBuffer.segmentOf(tensor).asReadOnly();
-    return new Tensor(new HostBuffer(bytes), 0, tensor.dtype(), tensor.shape());
-  }
-
-  private static Tensor shiftedInto(Tensor tensor, long... shape) {
-    return new Tensor(tensor.buffer(), 4, DType.F32, Shape.of(shape));
-  }
-
-  private interface Call {
-    void with(Tensor tensor);
-  }
-
-  private void refused(String named, Executable call) {
-    refused(RuntimeException.class, named, call);
-  }
-
-  private void refused(Class<? extends RuntimeException> type, String named, Executable call) {
-    String message = String.valueOf(assertThrows(type, call).getMessage());
-    assertTrue(message.contains(named), message);
-    assertEquals(List.of(), calls);
-  }
-
-  private void passes(String method, Runnable call) {
-    call.run();
-    assertEquals(List.of(method), calls);
-    calls.clear();
-  }
-
-  /** An F32 matrix of one shape, and nothing else. */
-  private void onlyActivations(String name, Tensor good, Call call) {
-    long rows = good.rows();
-    long columns = good.columns();
-    for (Tensor bad :
-        List.of(
-            f32(rows + 1, columns),
-            f32(rows, columns + 1),
-            f32(rows * columns),
-            f32(rows, columns, 1),
-            f32(),
-            of(DType.BF16, rows, columns),
-            of(DType.F64, rows, columns),
-            of(DType.I32, rows, columns))) {
-      refused(IllegalArgumentException.class, name, () -> call.with(bad));
-    }
-    refused(
-        IllegalStateException.class,
-        name + " " + good + " was freed",
-        () -> call.with(freed(good)));
-  }
-
-  /** The same for a result. */
-  private void onlyResults(String name, Tensor good, Call call) {
-    onlyActivations(name, good, call);
-    refused(IllegalArgumentException.class, name, () -> call.with(readOnly(good)));
-  }
-
-  private void onlyWeights(String name, Tensor good, Call call) {
-    for (Tensor bad :
-        List.of(
-            f32(good.rows() * good.columns()),
-            f32(),
-            of(DType.F16, good.rows(), good.columns()),
-            of(DType.I8, good.rows(), good.columns()))) {
-      refused(IllegalArgumentException.class, name, () -> call.with(bad));
-    }
-    refused(
-        IllegalStateException.class,
-        name + " " + good + " was freed",
-        () -> call.with(freed(good)));
-  }
 
   @Test
   void moving() {
@@ -372,6 +260,12 @@ final class CheckedBackendTest {
     }
     refused("y", () -> backend.add(x, f32(3, 6), out));
     passes("add", () -> backend.add(x, x, x));
+    passes("add", () -> backend.add(out, x, out));
+    passes("add", () -> backend.add(x, out, f32(4, 6)));
+    Tensor big = f32(5, 6);
+    refused("x", () -> backend.add(big.rows(0, 4), out, big.rows(1, 4)));
+    refused("y", () -> backend.add(out, big.rows(1, 4), big.rows(0, 4)));
+    refused("overlap", () -> backend.add(shiftedInto(big, 4, 6), out, big.rows(0, 4)));
   }
 
   @Test

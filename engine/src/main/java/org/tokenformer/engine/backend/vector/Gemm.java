@@ -1,8 +1,13 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.backend.vector.Simd.ALL;
+import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
 import static org.tokenformer.engine.backend.vector.Simd.LANES;
+import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+
+import jdk.incubator.vector.FloatVector;
 
 /**
  * A block of weights times panels of tokens: packs the weights piece by piece into a scratch buffer
@@ -15,11 +20,11 @@ final class Gemm {
   /** Rows of weights in a block. */
   static final int ROW_BLOCK = 16 * Tile.ROWS;
 
-  private static final long SPILL_BYTES = Tile.ROWS * PANEL_BYTES;
+  private static final long RESULT_BYTES = Tile.ROWS * PANEL_BYTES;
 
-  /** Bytes of scratch that one thread needs for packed weights, and for a tile at an edge. */
+  /** Bytes of scratch that one thread needs for packed weights, and for the result of a tile. */
   static final long PACKED_BYTES =
-      (long) ROW_BLOCK * K_BLOCK * Float.BYTES + Packing.SLACK + SPILL_BYTES;
+      (long) ROW_BLOCK * K_BLOCK * Float.BYTES + Packing.SLACK + RESULT_BYTES;
 
   private Gemm() {}
 
@@ -93,44 +98,43 @@ final class Gemm {
       long c,
       long stride,
       long packed) {
+    long result = packed + PACKED_BYTES - RESULT_BYTES;
     for (int t = 0; t < tokens; t += K_BLOCK) {
       int steps = Math.min(K_BLOCK, tokens - t);
       Packing.panelRows(a + t / PANEL * panelStride, panelStride, m, steps, packed);
       for (int j = 0; j < columns; j += PANEL) {
         int lanes = Math.min(PANEL, columns - j);
         long panel = b + j / PANEL * channelStride + t * PANEL_BYTES;
-        long to = c + 4L * j;
-        if (lanes == PANEL || lanes == LANES || lanes == 2 * LANES) {
-          rowTiles(packed, m, steps, panel, lanes, to, stride);
-        } else {
-          long spill = packed + PACKED_BYTES - SPILL_BYTES;
-          edgeTiles(packed, m, steps, panel, lanes, to, stride, spill);
-        }
+        rowTiles(packed, m, steps, panel, lanes, c + 4L * j, stride, result);
       }
     }
   }
 
-  private static void rowTiles(long packed, int m, int k, long b, int lanes, long c, long stride) {
-    for (int i = 0; i < m; i += Tile.ROWS) {
-      long tile = packed + (long) i * k * Float.BYTES;
-      Tile.multiply(tile, b, k, Math.min(Tile.ROWS, m - i), c + i * stride, stride, lanes, true);
-    }
-  }
-
-  /** The last columns, where whole vectors would write beyond the row. */
-  private static void edgeTiles(
-      long packed, int m, int k, long b, int lanes, long c, long stride, long spill) {
+  /** A panel's part of a row-major result, six rows at a time in a copy that is a panel. */
+  private static void rowTiles(
+      long packed, int m, int k, long b, int lanes, long c, long stride, long result) {
     for (int i = 0; i < m; i += Tile.ROWS) {
       int rows = Math.min(Tile.ROWS, m - i);
-      long row = c + i * stride;
-      for (int r = 0; r < rows; r++) {
-        Simd.copy(row + r * stride, spill + r * PANEL_BYTES, 4L * lanes);
-      }
+      copyRows(c + i * stride, stride, result, PANEL_BYTES, rows, lanes);
       long tile = packed + (long) i * k * Float.BYTES;
-      Tile.multiply(tile, b, k, rows, spill, PANEL_BYTES, lanes, true);
-      for (int r = 0; r < rows; r++) {
-        Simd.copy(spill + r * PANEL_BYTES, row + r * stride, 4L * lanes);
+      Tile.multiply(tile, b, k, result, lanes, true);
+      copyRows(result, PANEL_BYTES, c + i * stride, stride, rows, lanes);
+    }
+  }
+
+  private static void copyRows(
+      long from, long fromStride, long to, long toStride, int rows, int lanes) {
+    for (int r = 0; r < rows; r++) {
+      int lane = 0;
+      for (; lane <= lanes - LANES; lane += LANES) {
+        FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, from + 4L * lane, LE);
+        v.intoMemorySegment(ALL, to + 4L * lane, LE);
       }
+      for (; lane < lanes; lane++) {
+        Simd.set(to + 4L * lane, Simd.get(from + 4L * lane));
+      }
+      from += fromStride;
+      to += toStride;
     }
   }
 
@@ -144,12 +148,20 @@ final class Gemm {
       long c,
       long resultStride,
       boolean accumulate) {
+    long result = packed + PACKED_BYTES - RESULT_BYTES;
     for (int t = 0; t < tokens; t += PANEL) {
       int lanes = Math.min(PANEL, tokens - t);
       for (int i = 0; i < m; i += Tile.ROWS) {
         long tile = packed + (long) i * k * Float.BYTES;
-        int rows = Math.min(Tile.ROWS, m - i);
-        Tile.multiply(tile, b, k, rows, c + i * PANEL_BYTES, PANEL_BYTES, lanes, accumulate);
+        long to = c + i * PANEL_BYTES;
+        if (m - i >= Tile.ROWS) {
+          Tile.multiply(tile, b, k, to, lanes, accumulate);
+        } else {
+          // What lies behind the last rows is not ours to write.
+          copyRows(to, PANEL_BYTES, result, PANEL_BYTES, m - i, PANEL);
+          Tile.multiply(tile, b, k, result, lanes, accumulate);
+          copyRows(result, PANEL_BYTES, to, PANEL_BYTES, m - i, PANEL);
+        }
       }
       b += panelStride;
       c += resultStride;

@@ -27,10 +27,10 @@ final class Simd {
   static final long VECTOR_BYTES = (long) LANES * Float.BYTES;
 
   /**
-   * Vectors of tokens in a panel: with 6 rows of parameter tokens, 12 accumulators fill the 16
-   * registers of 128- and 256-bit machines, and 24 the 32 of 512-bit ones.
+   * Vectors of tokens in a panel: with 6 rows of parameter tokens, 12 accumulators hide the latency
+   * of the multiply-add and fit the 16 registers that machines without AVX-512 have.
    */
-  static final int PANEL_VECTORS = FLOATS.vectorBitSize() >= 512 ? 4 : 2;
+  static final int PANEL_VECTORS = 2;
 
   /** Tokens in a panel. */
   static final int PANEL = PANEL_VECTORS * LANES;
