@@ -2,6 +2,7 @@ package org.tokenformer.engine.checkpoint;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
@@ -24,6 +25,9 @@ public final class AtomicFiles {
     /** Writes everything, in order. The channel takes whole buffers and is closed by the caller. */
     void write(WritableByteChannel out) throws IOException;
   }
+
+  /** How the names of temporary files and folders end. */
+  static final String TEMPORARY = ".tmp";
 
   private AtomicFiles() {}
 
@@ -66,6 +70,30 @@ public final class AtomicFiles {
     write(target, out -> Segments.write(out, ByteBuffer.wrap(bytes)));
   }
 
+  /** Writes a file of the contents of another; see {@link #write}. */
+  public static void copy(Path source, Path target) throws CheckpointException {
+    write(target, out -> Files.copy(source, Channels.newOutputStream(out)));
+  }
+
+  /**
+   * Makes a symbolic link, replacing the one of this name.
+   *
+   * @param pointsTo relative to the link's folder
+   * @throws UnsupportedOperationException if this system has no links
+   * @throws IOException if they are not allowed here
+   */
+  public static void link(Path target, Path pointsTo) throws IOException {
+    Path temporary = temporarySibling(target);
+    Files.createSymbolicLink(temporary, pointsTo);
+    try {
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      deleteIfThere(temporary);
+      throw e;
+    }
+    syncFolder(folderOf(target));
+  }
+
   /** A clearer line than the system's, for what happens most. */
   static void requireFolder(Path target) throws CheckpointException {
     Path folder = folderOf(target);
@@ -91,7 +119,7 @@ public final class AtomicFiles {
   /** A name beside the target that does not exist, on the same file system by construction. */
   static Path temporarySibling(Path target) {
     String unique = Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), 36);
-    return folderOf(target).resolve("." + target.getFileName() + "." + unique + ".tmp");
+    return folderOf(target).resolve("." + target.getFileName() + "." + unique + TEMPORARY);
   }
 
   /**

@@ -2,6 +2,8 @@ package org.tokenformer.engine.checkpoint;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -124,6 +126,34 @@ public final class AtomicFolder {
             return super.postVisitDirectory(folder, failure);
           }
         });
+  }
+
+  /**
+   * Deletes a folder with everything in it, links not followed. It is given a hidden name first: a
+   * folder that still has its name is complete.
+   */
+  public static void delete(Path folder) throws CheckpointException {
+    Path old = AtomicFiles.temporarySibling(folder);
+    try {
+      Files.move(folder, old, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw AtomicFiles.cannotWrite(folder, e);
+    }
+    deleteTreeQuietly(old);
+  }
+
+  /**
+   * Deletes what writers that were killed have left in a folder. No other may be at work there.
+   *
+   * @param prefix with which the names began that they were to have
+   */
+  public static void deleteLeftovers(Path parent, String prefix) {
+    try (DirectoryStream<Path> left =
+        Files.newDirectoryStream(parent, "." + prefix + "*" + AtomicFiles.TEMPORARY)) {
+      left.forEach(AtomicFolder::deleteTreeQuietly);
+    } catch (IOException | DirectoryIteratorException e) {
+      return; // they are in nobody's way
+    }
   }
 
   /** Deletes without following links. What resists stays, under its temporary name. */

@@ -17,7 +17,8 @@ import org.tokenformer.engine.tensor.Shape;
  * @param shape sizes, outermost first
  * @param data the elements, row-major without gaps, little-endian, {@code shape.bytes(dtype)} bytes
  */
-public record NamedTensor(String name, DType dtype, Shape shape, MemorySegment data) {
+public record NamedTensor(String name, DType dtype, Shape shape, MemorySegment data)
+    implements TensorInfo {
   /**
    * A tensor over this memory, which is not copied.
    *

@@ -32,28 +32,36 @@ public final class SafetensorsWriter {
    */
   public static void write(Path target, List<NamedTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
+    writePending(target, tensors.stream().map(PendingTensor::of).toList(), metadata);
+  }
+
+  /** Writes a file of tensors whose elements are asked for one tensor after the other. */
+  public static void writePending(
+      Path target, List<PendingTensor> tensors, Map<String, String> metadata)
+      throws CheckpointException {
     AtomicFiles.write(target, writer(target, tensors, metadata));
   }
 
   /** Checks everything that can be checked before the first byte is written. */
   static AtomicFiles.Writer writer(
-      Path target, List<NamedTensor> tensors, Map<String, String> metadata)
+      Path target, List<PendingTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
     TensorLimits.checkAll(target, tensors);
-    List<NamedTensor> ordered = new ArrayList<>(tensors);
-    ordered.sort(Comparator.comparingInt((NamedTensor t) -> t.dtype().bytes()).reversed());
+    List<PendingTensor> ordered = new ArrayList<>(tensors);
+    ordered.sort(Comparator.comparingInt((PendingTensor t) -> t.dtype().bytes()).reversed());
     byte[] header = header(target, ordered, metadata);
     return out -> {
       ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
       Segments.write(out, length.putLong(header.length).flip());
       Segments.write(out, ByteBuffer.wrap(header));
-      for (NamedTensor tensor : ordered) {
-        Segments.write(out, tensor.data());
+      for (PendingTensor tensor : ordered) {
+        Segments.write(out, tensor.data().get());
       }
     };
   }
 
-  private static byte[] header(Path target, List<NamedTensor> tensors, Map<String, String> metadata)
+  private static byte[] header(
+      Path target, List<PendingTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
     StringWriter text = new StringWriter();
     try (JsonWriter json = new JsonWriter(text)) {
@@ -68,7 +76,7 @@ public final class SafetensorsWriter {
         json.endObject();
       }
       long offset = 0;
-      for (NamedTensor tensor : tensors) {
+      for (PendingTensor tensor : tensors) {
         if (tensor.name().equals(SafetensorsHeader.METADATA)) {
           throw new CheckpointException(
               Kind.BAD_NAME,
@@ -86,8 +94,8 @@ public final class SafetensorsWriter {
     return pad(target, text.toString().getBytes(StandardCharsets.UTF_8));
   }
 
-  private static long entry(JsonWriter json, NamedTensor tensor, long offset) throws IOException {
-    long end = Math.addExact(offset, tensor.data().byteSize());
+  private static long entry(JsonWriter json, PendingTensor tensor, long offset) throws IOException {
+    long end = Math.addExact(offset, tensor.shape().bytes(tensor.dtype()));
     json.name(tensor.name()).beginObject();
     json.name("dtype").value(tensor.dtype().name());
     json.name("shape").beginArray();

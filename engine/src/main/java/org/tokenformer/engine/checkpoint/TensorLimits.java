@@ -35,7 +35,7 @@ final class TensorLimits {
   }
 
   /** Refuses a list with a bad name, one that is given twice, or more than readers take. */
-  static void checkAll(Path path, List<NamedTensor> tensors) throws CheckpointException {
+  static void checkAll(Path path, List<? extends TensorInfo> tensors) throws CheckpointException {
     if (tensors.size() > MAX_TENSORS) {
       throw new CheckpointException(
           Kind.LIMIT,
@@ -43,7 +43,7 @@ final class TensorLimits {
           "would have %d tensors, at most %d are allowed".formatted(tensors.size(), MAX_TENSORS));
     }
     Set<String> names = new HashSet<>();
-    for (NamedTensor tensor : tensors) {
+    for (TensorInfo tensor : tensors) {
       checkName(path, tensor.name());
       if (tensor.shape().rank() > MAX_RANK) {
         throw new CheckpointException(

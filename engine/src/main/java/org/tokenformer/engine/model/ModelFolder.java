@@ -13,8 +13,10 @@ import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.PendingTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.checkpoint.TensorInfo;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
@@ -26,8 +28,11 @@ public final class ModelFolder implements AutoCloseable {
   /** The tokenizer's file; the engine copies it and never reads it. */
   public static final String TOKENIZER_FILE = "tokenizer.json";
 
-  private static final String CONFIG_FILE = "config.json";
-  private static final String WEIGHTS_FILE = "model.safetensors";
+  /** The configuration's file. */
+  public static final String CONFIG_FILE = "config.json";
+
+  /** The weights' file. */
+  public static final String WEIGHTS_FILE = "model.safetensors";
 
   private final Path folder;
   private final TokenFormerConfig config;
@@ -65,11 +70,11 @@ public final class ModelFolder implements AutoCloseable {
   }
 
   /** Every tensor of the model, and nothing else, in its shape and a floating-point type. */
-  static void check(Path file, TokenFormerConfig config, Map<String, NamedTensor> tensors)
+  static void check(Path file, TokenFormerConfig config, Map<String, ? extends TensorInfo> tensors)
       throws ModelFormatException {
     Map<String, Shape> shapes = TensorNames.shapes(config);
     for (Map.Entry<String, Shape> expected : shapes.entrySet()) {
-      NamedTensor tensor = tensors.get(expected.getKey());
+      TensorInfo tensor = tensors.get(expected.getKey());
       if (tensor == null) {
         throw new ModelFormatException(
             file + ": tensor " + expected.getKey() + " " + expected.getValue() + " is missing");
@@ -85,7 +90,7 @@ public final class ModelFolder implements AutoCloseable {
                 .formatted(file, tensor.name(), tensor.dtype()));
       }
     }
-    for (NamedTensor tensor : tensors.values()) {
+    for (TensorInfo tensor : tensors.values()) {
       if (!shapes.containsKey(tensor.name())) {
         throw new ModelFormatException(
             "%s: tensor %s %s belongs to no part of the configured model"
@@ -114,14 +119,24 @@ public final class ModelFolder implements AutoCloseable {
       throw new ModelFormatException(
           tokenizer + ": no such file; a model folder needs its tokenizer's " + TOKENIZER_FILE);
     }
+    List<PendingTensor> pending = tensors.stream().map(PendingTensor::of).toList();
+    byte[] bytes = Files.readAllBytes(tokenizer);
     AtomicFolder.write(
-        folder,
-        ifExists,
-        temporary -> {
-          AtomicFiles.writeText(temporary.resolve(CONFIG_FILE), ConfigJson.write(config));
-          SafetensorsWriter.write(temporary.resolve(WEIGHTS_FILE), tensors, Map.of("format", "pt"));
-          Files.copy(tokenizer, temporary.resolve(TOKENIZER_FILE));
-        });
+        folder, ifExists, temporary -> writeFiles(temporary, config, pending, bytes));
+  }
+
+  /**
+   * Writes the three files of a model into a folder that is there, for one that holds more.
+   *
+   * @param tensors in a model's shapes, see {@link TensorNames#shapes}
+   * @param tokenizer the contents of the tokenizer's file
+   */
+  public static void writeFiles(
+      Path folder, TokenFormerConfig config, List<PendingTensor> tensors, byte[] tokenizer)
+      throws IOException {
+    AtomicFiles.writeText(folder.resolve(CONFIG_FILE), ConfigJson.write(config));
+    SafetensorsWriter.writePending(folder.resolve(WEIGHTS_FILE), tensors, Map.of("format", "pt"));
+    Files.write(folder.resolve(TOKENIZER_FILE), tokenizer);
   }
 
   /** Where it lies. */

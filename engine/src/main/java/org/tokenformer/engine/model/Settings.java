@@ -4,7 +4,6 @@ import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,9 +17,7 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
  * own {@code config.json} adds {@code vocab_size}, {@code tokenizer_vocab_size}, {@code tau}, and
  * lists where layers differ.
  */
-final class Settings {
-  private final String file;
-  private final Map<String, @Nullable Object> values = new LinkedHashMap<>();
+final class Settings extends Fields {
 
   /**
    * Takes the values over.
@@ -30,88 +27,14 @@ final class Settings {
    */
   Settings(String file, Map<String, ? extends @Nullable Object> values)
       throws ModelFormatException {
-    this.file = file;
-    for (Map.Entry<String, ? extends @Nullable Object> entry : values.entrySet()) {
-      String key = entry.getKey().replace('-', '_');
-      if (this.values.containsKey(key)) {
-        throw problem(key, "is given twice");
-      }
-      this.values.put(key, entry.getValue());
-    }
-  }
-
-  ModelFormatException problem(String key, String what) {
-    boolean plain = key.matches("\\w{1,60}");
-    return new ModelFormatException(file + ": " + (plain ? key : quote(key)) + ": " + what);
-  }
-
-  private static String quoted(@Nullable Object value) {
-    return quote(String.valueOf(value));
-  }
-
-  boolean has(String key) {
-    return values.get(key) != null;
-  }
-
-  /** Names that are none of these. */
-  List<String> unknown(List<String> known) {
-    List<String> unknown = new ArrayList<>(values.keySet());
-    unknown.removeAll(known);
-    return unknown;
-  }
-
-  private Object required(String key) throws ModelFormatException {
-    Object value = values.get(key);
-    if (value == null) {
-      throw problem(key, "is missing");
-    }
-    return value;
-  }
-
-  int integer(String key) throws ModelFormatException {
-    return integer(key, required(key));
-  }
-
-  private int integer(String key, @Nullable Object value) throws ModelFormatException {
-    if (value instanceof Number number && number.doubleValue() == number.intValue()) {
-      return number.intValue();
-    }
-    boolean large = value instanceof Number n && n.doubleValue() % 1 == 0;
-    throw problem(key, quoted(value) + (large ? " is far too large" : " is not a whole number"));
-  }
-
-  double number(String key, double defaultValue) throws ModelFormatException {
-    Object value = has(key) ? values.get(key) : Double.valueOf(defaultValue);
-    if (value instanceof Number number) {
-      return number.doubleValue();
-    }
-    throw problem(key, quoted(value) + " is not a number");
-  }
-
-  boolean flag(String key, boolean defaultValue) throws ModelFormatException {
-    Object value = has(key) ? values.get(key) : Boolean.valueOf(defaultValue);
-    if (value instanceof Boolean flag) {
-      return flag;
-    }
-    throw problem(key, quoted(value) + " is neither true nor false");
-  }
-
-  String text(String key) throws ModelFormatException {
-    if (required(key) instanceof String text) {
-      return text;
-    }
-    throw problem(key, quoted(values.get(key)) + " is not text");
+    super(file, values);
   }
 
   /** Refuses any value but one; a missing name counts as that one. */
   void only(String key, Object allowed) throws ModelFormatException {
-    if (has(key) && !allowed.equals(values.get(key))) {
-      throw problem(key, quoted(values.get(key)) + " is not supported, only '" + allowed + "' is");
+    if (has(key) && !allowed.equals(raw(key))) {
+      throw problem(key, quoted(raw(key)) + " is not supported, only '" + allowed + "' is");
     }
-  }
-
-  @Nullable Object raw(String key) {
-    return values.get(key);
   }
 
   /** One number for all layers, or a list of one for each. */
@@ -144,7 +67,7 @@ final class Settings {
 
   private Map<String, Float> taus() throws ModelFormatException {
     Map<String, Float> taus = new TreeMap<>();
-    Object value = values.get("tau");
+    Object value = raw("tau");
     if (value instanceof Map<?, ?> map) {
       for (Map.Entry<?, ?> entry : map.entrySet()) {
         if (!(entry.getValue() instanceof Number number)) {
@@ -189,7 +112,7 @@ final class Settings {
           (float) number("layernorm_epsilon", 1e-5),
           !flag("no_weight_tying", false));
     } catch (ConfigException e) {
-      throw new ModelFormatException(file + ": " + e.getMessage(), e);
+      throw new ModelFormatException(file() + ": " + e.getMessage(), e);
     }
   }
 }

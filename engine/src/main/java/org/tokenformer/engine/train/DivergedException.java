@@ -28,7 +28,7 @@ public final class DivergedException extends RuntimeException {
   /** The same with what can be done about it. */
   DivergedException with(String advice) {
     DivergedException e = new DivergedException(getMessage() + "; " + advice, step, tensor);
-    e.addSuppressed(this);
+    e.initCause(this);
     return e;
   }
 }

@@ -9,7 +9,7 @@ import org.tokenformer.engine.model.ConfigException;
  * @param beta2 decay of the second moment, 0 to below 1
  * @param epsilon added to the root of the second moment, above 0
  * @param weightDecay of matrices, 0 or more; vectors have none
- * @param clip the largest norm of all gradients together, above 0; infinity for none
+ * @param clip the largest norm of all gradients together, above 0
  */
 public record OptimizerOptions(
     double beta1, double beta2, double epsilon, double weightDecay, double clip) {
@@ -23,7 +23,7 @@ public record OptimizerOptions(
     if (!(weightDecay >= 0 && weightDecay <= Float.MAX_VALUE)) {
       throw new ConfigException("weight-decay: " + weightDecay + " is not a number from 0 on");
     }
-    if (!(clip > 0)) {
+    if (!(clip > 0 && clip <= Float.MAX_VALUE)) {
       throw new ConfigException("clip: " + clip + " is not a number above 0");
     }
   }

@@ -18,7 +18,9 @@ public final class Trainer implements AutoCloseable {
   private final WindowSampler sampler;
   private final Backpropagation learning;
   private final Optimizer optimizer;
+  private final TokenSource data;
   private Progress progress = Progress.START;
+  private @Nullable String fingerprint; // of the data, when first asked for
 
   /**
    * At the beginning of a run.
@@ -31,6 +33,7 @@ public final class Trainer implements AutoCloseable {
   public Trainer(TokenFormer model, TokenSource data, TrainingOptions options) {
     this.model = model;
     this.options = options;
+    this.data = data;
     sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
     windows = new Windows(data, options.shape(), model.config());
     learning = new Backpropagation(model, options.shape());
@@ -52,9 +55,33 @@ public final class Trainer implements AutoCloseable {
     return options;
   }
 
+  Optimizer optimizer() {
+    return optimizer;
+  }
+
+  /** What is to be saved besides weights and moments. */
+  SavedState state() {
+    String known = fingerprint;
+    if (known == null) {
+      known = Fingerprint.of(data);
+      fingerprint = known;
+    }
+    return new SavedState(progress, options, data.size(), known);
+  }
+
+  /** Goes on from there; weights and moments are those of then already. */
+  void goOn(Progress from) {
+    progress = from;
+  }
+
   /** Steps done. */
   public int stepsDone() {
     return progress.step();
+  }
+
+  /** Ids learned from. */
+  public long tokens() {
+    return progress.tokens();
   }
 
   /** Whether all steps of the schedule are done. */
@@ -146,6 +173,21 @@ public final class Trainer implements AutoCloseable {
             .formatted(step, loss, norm, where),
         step,
         tensor);
+  }
+
+  /**
+   * Looks whether the weights are worth saving.
+   *
+   * @throws DivergedException if some are NaN or infinite
+   */
+  void checkWeights() {
+    String tensor = optimizer.firstNotFinite(model.weights());
+    if (tensor != null) {
+      throw new DivergedException(
+          "step %d: weights of %s became NaN or infinite".formatted(progress.step(), tensor),
+          progress.step(),
+          tensor);
+    }
   }
 
   private DivergedException exploded(int step, double loss) {

@@ -116,7 +116,9 @@ class SafetensorsWriterTest {
     Path path = Files.writeString(folder.resolve("model.safetensors"), "old");
     List<NamedTensor> tensors = List.of(Fixtures.floats("x", Shape.of(100), new float[100]));
     for (int room : new int[] {0, 5, 8, 64, 300}) {
-      AtomicFiles.Writer writer = SafetensorsWriter.writer(path, tensors, Map.of());
+      AtomicFiles.Writer writer =
+          SafetensorsWriter.writer(
+              path, tensors.stream().map(PendingTensor::of).toList(), Map.of());
       Fixtures.refuses(
           Kind.CANNOT_WRITE,
           () -> AtomicFiles.write(path, out -> writer.write(new FullDisk(out, room))),

@@ -331,7 +331,7 @@ final class ConfigJsonTest {
   @Test
   void oversizedFile() {
     byte[] bytes = new byte[(1 << 20) + 1];
-    assertTrue(refused(bytes).contains(bytes.length + " bytes, a configuration has at most"));
+    assertTrue(refused(bytes).contains(bytes.length + " bytes, such a file has at most"));
   }
 
   @Test

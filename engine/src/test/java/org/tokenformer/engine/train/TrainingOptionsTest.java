@@ -66,7 +66,8 @@ final class TrainingOptionsTest {
     refused("weight-decay", "NaN", () -> optimizer(0.9, 1e-8, NAN, 1));
     refused("clip", "0.0", () -> optimizer(0.9, 1e-8, 0.1, 0));
     refused("clip", "NaN", () -> optimizer(0.9, 1e-8, 0.1, NAN));
-    optimizer(0, 1, 0, INFINITE);
+    refused("clip", "Infinity", () -> optimizer(0.9, 1e-8, 0.1, INFINITE));
+    optimizer(0, 1, 0, Float.MAX_VALUE);
   }
 
   @Test

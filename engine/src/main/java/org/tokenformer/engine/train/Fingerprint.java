@@ -1,0 +1,42 @@
+package org.tokenformer.engine.train;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/**
+ * Tells one stream of ids from another: the SHA-256 of its length and its ids, of all of them or,
+ * of a long stream, of pieces at equal distances.
+ */
+final class Fingerprint {
+  private static final int PIECE = 1 << 10;
+  private static final int PIECES = 1 << 12;
+
+  private Fingerprint() {}
+
+  static String of(TokenSource data) {
+    MessageDigest digest = sha256();
+    int[] ids = new int[PIECE];
+    ByteBuffer bytes = ByteBuffer.allocate(PIECE * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    long size = data.size();
+    digest.update(bytes.putLong(size).flip());
+    long distance = Math.max(PIECE, size / PIECES);
+    for (long from = 0; from < size; from += distance) {
+      int count = (int) Math.min(PIECE, size - from);
+      data.read(from, ids, 0, count);
+      bytes.clear().asIntBuffer().put(ids, 0, count);
+      digest.update(bytes.limit(count * Integer.BYTES));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}

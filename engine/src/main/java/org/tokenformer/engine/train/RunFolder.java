@@ -1,0 +1,190 @@
+package org.tokenformer.engine.train;
+
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.AtomicFiles;
+import org.tokenformer.engine.checkpoint.AtomicFolder;
+import org.tokenformer.engine.checkpoint.PendingTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.TokenFormer;
+
+/**
+ * The folder of a run: its last checkpoints, each a model folder {@code step-000200} that is there
+ * complete or not at all, whenever the process or the machine dies.
+ *
+ * <p>The folder is a model folder itself: {@code config.json}, {@code model.safetensors} and {@code
+ * tokenizer.json} are links through {@code latest}, which is a link to the last checkpoint; so all
+ * three change with one rename. Where the file system has no links, they are copies.
+ */
+public final class RunFolder {
+  private static final String LATEST = "latest";
+  private static final String PREFIX = "step-";
+  private static final Pattern NAME = Pattern.compile(PREFIX + "([0-9]{6,9})");
+  private static final List<String> MODEL_FILES =
+      List.of(ModelFolder.CONFIG_FILE, ModelFolder.TOKENIZER_FILE, ModelFolder.WEIGHTS_FILE);
+
+  private final Path folder;
+  private final byte[] tokenizer;
+  private final int keep;
+
+  private RunFolder(Path folder, byte[] tokenizer, int keep) {
+    if (keep < 1) {
+      throw new ConfigException("keep: " + keep + " is not at least 1");
+    }
+    this.folder = folder;
+    this.tokenizer = tokenizer;
+    this.keep = keep;
+  }
+
+  /**
+   * For a new run: makes the folder if it is not there.
+   *
+   * @param tokenizer the tokenizer's file, read now
+   * @param keep how many checkpoints stay, from 1 on
+   * @throws IOException if the tokenizer cannot be read, the folder cannot be made, or it has
+   *     checkpoints of another run
+   */
+  public static RunFolder create(Path folder, Path tokenizer, int keep) throws IOException {
+    Path last = latest(folder);
+    if (last != null) {
+      throw new ModelFormatException(
+          "%s: has %s of another run; resume that one, or choose another folder"
+              .formatted(folder, last.getFileName()));
+    }
+    RunFolder created = new RunFolder(folder, Files.readAllBytes(tokenizer), keep);
+    Files.createDirectories(folder);
+    created.clear();
+    return created;
+  }
+
+  /**
+   * For a run that goes on from {@link #latest}.
+   *
+   * @param keep how many checkpoints stay, from 1 on
+   * @throws IOException if there is none
+   */
+  public static RunFolder resume(Path folder, int keep) throws IOException {
+    Path last = latest(folder);
+    if (last == null) {
+      throw new ModelFormatException(
+          folder
+              + ": has no checkpoint of a run to resume; a checkpoint is a folder "
+              + PREFIX
+              + "000000");
+    }
+    byte[] tokenizer = Files.readAllBytes(last.resolve(ModelFolder.TOKENIZER_FILE));
+    RunFolder resumed = new RunFolder(folder, tokenizer, keep);
+    resumed.clear();
+    resumed.makeLatest(last); // the run may have been killed before it did
+    return resumed;
+  }
+
+  /** Deletes what a killed run has left unfinished. */
+  private void clear() {
+    AtomicFolder.deleteLeftovers(folder, PREFIX);
+    AtomicFolder.deleteLeftovers(folder, LATEST);
+  }
+
+  /** Where it lies. */
+  public Path path() {
+    return folder;
+  }
+
+  /** The last checkpoint in a folder, or null if it has none or is not there. */
+  public static @Nullable Path latest(Path folder) throws IOException {
+    List<Path> all = checkpoints(folder);
+    return all.isEmpty() ? null : all.getLast();
+  }
+
+  /** From the first to the last. */
+  private static List<Path> checkpoints(Path folder) throws IOException {
+    List<Path> found = new ArrayList<>();
+    if (Files.isDirectory(folder)) {
+      try (DirectoryStream<Path> entries =
+          Files.newDirectoryStream(folder, entry -> stepOf(entry) >= 0)) {
+        entries.forEach(found::add);
+      } catch (DirectoryIteratorException e) {
+        throw e.getCause();
+      }
+    }
+    found.sort(Comparator.comparingInt(RunFolder::stepOf));
+    return found;
+  }
+
+  /** −1 for what is no checkpoint. */
+  private static int stepOf(Path path) {
+    Matcher name = NAME.matcher(String.valueOf(path.getFileName()));
+    boolean is = name.matches() && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
+    return is ? Integer.parseInt(name.group(1)) : -1;
+  }
+
+  /**
+   * Saves a run between two steps; then deletes the checkpoints that are not to be kept.
+   *
+   * @return the new checkpoint
+   * @throws IOException with one line for people; those that were there before are there still
+   */
+  public Path save(Trainer trainer) throws IOException {
+    Path checkpoint = folder.resolve(PREFIX + "%06d".formatted(trainer.stepsDone()));
+    if (!Files.isDirectory(checkpoint)) {
+      TokenFormer model = trainer.model();
+      try (Downloads downloads = new Downloads(model.backend(), model.weights())) {
+        AtomicFolder.write(
+            checkpoint,
+            AtomicFolder.IfExists.REFUSE,
+            temporary -> fill(temporary, trainer, downloads));
+      }
+    }
+    makeLatest(checkpoint);
+    List<Path> all = checkpoints(folder);
+    for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
+      AtomicFolder.delete(old);
+    }
+    return checkpoint;
+  }
+
+  private void fill(Path temporary, Trainer trainer, Downloads downloads) throws IOException {
+    TokenFormer model = trainer.model();
+    List<PendingTensor> weights = downloads.of("", model.weights());
+    ModelFolder.writeFiles(temporary, model.config(), weights, tokenizer);
+    Files.createDirectory(temporary.resolve(SavedRun.STATE_FILE).getParent());
+    List<PendingTensor> moments =
+        new ArrayList<>(downloads.of(SavedRun.FIRST, trainer.optimizer().firstMoments()));
+    moments.addAll(downloads.of(SavedRun.SECOND, trainer.optimizer().secondMoments()));
+    SafetensorsWriter.writePending(
+        temporary.resolve(SavedRun.MOMENTS_FILE), moments, Map.of("format", "pt"));
+    AtomicFiles.writeText(temporary.resolve(SavedRun.STATE_FILE), trainer.state().toJson());
+    Checksums.write(temporary, SavedRun.FILES);
+  }
+
+  private void makeLatest(Path checkpoint) throws IOException {
+    try {
+      AtomicFiles.link(folder.resolve(LATEST), checkpoint.getFileName());
+      for (String file : MODEL_FILES) {
+        Path link = folder.resolve(file);
+        if (!Files.exists(link, LinkOption.NOFOLLOW_LINKS)) {
+          AtomicFiles.link(link, Path.of(LATEST, file));
+        }
+      }
+    } catch (UnsupportedOperationException | FileSystemException e) {
+      for (String file : MODEL_FILES) {
+        AtomicFiles.copy(checkpoint.resolve(file), folder.resolve(file));
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+package org.tokenformer.engine.train;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.Fields;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.TrainingShape;
+
+/**
+ * Where a run stood when it was saved, as a JSON object: numbers are written so that they are read
+ * back to the bit.
+ *
+ * @param dataSize ids of the training data
+ * @param dataFingerprint {@link Fingerprint} of the training data
+ */
+record SavedState(
+    Progress progress, TrainingOptions options, long dataSize, String dataFingerprint) {
+  private static final int FORMAT = 1;
+
+  String toJson() {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("format", FORMAT);
+    fields.put("step", progress.step());
+    fields.put("tokens", progress.tokens());
+    fields.put("epoch", progress.place().epoch());
+    fields.put("window", progress.place().window());
+    fields.put("losses", progress.trend().count());
+    fields.put("smoothed_loss", progress.trend().smoothed());
+    fields.put("lowest_loss", progress.trend().lowest());
+    fields.put("high_losses", progress.trend().high());
+    fields.put("data_tokens", dataSize);
+    fields.put("data_sha256", dataFingerprint);
+    Schedule schedule = options.schedule();
+    fields.put("steps", schedule.steps());
+    fields.put("warmup", schedule.warmup());
+    fields.put("lr", schedule.learningRate());
+    fields.put("min_lr", schedule.minLearningRate());
+    fields.put("batch", options.shape().batch());
+    fields.put("sequence", options.shape().sequence());
+    fields.put("recompute", options.shape().recompute());
+    fields.put("accumulate", options.accumulate());
+    fields.put("beta1", options.optimizer().beta1());
+    fields.put("beta2", options.optimizer().beta2());
+    fields.put("epsilon", options.optimizer().epsilon());
+    fields.put("weight_decay", options.optimizer().weightDecay());
+    fields.put("clip", options.optimizer().clip());
+    fields.put("dropout", options.dropout());
+    fields.put("seed", Long.toString(options.seed())); // more digits than JSON's readers keep
+    Gson gson = new GsonBuilder().setPrettyPrinting().create();
+    return gson.toJson(fields) + "\n";
+  }
+
+  static SavedState read(Path file) throws IOException {
+    Fields fields = Fields.of(file);
+    if (fields.integer("format") != FORMAT) {
+      throw fields.problem(
+          "format", fields.integer("format") + " is not " + FORMAT + ": another version wrote it");
+    }
+    LossTrend trend =
+        new LossTrend(
+            fields.whole("losses"),
+            fields.number("smoothed_loss"),
+            fields.number("lowest_loss"),
+            fields.integer("high_losses"));
+    WindowSampler.Place place =
+        new WindowSampler.Place(fields.whole("epoch"), fields.whole("window"));
+    Progress progress = new Progress(fields.integer("step"), fields.whole("tokens"), place, trend);
+    if (progress.step() < 0 || progress.tokens() < 0 || place.epoch() < 0 || place.window() < 0) {
+      throw new ModelFormatException(file + ": counts less than nothing: " + progress);
+    }
+    return new SavedState(
+        progress, options(fields), fields.whole("data_tokens"), fields.text("data_sha256"));
+  }
+
+  private static TrainingOptions options(Fields fields) throws ModelFormatException {
+    try {
+      return new TrainingOptions(
+          new Schedule(
+              fields.integer("steps"),
+              fields.integer("warmup"),
+              fields.number("lr"),
+              fields.number("min_lr")),
+          new TrainingShape(
+              fields.integer("batch"), fields.integer("sequence"), fields.flag("recompute", false)),
+          fields.integer("accumulate"),
+          new OptimizerOptions(
+              fields.number("beta1"),
+              fields.number("beta2"),
+              fields.number("epsilon"),
+              fields.number("weight_decay"),
+              fields.number("clip")),
+          fields.number("dropout"),
+          seed(fields));
+    } catch (ConfigException e) {
+      throw new ModelFormatException(fields.file() + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static long seed(Fields fields) throws ModelFormatException {
+    try {
+      return Long.parseLong(fields.text("seed"));
+    } catch (NumberFormatException e) {
+      throw fields.problem("seed", "is not a whole number of 64 bits");
+    }
+  }
+}

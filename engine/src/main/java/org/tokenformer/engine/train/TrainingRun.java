@@ -1,0 +1,115 @@
+package org.tokenformer.engine.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.CancellationException;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.ConfigException;
+
+/** A run from where its trainer stands to its last step, saved and validated on the way. */
+public final class TrainingRun {
+  private final Trainer trainer;
+  private final RunFolder folder;
+  private final int saveEvery;
+  private final @Nullable Validation validation;
+  private final RunListener listener;
+  private int savedAt;
+
+  /**
+   * What is looked at from time to time.
+   *
+   * @param every so many steps, and after the last
+   */
+  public record Validation(TokenSource data, int every) {
+    /** Checks the number. */
+    public Validation {
+      atLeastOne("eval-every", every);
+    }
+  }
+
+  /**
+   * A run.
+   *
+   * @param trainer at its beginning, or where a {@link SavedRun} has brought it
+   * @param saveEvery so many steps, and after the last
+   */
+  public TrainingRun(
+      Trainer trainer,
+      RunFolder folder,
+      int saveEvery,
+      @Nullable Validation validation,
+      RunListener listener) {
+    atLeastOne("save-every", saveEvery);
+    this.trainer = trainer;
+    this.folder = folder;
+    this.saveEvery = saveEvery;
+    this.validation = validation;
+    this.listener = listener;
+    savedAt = trainer.stepsDone();
+  }
+
+  private static void atLeastOne(String option, int value) {
+    if (value < 1) {
+      throw new ConfigException(option + ": " + value + " is not at least 1");
+    }
+  }
+
+  /**
+   * Runs to the end or until it is cancelled; saves in either case what was done since it was last
+   * saved.
+   *
+   * @return whether it came to its end
+   * @throws DivergedException naming the last good checkpoint
+   * @throws IOException if the run ends here and cannot be saved
+   */
+  public boolean run(@Nullable Cancellation cancellation) throws IOException {
+    try {
+      while (!trainer.isDone()) {
+        Cancellation.check(cancellation);
+        listener.step(trainer.step(cancellation));
+        int step = trainer.stepsDone();
+        if (!trainer.isDone() && step % saveEvery == 0) {
+          saveOrAsk();
+        }
+        if (validation != null && (trainer.isDone() || step % validation.every() == 0)) {
+          double loss = trainer.evaluate(validation.data(), cancellation);
+          listener.validated(step, trainer.tokens(), loss);
+        }
+      }
+    } catch (CancellationException e) {
+      saveIfNew();
+      return false;
+    } catch (DivergedException e) {
+      throw e.with(advice());
+    }
+    saveIfNew();
+    return true;
+  }
+
+  private void saveOrAsk() throws IOException {
+    try {
+      saveIfNew();
+    } catch (IOException e) {
+      if (!listener.saveFailed(trainer.stepsDone(), e)) {
+        throw e;
+      }
+    }
+  }
+
+  private void saveIfNew() throws IOException {
+    if (savedAt != trainer.stepsDone()) {
+      trainer.checkWeights();
+      Path checkpoint = folder.save(trainer);
+      savedAt = trainer.stepsDone();
+      listener.saved(checkpoint);
+    }
+  }
+
+  private String advice() throws IOException {
+    Path last = RunFolder.latest(folder.path());
+    return last == null
+        ? "no checkpoint was saved yet; try a lower learning rate or a longer warm-up"
+        : "the last good checkpoint is " + last + "; go on from it with a lower learning rate";
+  }
+}

@@ -1,0 +1,404 @@
+package org.tokenformer.engine.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.HostScope;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.testing.GoldenCase.Computing;
+
+/** Runs that stop and go on, and what becomes of their checkpoints when something fails. */
+final class ResumeTest {
+  private static final int STEPS = 26;
+
+  @TempDir Path temporary;
+  private Path folder = Path.of("");
+  private Path tokenizer = Path.of("");
+  private final Runs.Ids data = Runs.pattern(500, 1);
+
+  @BeforeEach
+  void files() throws IOException {
+    folder = temporary.resolve("run");
+    tokenizer = temporary.resolve("t.json");
+    Files.writeString(tokenizer, "{\"any\": 1}");
+  }
+
+  /** Keeps what it hears, and answers failures with yes. */
+  private static final class Heard implements RunListener {
+    final List<Double> losses = new ArrayList<>();
+    final List<Double> smoothed = new ArrayList<>();
+    final List<Double> validations = new ArrayList<>();
+    final List<String> saved = new ArrayList<>();
+    final List<String> failures = new ArrayList<>();
+
+    @Override
+    public void step(TrainingStep step) {
+      losses.add(step.loss());
+      smoothed.add(step.smoothedLoss());
+    }
+
+    @Override
+    public void validated(int step, long tokens, double loss) {
+      validations.add(loss);
+    }
+
+    @Override
+    public void saved(Path checkpoint) {
+      saved.add(checkpoint.getFileName().toString());
+    }
+
+    @Override
+    public boolean saveFailed(int step, IOException reason) {
+      failures.add(step + ": " + reason.getMessage());
+      return true;
+    }
+  }
+
+  private final Heard heard = new Heard();
+
+  private boolean begin(Backend backend, TrainingOptions options, Cancellation cancellation)
+      throws IOException {
+    try (TokenFormer model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, options)) {
+      RunFolder run = RunFolder.create(folder, tokenizer, 2);
+      return new TrainingRun(trainer, run, 10, validation(), heard).run(cancellation);
+    }
+  }
+
+  private static TrainingRun.Validation validation() {
+    return new TrainingRun.Validation(Runs.pattern(100, 2), 8);
+  }
+
+  private boolean goOn(Backend backend) throws IOException {
+    SavedRun saved = saved();
+    try (TokenFormer model = saved.model(backend);
+        Trainer trainer = saved.trainer(model, data, saved.options())) {
+      RunFolder run = RunFolder.resume(folder, 2);
+      return new TrainingRun(trainer, run, 10, validation(), heard).run(null);
+    }
+  }
+
+  private SavedRun saved() throws IOException {
+    return SavedRun.open(Objects.requireNonNull(RunFolder.latest(folder)));
+  }
+
+  private Map<String, float[]> savedWeights() throws IOException {
+    try (Backend backend = Computing.SCALAR.open();
+        TokenFormer model = saved().model(backend)) {
+      return Runs.weights(model);
+    }
+  }
+
+  private List<String> entries() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  @Test
+  void aRunThatStopsGoesOnToTheSameBits() throws IOException {
+    TrainingOptions options = Runs.options(STEPS, 2, 0.1);
+    Path whole = temporary.resolve("whole");
+    folder = whole;
+    try (Backend backend = Computing.SCALAR.open()) {
+      assertTrue(begin(backend, options, () -> false));
+      Map<String, float[]> expected = savedWeights();
+      List<Double> losses = List.copyOf(heard.losses);
+      List<Double> smoothed = List.copyOf(heard.smoothed);
+      List<Double> validations = List.copyOf(heard.validations);
+      for (int stop : new int[] {1, STEPS / 2, STEPS - 1}) {
+        folder = temporary.resolve("stops at " + stop);
+        heard.losses.clear();
+        heard.smoothed.clear();
+        heard.validations.clear();
+        assertFalse(begin(backend, options, () -> heard.losses.size() == stop));
+        assertEquals(stop, saved().stepsDone());
+        assertTrue(goOn(backend));
+        assertEquals(losses, heard.losses);
+        assertEquals(smoothed, heard.smoothed);
+        assertEquals(validations, heard.validations.stream().distinct().toList());
+        TrainerTest.assertSame(expected, savedWeights());
+        for (String file : List.of(SavedRun.MOMENTS_FILE, SavedRun.STATE_FILE, Checksums.FILE)) {
+          Path one = last(whole).resolve(file);
+          assertEquals(-1, Files.mismatch(one, last(folder).resolve(file)), file);
+        }
+      }
+    }
+  }
+
+  private static Path last(Path run) throws IOException {
+    return Objects.requireNonNull(RunFolder.latest(run));
+  }
+
+  @Test
+  void threadsChangeNothing() throws IOException {
+    Path first = temporary.resolve("run1");
+    for (int threads : new int[] {1, 2, 3, 7}) {
+      folder = temporary.resolve("run" + threads);
+      try (Backend backend = Computing.VECTOR_256.open(threads)) {
+        begin(backend, Runs.options(5, 2, 0.1), () -> false);
+      }
+      Path weights = Path.of(ModelFolder.WEIGHTS_FILE);
+      assertEquals(-1, Files.mismatch(last(first).resolve(weights), last(folder).resolve(weights)));
+      Path moments = Path.of(SavedRun.MOMENTS_FILE);
+      assertEquals(-1, Files.mismatch(last(first).resolve(moments), last(folder).resolve(moments)));
+    }
+  }
+
+  @Test
+  void theFolderIsAModel() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      begin(backend, Runs.options(25, 1, 0), () -> false);
+      assertEquals(List.of("step-000010", "step-000020", "step-000025"), heard.saved);
+      assertEquals(
+          List.of(
+              "config.json",
+              "latest",
+              "model.safetensors",
+              "step-000020",
+              "step-000025",
+              "tokenizer.json"),
+          entries());
+      try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP);
+          ModelFolder last = ModelFolder.open(last(folder), LoadMode.MAP)) {
+        assertEquals(Runs.CONFIG, model.config());
+        assertEquals(-1, Files.mismatch(model.weightsFile(), last.weightsFile()));
+      }
+      assertEquals(Files.readString(tokenizer), Files.readString(folder.resolve("tokenizer.json")));
+      String message =
+          refused(() -> RunFolder.create(folder, tokenizer, 2), "step-000025 of another run");
+      assertTrue(message.startsWith(folder + ": "), message);
+    }
+    assertEquals(0, HostScope.liveBytes());
+  }
+
+  private static String refused(Executable action, String... parts) {
+    String message = String.valueOf(assertThrows(IOException.class, action).getMessage());
+    for (String part : parts) {
+      assertTrue(message.contains(part), message);
+    }
+    assertFalse(message.contains("\n"), message);
+    return message;
+  }
+
+  @Test
+  void anotherRunIsNotResumed() throws IOException {
+    refused(() -> RunFolder.resume(folder, 1), "no checkpoint");
+    try (Backend backend = Computing.SCALAR.open()) {
+      begin(backend, Runs.options(4, 1, 0), () -> false);
+      SavedRun saved = saved();
+      TrainingOptions o = saved.options();
+      assertEquals(Runs.options(4, 1, 0), o);
+      try (TokenFormer model = saved.model(backend)) {
+        String fewer =
+            String.valueOf(
+                assertThrows(
+                        TrainingDataException.class,
+                        () -> saved.trainer(model, Runs.pattern(499, 1), o).close())
+                    .getMessage());
+        assertTrue(fewer.contains("have 499 ids") && fewer.contains("had 500"), fewer);
+        Runs.Ids other = Runs.pattern(500, 1);
+        other.ids()[499]++;
+        assertThrows(TrainingDataException.class, () -> saved.trainer(model, other, o).close());
+        TrainingOptions seed = new TrainingOptions(o.schedule(), o.shape(), 1, o.optimizer(), 0, 8);
+        refused(() -> saved.trainer(model, data, seed).close(), "seed: 8 is not the 7");
+        TrainingOptions sequence =
+            new TrainingOptions(
+                o.schedule(), new TrainingShape(3, 17, false), 1, o.optimizer(), 0, 7);
+        refused(() -> saved.trainer(model, data, sequence).close(), "sequence: 17 is not the 16");
+        TrainingOptions longer =
+            new TrainingOptions(
+                new Schedule(6, 0, 1e-3, 0),
+                new TrainingShape(2, 16, true),
+                2,
+                o.optimizer(),
+                0.5,
+                7);
+        try (Trainer trainer = saved.trainer(model, data, longer)) {
+          assertEquals(5, trainer.step(null).step());
+        }
+      }
+    }
+  }
+
+  @Test
+  void damageIsFound() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      begin(backend, Runs.options(3, 1, 0), () -> false);
+    }
+    Path checkpoint = last(folder);
+    List<String> files = new ArrayList<>(SavedRun.FILES);
+    files.add(Checksums.FILE);
+    for (String name : files) {
+      Path file = checkpoint.resolve(name);
+      byte[] whole = Files.readAllBytes(file);
+      byte[] flipped = whole.clone();
+      flipped[whole.length / 2] ^= 1;
+      Files.write(file, flipped);
+      refused(this::saved, checkpoint.toString(), "delete " + checkpoint);
+      Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+      refused(this::saved, checkpoint.toString(), "delete " + checkpoint);
+      Files.delete(file);
+      refused(this::saved, file.toString(), "is missing", "delete " + checkpoint);
+      Files.write(file, whole);
+      assertEquals(3, saved().stepsDone());
+    }
+    // A state that somebody wrote by hand, with sums that fit.
+    Path state = checkpoint.resolve(SavedRun.STATE_FILE);
+    String json = Files.readString(state);
+    for (String[] change :
+        new String[][] {
+          {"\"step\": 3", "\"step\": -3", "counts less than nothing"},
+          {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
+          {"\"format\": 1", "\"format\": 2", "format: 2 is not 1"},
+          {"\"lr\": 0.01", "\"lr\": 0", "lr: 0.0 is not a number above 0"},
+          {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a whole number"},
+          {"\"data_sha256\"", "\"data_sha\"", "data_sha256: is missing"},
+          {"{", "[", "is not valid JSON"},
+        }) {
+      Files.writeString(state, json.replace(change[0], change[1]));
+      Checksums.write(checkpoint, SavedRun.FILES);
+      refused(this::saved, "state.json: ", change[2]);
+    }
+  }
+
+  @Test
+  void aSaveThatFailsHalfWayLeavesTheLastOne() throws IOException {
+    AtomicInteger downloads = new AtomicInteger(Integer.MAX_VALUE);
+    try (Backend backend = Computing.SCALAR.open()) {
+      Backend failing =
+          (Backend)
+              Proxy.newProxyInstance(
+                  Backend.class.getClassLoader(),
+                  new Class<?>[] {Backend.class},
+                  (proxy, method, arguments) -> {
+                    if (method.getName().equals("download") && downloads.getAndDecrement() == 0) {
+                      throw new UncheckedIOException(new IOException("the device is gone"));
+                    }
+                    try {
+                      return method.invoke(backend, arguments);
+                    } catch (InvocationTargetException e) {
+                      throw Objects.requireNonNull(e.getCause());
+                    }
+                  });
+      try (TokenFormer model = Runs.model(failing);
+          Trainer trainer = new Trainer(model, data, Runs.options(9, 1, 0))) {
+        RunFolder run = RunFolder.create(folder, tokenizer, 2);
+        trainer.step(null);
+        run.save(trainer);
+        List<String> before = entries();
+        trainer.step(null);
+        for (int after : new int[] {0, 5, model.weights().size() + 3}) {
+          downloads.set(after);
+          assertThrows(UncheckedIOException.class, () -> run.save(trainer));
+          assertEquals(before, entries());
+          assertEquals(1, saved().stepsDone());
+        }
+        downloads.set(Integer.MAX_VALUE);
+        run.save(trainer);
+        assertEquals(2, saved().stepsDone());
+      }
+    }
+  }
+
+  @Test
+  void aRunGoesOnWhenItCannotBeSaved() throws IOException {
+    Files.createDirectories(folder);
+    Path inTheWay = Files.writeString(folder.resolve("step-000010"), "");
+    try (Backend backend = Computing.SCALAR.open()) {
+      assertTrue(begin(backend, Runs.options(25, 1, 0), () -> false));
+      assertEquals(1, heard.failures.size());
+      assertTrue(heard.failures.getFirst().startsWith("10: " + inTheWay), "" + heard.failures);
+      assertEquals(List.of("step-000020", "step-000025"), heard.saved);
+
+      folder = temporary.resolve("last");
+      Files.createDirectories(folder);
+      Files.writeString(folder.resolve("step-000008"), "");
+      refused(() -> begin(backend, Runs.options(8, 1, 0), () -> false), "step-000008: exists");
+    }
+  }
+
+  @Test
+  void whatAKilledRunLeftIsCleared() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      begin(backend, Runs.options(3, 1, 0), () -> false);
+      List<String> whole = entries();
+      copy(last(folder), folder.resolve(".step-000004.1x2y.tmp"));
+      Files.createSymbolicLink(folder.resolve(".latest.1x2y.tmp"), Path.of("step-000004"));
+      // Killed between the new checkpoint and the link to it.
+      copy(last(folder), folder.resolve("step-000005"));
+      RunFolder.resume(folder, 2);
+      List<String> expected = new ArrayList<>(whole);
+      expected.add(expected.indexOf("step-000003") + 1, "step-000005");
+      assertEquals(expected, entries());
+      assertEquals(Path.of("step-000005"), Files.readSymbolicLink(folder.resolve("latest")));
+    }
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    Files.walkFileTree(
+        from,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
+              throws IOException {
+            Files.createDirectories(to.resolve(from.relativize(folder)));
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+              throws IOException {
+            Files.copy(file, to.resolve(from.relativize(file)), StandardCopyOption.COPY_ATTRIBUTES);
+            return FileVisitResult.CONTINUE;
+          }
+        });
+  }
+
+  @Test
+  void aRunThatDivergesNamesTheLastGoodCheckpoint() throws IOException {
+    TrainingOptions base = Runs.options(60, 1, 0);
+    TrainingOptions wild =
+        new TrainingOptions(
+            new Schedule(60, 50, 1e7, 1e7), base.shape(), 1, base.optimizer(), 0, 7);
+    try (Backend backend = Computing.SCALAR.open();
+        TokenFormer model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, wild)) {
+      RunFolder run = RunFolder.create(folder, tokenizer, 2);
+      TrainingRun training = new TrainingRun(trainer, run, 1, null, heard);
+      DivergedException e = assertThrows(DivergedException.class, () -> training.run(null));
+      String message = String.valueOf(e.getMessage());
+      assertTrue(message.startsWith("step " + e.step() + ": "), message);
+      assertTrue(message.contains("last good checkpoint is " + last(folder)), message);
+      assertEquals(e.step() - 1, saved().stepsDone(), message);
+    }
+  }
+}
