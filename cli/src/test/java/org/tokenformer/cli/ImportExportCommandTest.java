@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -240,27 +239,27 @@ class ImportExportCommandTest {
     assertFalse(Files.exists(target));
   }
 
-  /** A limit on the size of files stands in for a disk that is full. */
   @Test
   void aDiskThatTakesNoMoreLeavesNothing() throws Exception {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "sh",
-                "-c",
-                "ulimit -f 64 && exec \"$@\"",
-                "sh",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xshare:auto",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.tokenformer.cli.Main"));
-    command.addAll(List.of(arguments(golden(), folder.resolve("model"))));
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(2, process.waitFor(), output);
-    assertEquals(1, output.lines().count(), output);
-    assertTrue(output.contains("cannot write: File too large"), output);
+    String[] fresh = arguments(golden(), folder.resolve("new"));
+    assertFull(CommandLineHarness.runWithSmallFiles(64, fresh), folder.resolve("new"));
     assertEquals(List.of(), CommandLineFixtures.content(folder));
+
+    Path model = CommandLineFixtures.model(golden(), folder.resolve("model"));
+    Path released = folder.resolve("released");
+    String[] export = {"export", "-m", model.toString(), "-o", released.toString()};
+    assertFull(CommandLineHarness.runWithSmallFiles(64, export), released);
+
+    String config = Files.readString(model.resolve("config.json"));
+    Path softmax = CommandLineFixtures.golden("softmax");
+    String[] replace = arguments(softmax, model, "--force");
+    assertFull(CommandLineHarness.runWithSmallFiles(64, replace), model);
+    assertEquals(config, Files.readString(model.resolve("config.json")));
+    assertEquals(List.of("model"), CommandLineFixtures.content(folder));
+  }
+
+  private static void assertFull(Result result, Path target) {
+    CommandLineFixtures.assertRefused(
+        List.of(target + "", "cannot write: File too large", "nothing was changed"), result);
   }
 }
