@@ -24,7 +24,14 @@ final class DecodeAllocationTest {
   private static final long BUDGET_NANOS = 20_000_000_000L;
 
   @Test
-  void aTokenAllocatesLittle() {
+  void aTokenAllocatesLittle() throws Exception {
+    double bytes = HeapUse.inOwnProcess(DecodeAllocationTest.class);
+    System.out.printf("%.0f bytes of heap a token%n", bytes);
+    assertTrue(bytes < MOST_BYTES, bytes + " bytes of heap a token");
+  }
+
+  /** Prints the bytes of heap that a token takes, once the compiler is through. */
+  public static void main(String[] args) {
     TokenFormerConfig config =
         Models.config(Theta.L2_NORM_GELU, List.of(new LayerSizes(24, 24, 96)), Map.of());
     long end = System.nanoTime() + BUDGET_NANOS;
@@ -49,7 +56,6 @@ final class DecodeAllocationTest {
         best = Math.min(best, (double) (HeapUse.allocatedBytes() - before) / TOKENS);
       }
     }
-    System.out.printf("%.0f bytes of heap a token%n", best);
-    assertTrue(best < MOST_BYTES, best + " bytes of heap a token");
+    System.out.println(best);
   }
 }

@@ -78,8 +78,9 @@ final class Gemm {
   }
 
   /**
-   * Sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A, each a
-   * chain in the order of the tokens that goes on from what C holds.
+   * Sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A. Blocks
+   * of {@link #K_BLOCK} tokens are chains of their own: what C holds may be much larger than one
+   * token's part, which would be rounded away.
    *
    * @param a panels of tokens (rows, PANEL), {@code panelStride} bytes apart, from the first row
    * @param tokens in all panels together
@@ -105,20 +106,21 @@ final class Gemm {
       for (int j = 0; j < columns; j += PANEL) {
         int lanes = Math.min(PANEL, columns - j);
         long panel = b + j / PANEL * channelStride + t * PANEL_BYTES;
-        rowTiles(packed, m, steps, panel, lanes, c + 4L * j, stride, result);
+        addTiles(packed, m, steps, panel, lanes, c + 4L * j, stride, result);
       }
     }
   }
 
-  /** A panel's part of a row-major result, six rows at a time in a copy that is a panel. */
-  private static void rowTiles(
+  /** A panel's part of a row-major result, six rows at a time: summed by itself, then added. */
+  private static void addTiles(
       long packed, int m, int k, long b, int lanes, long c, long stride, long result) {
     for (int i = 0; i < m; i += Tile.ROWS) {
       int rows = Math.min(Tile.ROWS, m - i);
-      copyRows(c + i * stride, stride, result, PANEL_BYTES, rows, lanes);
-      long tile = packed + (long) i * k * Float.BYTES;
-      Tile.multiply(tile, b, k, result, lanes, true);
-      copyRows(result, PANEL_BYTES, c + i * stride, stride, rows, lanes);
+      Tile.multiply(packed + (long) i * k * Float.BYTES, b, k, result, lanes, false);
+      for (int r = 0; r < rows; r++) {
+        long to = c + (i + r) * stride;
+        RowKernels.add(result + r * PANEL_BYTES, to, lanes, to);
+      }
     }
   }
 

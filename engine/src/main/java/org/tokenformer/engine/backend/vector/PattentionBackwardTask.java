@@ -18,7 +18,7 @@ import org.tokenformer.engine.tensor.Tensor;
 /**
  * Backward through one Pattention, in tiles of tokens: dθ = dy·Wᵀ, through Θ to ds and θ anew, and
  * then dx = ds·K, dK = dsᵀ·x and dW = θᵀ·dy, all pieces of these three in one phase. The sums over
- * tokens go on from tile to tile, one chain for each weight.
+ * tokens go on from tile to tile, in the order of the tokens for each weight.
  */
 final class PattentionBackwardTask implements Workers.Task {
   private final Workers workers;

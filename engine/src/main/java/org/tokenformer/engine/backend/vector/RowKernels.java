@@ -9,8 +9,15 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 import jdk.incubator.vector.FloatVector;
 import org.tokenformer.engine.backend.AdamW;
 
-/** What is done to one row of activations by itself. Each row is one worker's. */
+/**
+ * What is done to one row of activations by itself. Each row is one worker's. Sums over a row are
+ * in double arithmetic, in an order that is the same at every vector width: an error of theirs
+ * would scale the whole row, and a training run has the same bits on every machine.
+ */
 final class RowKernels {
+  /** Logits whose exponentials are in memory at a time, until they are added. */
+  private static final int EXPONENTIALS = 1024;
+
   private RowKernels() {}
 
   /**
@@ -18,12 +25,10 @@ final class RowKernels {
    *
    * @param weight address of C floats, or 0 for none
    * @param bias address of C floats, or 0 for none
-   * @param sums scratch of one vector
    */
-  static void layerNorm(
-      long x, int channels, long weight, long bias, float epsilon, long to, long sums) {
-    float mean = mean(x, channels, sums);
-    float scale = scale(x, channels, mean, epsilon, sums);
+  static void layerNorm(long x, int channels, long weight, long bias, float epsilon, long to) {
+    float mean = mean(x, channels);
+    float scale = scale(x, channels, mean, epsilon);
     normalise(x, channels, mean, scale, to);
     if (weight != 0) {
       multiply(to, channels, weight);
@@ -38,43 +43,21 @@ final class RowKernels {
    * gradient times the weight, the row's gradient grows by (g − mean(g) − n·mean(g·n))/σ.
    *
    * @param weight address of C floats, or 0 for none
-   * @param sums scratch of one vector
    */
   static void layerNormBackward(
-      long x,
-      int channels,
-      long weight,
-      float epsilon,
-      long outGradient,
-      long xGradient,
-      long sums) {
-    float mean = mean(x, channels, sums);
-    float scale = scale(x, channels, mean, epsilon, sums);
-    FloatVector total = FloatVector.zero(FLOATS);
-    FloatVector product = total;
-    int c = 0;
-    for (; c <= channels - LANES; c += LANES) {
-      FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, outGradient + 4L * c, LE);
-      if (weight != 0) {
-        g = g.mul(FloatVector.fromMemorySegment(FLOATS, ALL, weight + 4L * c, LE));
-      }
-      FloatVector n =
-          FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * c, LE).sub(mean).mul(scale);
-      total = total.add(g);
-      product = g.fma(n, product);
-    }
-    total.intoMemorySegment(ALL, sums, LE);
-    float sum = (float) Stream.sum(sums);
-    product.intoMemorySegment(ALL, sums, LE);
-    float dot = (float) Stream.sum(sums);
-    for (; c < channels; c++) {
+      long x, int channels, long weight, float epsilon, long outGradient, long xGradient) {
+    float mean = mean(x, channels);
+    float scale = scale(x, channels, mean, epsilon);
+    double sum = 0;
+    double dot = 0;
+    for (int c = 0; c < channels; c++) {
       float g = Simd.get(outGradient + 4L * c) * (weight == 0 ? 1 : Simd.get(weight + 4L * c));
       sum += g;
-      dot = Math.fma(g, (Simd.get(x + 4L * c) - mean) * scale, dot);
+      dot += (double) g * ((Simd.get(x + 4L * c) - mean) * scale);
     }
-    float meanGradient = sum / channels;
-    float meanProduct = dot / channels;
-    c = 0;
+    float meanGradient = (float) (sum / channels);
+    float meanProduct = (float) (dot / channels);
+    int c = 0;
     for (; c <= channels - LANES; c += LANES) {
       FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, outGradient + 4L * c, LE);
       if (weight != 0) {
@@ -99,7 +82,6 @@ final class RowKernels {
    *
    * @param weightGradient address of C floats, or 0 if it is not wanted
    * @param biasGradient address of C floats, or 0 if it is not wanted
-   * @param sums scratch of one vector
    */
   static void layerNormParameters(
       long x,
@@ -107,14 +89,13 @@ final class RowKernels {
       float epsilon,
       long outGradient,
       long weightGradient,
-      long biasGradient,
-      long sums) {
+      long biasGradient) {
     if (biasGradient != 0) {
       add(outGradient, biasGradient, channels, biasGradient);
     }
     if (weightGradient != 0) {
-      float mean = mean(x, channels, sums);
-      float scale = scale(x, channels, mean, epsilon, sums);
+      float mean = mean(x, channels);
+      float scale = scale(x, channels, mean, epsilon);
       int c = 0;
       for (; c <= channels - LANES; c += LANES) {
         FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, outGradient + 4L * c, LE);
@@ -131,26 +112,55 @@ final class RowKernels {
     }
   }
 
-  private static float mean(long x, int channels, long sums) {
-    int vectors = channels / LANES;
-    VectorMath.sum(x, VECTOR_BYTES, vectors, sums);
-    double total = Stream.sum(sums);
-    for (int c = vectors * LANES; c < channels; c++) {
-      total += Simd.get(x + 4L * c);
+  private static float mean(long x, int channels) {
+    return (float) (sum(x, channels) / channels);
+  }
+
+  private static double sum(long x, int n) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int i = 0;
+    for (; i <= n - 4; i += 4) {
+      s0 += Simd.get(x + 4L * i);
+      s1 += Simd.get(x + 4L * i + 4);
+      s2 += Simd.get(x + 4L * i + 8);
+      s3 += Simd.get(x + 4L * i + 12);
     }
-    return (float) (total / channels);
+    for (; i < n; i++) {
+      s0 += Simd.get(x + 4L * i);
+    }
+    return s0 + s1 + (s2 + s3);
   }
 
   /** 1/√(variance + ε). */
-  private static float scale(long x, int channels, float mean, float epsilon, long sums) {
-    int vectors = channels / LANES;
-    VectorMath.squares(x, VECTOR_BYTES, vectors, mean, sums);
-    double variance = Stream.sum(sums);
-    for (int c = vectors * LANES; c < channels; c++) {
-      double d = Simd.get(x + 4L * c) - mean;
-      variance += d * d;
+  private static float scale(long x, int channels, float mean, float epsilon) {
+    return (float) (1 / Math.sqrt(squares(x, channels, mean) / channels + epsilon));
+  }
+
+  /** The sum of the squares of what n numbers are above {@code zero}. */
+  static double squares(long x, int n, double zero) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int i = 0;
+    for (; i <= n - 4; i += 4) {
+      double a = Simd.get(x + 4L * i) - zero;
+      double b = Simd.get(x + 4L * i + 4) - zero;
+      double c = Simd.get(x + 4L * i + 8) - zero;
+      double d = Simd.get(x + 4L * i + 12) - zero;
+      s0 += a * a;
+      s1 += b * b;
+      s2 += c * c;
+      s3 += d * d;
     }
-    return (float) (1 / Math.sqrt(variance / channels + epsilon));
+    for (; i < n; i++) {
+      double a = Simd.get(x + 4L * i) - zero;
+      s0 += a * a;
+    }
+    return s0 + s1 + (s2 + s3);
   }
 
   private static void normalise(long x, int channels, float mean, float scale, long to) {
@@ -208,12 +218,11 @@ final class RowKernels {
   /**
    * −ln softmax(logits)[target].
    *
-   * @param scratch three vectors
+   * @param scratch of {@link Gemm#PACKED_BYTES}, like a worker's own
    */
   static float crossEntropy(long logits, int n, int target, long scratch) {
     int vectors = n / LANES;
     long max = scratch;
-    long sum = scratch + VECTOR_BYTES;
     Simd.fill(max, LANES, Float.NEGATIVE_INFINITY);
     VectorMath.max(logits, VECTOR_BYTES, vectors, max);
     float largest = ThetaKernel.largest(max);
@@ -221,9 +230,15 @@ final class RowKernels {
       largest = Math.max(largest, Simd.get(logits + 4L * c));
     }
     Simd.fill(max, LANES, largest);
-    Simd.fill(sum, LANES, 0);
-    VectorMath.exp(logits, VECTOR_BYTES, vectors, max, scratch + 2 * VECTOR_BYTES, 0, sum);
-    double total = Stream.sum(sum);
+    long unused = scratch + VECTOR_BYTES;
+    long weights = unused + VECTOR_BYTES;
+    double total = 0;
+    for (int c = 0; c < vectors * LANES; c += EXPONENTIALS) {
+      int count = Math.min(EXPONENTIALS, vectors * LANES - c);
+      long from = logits + 4L * c;
+      VectorMath.exp(from, VECTOR_BYTES, count / LANES, max, weights, VECTOR_BYTES, unused);
+      total += sum(weights, count);
+    }
     for (int c = vectors * LANES; c < n; c++) {
       total += Math.exp((double) Simd.get(logits + 4L * c) - largest);
     }
@@ -233,7 +248,7 @@ final class RowKernels {
   /**
    * The loss of one row, whose logits become weight·(softmax − one at the target).
    *
-   * @param scratch three vectors
+   * @param scratch as in {@link #crossEntropy}
    */
   static float crossEntropyBackward(long logits, int n, int target, float weight, long scratch) {
     float loss = crossEntropy(logits, n, target, scratch);
@@ -288,30 +303,6 @@ final class RowKernels {
       float root = (float) Math.sqrt(v) * rootScale + step.epsilon();
       Simd.set(weights + o, Simd.get(weights + o) * shrink - m * stepSize / root);
     }
-  }
-
-  /** In double arithmetic, four chains: squares of large gradients overflow a float. */
-  static double sumOfSquares(long x, int n) {
-    double s0 = 0;
-    double s1 = 0;
-    double s2 = 0;
-    double s3 = 0;
-    int i = 0;
-    for (; i <= n - 4; i += 4) {
-      double a = Simd.get(x + 4L * i);
-      double b = Simd.get(x + 4L * i + 4);
-      double c = Simd.get(x + 4L * i + 8);
-      double d = Simd.get(x + 4L * i + 12);
-      s0 += a * a;
-      s1 += b * b;
-      s2 += c * c;
-      s3 += d * d;
-    }
-    for (; i < n; i++) {
-      double a = Simd.get(x + 4L * i);
-      s0 += a * a;
-    }
-    return s0 + s1 + (s2 + s3);
   }
 
   /** Widens BF16 numbers. */

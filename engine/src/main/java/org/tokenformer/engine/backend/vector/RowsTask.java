@@ -23,7 +23,7 @@ abstract class RowsTask implements Workers.Task {
   /**
    * Does one row.
    *
-   * @param own scratch of at least three vectors, the worker's own
+   * @param own scratch of {@link Gemm#PACKED_BYTES}, the worker's own
    */
   abstract void row(int row, long own);
 
@@ -66,7 +66,7 @@ abstract class RowsTask implements Workers.Task {
     @Override
     void row(int row, long own) {
       long offset = 4L * row * channels;
-      RowKernels.layerNorm(x + offset, channels, weight, bias, epsilon, out + offset, own);
+      RowKernels.layerNorm(x + offset, channels, weight, bias, epsilon, out + offset);
     }
   }
 
@@ -87,7 +87,7 @@ abstract class RowsTask implements Workers.Task {
     void row(int row, long own) {
       long offset = 4L * row * channels;
       RowKernels.layerNormBackward(
-          x + offset, channels, weight, epsilon, outGradient + offset, xGradient + offset, own);
+          x + offset, channels, weight, epsilon, outGradient + offset, xGradient + offset);
     }
   }
 
@@ -178,7 +178,7 @@ abstract class RowsTask implements Workers.Task {
     @Override
     void row(int row, long own) {
       int n = (int) Math.min(PIECE, elements - (long) row * PIECE);
-      sums[row] = RowKernels.sumOfSquares(x + 4L * row * PIECE, n);
+      sums[row] = RowKernels.squares(x + 4L * row * PIECE, n, 0);
     }
   }
 }

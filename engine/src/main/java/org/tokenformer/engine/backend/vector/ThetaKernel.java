@@ -129,7 +129,7 @@ final class ThetaKernel {
   private static void reduce(Theta kind, long s, long theta, long step, int count, long scratch) {
     long sum = scratch + SUM * VECTOR_BYTES;
     switch (kind) {
-      case L2_NORM_GELU -> VectorMath.squares(s, step, count, 0, sum);
+      case L2_NORM_GELU -> VectorMath.squares(s, step, count, sum);
       case GELU_L2_NORM -> {
         Simd.fill(scratch, LANES, 1);
         Simd.fill(sum, LANES, 0);

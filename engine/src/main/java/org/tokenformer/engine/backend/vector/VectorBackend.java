@@ -33,7 +33,6 @@ public final class VectorBackend extends HostBackend {
   private final LogitsBackwardTask logitsBackwardTask;
   private final RowsTask.SumOfSquares sumOfSquaresTask;
   private final RowsTask.AdamStep adamTask;
-  private final Scratch scratch;
 
   /**
    * Starts the workers.
@@ -45,7 +44,7 @@ public final class VectorBackend extends HostBackend {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
     }
     workers = new Workers(threads);
-    scratch = new Scratch(threads);
+    Scratch scratch = new Scratch(threads);
     layerNormTask = new RowsTask.LayerNorm(workers, scratch);
     addTask = new RowsTask.Add(workers, scratch);
     crossEntropyTask = new RowsTask.CrossEntropy(workers, scratch);
@@ -250,8 +249,7 @@ public final class VectorBackend extends HostBackend {
               epsilon,
               task.outGradient + offset,
               addressOf(weightGradient),
-              addressOf(biasGradient),
-              scratch.packed(0));
+              addressOf(biasGradient));
         }
       }
     } finally {

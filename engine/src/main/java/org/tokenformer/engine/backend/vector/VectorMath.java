@@ -310,32 +310,17 @@ final class VectorMath {
     }
   }
 
-  /** The sum of the squares of count vectors, each less a mean, written to {@code sum}. */
-  static void squares(long x, long step, int count, float mean, long sum) {
+  /** The sum of the squares of count vectors, written to {@code sum}. */
+  static void squares(long x, long step, int count, long sum) {
     FloatVector total = FloatVector.zero(FLOATS);
     FloatVector lost = total;
     for (int i = 0; i < count; i++) {
-      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).sub(mean);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
       FloatVector square = v.mul(v);
       FloatVector larger = total.add(square);
       FloatVector added = larger.sub(total);
       lost = v.fma(v, square.neg()).add(lost);
       lost = lost.add(total.sub(larger.sub(added))).add(square.sub(added));
-      total = larger;
-      x += step;
-    }
-    total.add(lost).intoMemorySegment(ALL, sum, LE);
-  }
-
-  /** The sum of count vectors, written to {@code sum}. */
-  static void sum(long x, long step, int count, long sum) {
-    FloatVector total = FloatVector.zero(FLOATS);
-    FloatVector lost = total;
-    for (int i = 0; i < count; i++) {
-      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
-      FloatVector larger = total.add(v);
-      FloatVector added = larger.sub(total);
-      lost = lost.add(total.sub(larger.sub(added))).add(v.sub(added));
       total = larger;
       x += step;
     }
