@@ -12,7 +12,6 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.tokenizer.BpeTrainer;
-import org.tokenformer.tokenizer.TextDocuments;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -69,9 +68,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(output);
-    if (!force && Files.exists(file)) {
-      throw new UserError(file + ": exists already; add --force to replace it");
-    }
+    checkWritable(file);
     BpeTrainer.Options options = options();
     Tokenizer tokenizer;
     try (var progress = new PhaseProgress()) {
@@ -87,8 +84,22 @@ final class TrainTokenizerCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** What would keep the file from being written is said before the texts are read. */
+  private void checkWritable(Path file) {
+    Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent());
+    if (Files.isDirectory(file)) {
+      throw new UserError(file + ": is a folder; name the file to write");
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new UserError(file + ": cannot write: there is no folder " + folder);
+    }
+    if (!force && Files.exists(file)) {
+      throw new UserError(file + ": exists already; add --force to replace it");
+    }
+  }
+
   private BpeTrainer.Options options() {
-    List<String> special = new ArrayList<>(List.of(TextDocuments.SEPARATOR));
+    List<String> special = new ArrayList<>(List.of(Tokenizer.END_OF_TEXT));
     special.addAll(specialTokens);
     try {
       return new BpeTrainer.Options(vocabSize, special, minFrequency);
