@@ -37,7 +37,12 @@ import org.tokenformer.engine.tensor.Tensor;
 @Measurement(iterations = 6, time = 2)
 @Fork(
     value = 3,
-    jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
+    jvmArgsAppend = {
+      "--add-modules",
+      "jdk.incubator.vector",
+      "--enable-native-access=ALL-UNNAMED",
+      "-XX:Tier3DelayOn=1000"
+    })
 public class DecodeBenchmark {
   private static final int PROMPT = 16;
 

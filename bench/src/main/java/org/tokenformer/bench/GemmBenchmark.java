@@ -36,7 +36,12 @@ import org.tokenformer.engine.tensor.Tensor;
 @Measurement(iterations = 6, time = 1)
 @Fork(
     value = 3,
-    jvmArgsAppend = {"--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
+    jvmArgsAppend = {
+      "--add-modules",
+      "jdk.incubator.vector",
+      "--enable-native-access=ALL-UNNAMED",
+      "-XX:Tier3DelayOn=1000"
+    })
 public class GemmBenchmark {
   /** Shape by the part of the model: parameter tokens × channels. */
   private static final Map<String, int[]> SHAPES =

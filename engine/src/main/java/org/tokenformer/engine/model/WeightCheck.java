@@ -67,20 +67,23 @@ public final class WeightCheck {
     MemorySegment data = tensor.data();
     long size = data.byteSize();
     long whole = size / Long.BYTES * Long.BYTES;
+    long[] block = new long[(int) Math.min(BLOCK, whole) / Long.BYTES];
     for (long start = 0; start < whole; start += BLOCK) {
-      if (carries(data, start, Math.min(whole, start + BLOCK), exponent, lowest)) {
+      int count = (int) Math.min(BLOCK, whole - start) / Long.BYTES;
+      MemorySegment.copy(data, LONG, start, block, 0, count);
+      if (carries(block, count, exponent, lowest)) {
         return false;
       }
     }
     return tailIsFinite(tensor.dtype(), data, whole, exponent);
   }
 
-  private static boolean carries(
-      MemorySegment data, long from, long to, long exponent, long lowest) {
+  /** Over an array, because that is quick before it is compiled: most programs load one model. */
+  private static boolean carries(long[] block, int count, long exponent, long lowest) {
     long signs = (exponent << 1) & ~exponent; // the sign bits, above each exponent
     long carried = 0;
-    for (long i = from; i < to; i += Long.BYTES) {
-      carried |= (data.get(LONG, i) & exponent) + lowest;
+    for (int i = 0; i < count; i++) {
+      carried |= (block[i] & exponent) + lowest;
     }
     return (carried & signs) != 0;
   }
