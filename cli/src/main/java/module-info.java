@@ -2,6 +2,7 @@
 module org.tokenformer.cli {
   requires com.google.gson;
   requires info.picocli;
+  requires org.apache.arrow.format; // the tokenizer leaves the choice to its users
   requires org.snakeyaml.engine;
   requires org.tokenformer.engine;
   requires org.tokenformer.tokenizer;

@@ -23,6 +23,7 @@ final class CommandTree {
           Map.entry("inspect", InspectCommand::new),
           Map.entry("tokenize", TokenizeCommand::new),
           Map.entry("train-tokenizer", TrainTokenizerCommand::new),
+          Map.entry("prepare", PrepareCommand::new),
           Map.entry("bench", BenchCommand::new),
           Map.entry("doctor", DoctorCommand::new),
           Map.entry("completion", CompletionCommand::new));

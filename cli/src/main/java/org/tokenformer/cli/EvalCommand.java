@@ -2,20 +2,20 @@ package org.tokenformer.cli;
 
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.StringWriter;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.Evaluator;
-import org.tokenformer.tokenizer.TextDocuments;
-import org.tokenformer.tokenizer.Tokenizer;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.tokenizer.dataset.TokenDataset;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -23,17 +23,24 @@ import picocli.CommandLine.Option;
 @Command(
     name = "eval",
     description = {
-      "Measures how well a model predicts a text.",
-      "Lines <|endoftext|> part the text's documents. Windows of the model's context without"
-          + " overlap predict all their positions; the rest is dropped. Prints one JSON object:"
-          + " tokens (predicted), loss (mean nats), perplexity, bits_per_byte, tokens_per_second."
+      "Measures how well a model predicts a text or a dataset.",
+      "Lines <|endoftext|> part the documents of a text; the rows of a dataset are read as one"
+          + " stream. Windows of the model's context without overlap predict all their positions;"
+          + " the rest is dropped. Prints one JSON object: tokens (predicted), loss (mean nats),"
+          + " perplexity, bits_per_byte (of a text), tokens_per_second."
     })
 final class EvalCommand implements Callable<Integer> {
+  private static final int CHUNK = 1 << 12;
+
   private final Console console;
 
   @Mixin private ModelOptions model = new ModelOptions();
 
-  @Option(names = "--data", required = true, paramLabel = "FILE", description = "A text in UTF-8.")
+  @Option(
+      names = "--data",
+      required = true,
+      paramLabel = "FILE",
+      description = "A text in UTF-8, or a dataset as 'tokenformer prepare' or pyarrow writes it.")
   private @Nullable Path data;
 
   EvalCommand(Console console) {
@@ -43,14 +50,29 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(data);
-    if (Files.isDirectory(file)) {
-      throw new UserError(file + ": is a folder; name a text");
+    if (!Files.exists(file)) {
+      throw new NoSuchFileException(file.toString());
     }
-    try (InputStream in = Files.newInputStream(file);
+    try (TokenDataset dataset = TokenDataset.isDataset(file) ? TokenDataset.open(file) : null;
         ModelOptions.Loaded loaded = model.load(console);
         var evaluator = new Evaluator(loaded.model().model())) {
+      if (dataset != null) {
+        Path tokenizerFile = model.folder().resolve(ModelFolder.TOKENIZER_FILE);
+        Datasets.check(console, dataset, loaded.tokenizer(), tokenizerFile);
+      }
       long start = System.nanoTime();
-      long bytes = feed(file, in, loaded.tokenizer(), evaluator);
+      long bytes = 0;
+      if (dataset == null) {
+        bytes =
+            Texts.read(
+                console,
+                "eval",
+                List.of(file),
+                loaded.tokenizer(),
+                (ids, _) -> evaluator.accept(ids.toIntArray(), null));
+      } else {
+        feed(dataset, evaluator);
+      }
       double seconds = (System.nanoTime() - start) / 1e9;
       if (evaluator.tokens() == 0) {
         throw new UserError(
@@ -62,27 +84,22 @@ final class EvalCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Feeds the documents, each with an end-of-text id behind it; returns the bytes of the text. */
-  private long feed(Path file, InputStream in, Tokenizer tokenizer, Evaluator evaluator)
-      throws IOException {
-    OptionalInt end = tokenizer.endOfTextId();
-    if (end.isEmpty()) {
-      throw new UserError(
-          "the model's tokenizer has no special token <|endoftext|> to put between documents");
-    }
-    int[] endId = {end.getAsInt()};
-    TextDocuments documents = new TextDocuments(in, file.toString());
-    try (ProgressBar progress = console.progress("eval", Files.size(file), "B")) {
-      for (String text = documents.next(); text != null; text = documents.next()) {
-        evaluator.accept(tokenizer.encode(text), null);
-        evaluator.accept(endId, null);
-        progress.update(documents.bytesRead());
+  private void feed(TokenDataset dataset, Evaluator evaluator) {
+    try (ProgressBar progress = console.progress("eval", dataset.size(), "ids")) {
+      for (long from = 0; from < dataset.size(); from += CHUNK) {
+        int[] ids = new int[(int) Math.min(CHUNK, dataset.size() - from)];
+        dataset.read(from, ids, 0, ids.length);
+        evaluator.accept(ids, null);
+        progress.update(from + ids.length);
       }
-      progress.update(documents.bytesRead());
     }
-    return documents.bytesRead();
   }
 
+  /**
+   * Prints the result.
+   *
+   * @param bytes of the text, or 0 for a dataset
+   */
   private void print(Path file, Evaluator evaluator, long bytes, double seconds)
       throws IOException {
     double loss = evaluator.loss();
@@ -95,7 +112,9 @@ final class EvalCommand implements Callable<Integer> {
       json.name("tokens").value(evaluator.tokens());
       json.name("loss").value(loss);
       json.name("perplexity").value(Math.exp(loss));
-      json.name("bits_per_byte").value(loss / Math.log(2) * evaluator.ids() / bytes);
+      if (bytes > 0) {
+        json.name("bits_per_byte").value(loss / Math.log(2) * evaluator.ids() / bytes);
+      }
       json.name("tokens_per_second").value(Math.round(evaluator.tokens() / seconds * 10) / 10.0);
       json.endObject();
     }

@@ -21,6 +21,7 @@ import org.tokenformer.engine.BackendUnavailableException;
 import org.tokenformer.engine.checkpoint.CheckpointException;
 import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.tokenizer.TokenizerException;
+import org.tokenformer.tokenizer.dataset.DatasetException;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -70,6 +71,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case CheckpointException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case ModelFormatException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case BackendUnavailableException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
       case InvalidPathException e ->

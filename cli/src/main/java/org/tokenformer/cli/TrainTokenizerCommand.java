@@ -12,7 +12,6 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.tokenizer.BpeTrainer;
-import org.tokenformer.tokenizer.TextDocuments;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -88,7 +87,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
   }
 
   private BpeTrainer.Options options() {
-    List<String> special = new ArrayList<>(List.of(TextDocuments.SEPARATOR));
+    List<String> special = new ArrayList<>(List.of(Tokenizer.END_OF_TEXT));
     special.addAll(specialTokens);
     try {
       return new BpeTrainer.Options(vocabSize, special, minFrequency);

@@ -13,12 +13,26 @@ import com.tngtech.archunit.lang.ArchRule;
 class ArchitectureTest {
   private static final String ENGINE = "org.tokenformer.engine..";
   private static final String TOKENIZER = "org.tokenformer.tokenizer..";
+  private static final String DATASET = "org.tokenformer.tokenizer.dataset..";
   private static final String CLI = "org.tokenformer.cli..";
   private static final String CONSOLE = "org.tokenformer.cli.console..";
 
   @ArchTest static final ArchRule ENGINE_KNOWS_NO_TEXT = mayNotUse(ENGINE, TOKENIZER, CLI);
 
   @ArchTest static final ArchRule TOKENIZER_KNOWS_NO_MODEL = mayNotUse(TOKENIZER, ENGINE, CLI);
+
+  @ArchTest
+  static final ArchRule ONLY_DATASETS_SEE_ARROW =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(DATASET)
+          .should()
+          .dependOnClassesThat(
+              resideInAnyPackage("org.apache.arrow..", "com.google.flatbuffers.."));
+
+  @ArchTest
+  static final ArchRule TEXT_TO_IDS_KNOWS_NO_DATASETS =
+      mayNotUse("org.tokenformer.tokenizer", DATASET);
 
   @ArchTest
   static final ArchRule CONSOLE_KNOWS_NO_COMMAND =

@@ -1,6 +1,7 @@
 package org.tokenformer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -9,7 +10,9 @@ import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +76,58 @@ class EvalCommandTest {
     assertEquals(bits, answer.get("bits_per_byte").getAsDouble(), 1e-9);
     assertTrue(answer.get("tokens_per_second").getAsDouble() > 0);
     assertTrue(result.err().startsWith("eval: "), result.err());
+  }
+
+  @Test
+  void aDatasetIsMeasuredAsItsTextIs() throws IOException {
+    Path text = folder.resolve("tales");
+    Files.writeString(text, "There was a king.\n<|endoftext|>\nA daughter had he.\n".repeat(60));
+    Path data = folder.resolve("tales.arrow");
+    String tokenizer = model.resolve("tokenizer.json").toString();
+    Result prepared =
+        CommandLineHarness.run("prepare", "-t", tokenizer, "-o", data.toString(), text.toString());
+    assertEquals(0, prepared.code(), prepared.err());
+    JsonObject expected = JsonParser.parseString(eval(text).out()).getAsJsonObject();
+    Result result = eval(data);
+    assertEquals(0, result.code(), result.err());
+    JsonObject answer = JsonParser.parseString(result.out()).getAsJsonObject();
+    assertEquals(Set.of("tokens", "loss", "perplexity", "tokens_per_second"), answer.keySet());
+    for (String name : List.of("tokens", "loss", "perplexity")) {
+      assertEquals(expected.get(name), answer.get(name));
+    }
+    assertFalse(result.err().contains("warning"), result.err());
+  }
+
+  @Test
+  void warnsOfADatasetOfAnotherTokenizer(@TempDir Path other) throws IOException {
+    Path text = Files.writeString(other.resolve("text"), "There was a king.\n".repeat(60));
+    Path tokenizer = other.resolve("tokenizer.json");
+    Files.writeString(tokenizer, Files.readString(model.resolve("tokenizer.json")) + "\n");
+    Path data = other.resolve("data.arrow");
+    Result prepared =
+        CommandLineHarness.run(
+            "prepare", "-t", tokenizer.toString(), "-o", data.toString(), text.toString());
+    assertEquals(0, prepared.code(), prepared.err());
+    Result result = eval(data);
+    assertEquals(0, result.code(), result.err());
+    String warning = "warning: " + data + ": was prepared with another tokenizer (SHA-256 ";
+    assertTrue(result.err().startsWith(warning), result.err());
+  }
+
+  @Test
+  void refusesDatasetsThatCannotBeEvaluated(@TempDir Path other) throws IOException {
+    Path datasets = CommandLineFixtures.testData("dataset");
+    Path data = datasets.resolve("stream-huggingface.arrow");
+    refuses(data, data + ": id 4095 at position 2 (row 0) is not in 0 to 499, the vocabulary");
+    data = datasets.resolve("empty.arrow");
+    refuses(data, data + ": has 0 tokens; one window of the model's context needs 129");
+    data = datasets.resolve("other-columns.arrow");
+    refuses(data, data + ": has no column input_ids, only text, labels");
+    data = datasets.resolve("compressed-lz4.arrow");
+    refuses(data, data + ": its buffers are compressed");
+    byte[] whole = Files.readAllBytes(datasets.resolve("file-list-int32.arrow"));
+    data = Files.write(other.resolve("cut"), Arrays.copyOf(whole, whole.length - 1));
+    refuses(data, data + ": is cut short");
   }
 
   @Test

@@ -51,12 +51,15 @@ final class Encoder {
 
   /** Appends the ids of a text. */
   void encode(CharSequence text, IntArrayList into) {
+    int length = Utf8.encode(text, raw);
+    encode(raw.array(), length, into);
+  }
+
+  /** Appends the ids of the first {@code length} bytes, well-formed UTF-8. */
+  void encode(byte[] utf8, int length, IntArrayList into) {
     out = into;
     try {
-      int length = Utf8.encode(text, raw);
-      if (length > 0) {
-        pipeline.raw().split(raw.array(), 0, length, ofRaw);
-      }
+      pipeline.raw().split(utf8, 0, length, ofRaw);
     } finally {
       out = new IntArrayList(0);
       raw.trim(KEEP);

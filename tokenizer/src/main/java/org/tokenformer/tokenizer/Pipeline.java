@@ -27,4 +27,17 @@ record Pipeline(
         new AddedTokenMatcher(added, false, nfc),
         new AddedTokenMatcher(added, true, nfc));
   }
+
+  /**
+   * Whether a text may be encoded in two parts, with the same ids, cut behind any single newline
+   * that has no other white space beside it. The GPT-2 pattern makes such a newline a word of its
+   * own, and normalisation leaves it alone, so only an added token could reach across.
+   */
+  boolean dividesAtNewlines() {
+    return preTokenizer.gpt2()
+        && preTokenizer.patterns().isEmpty()
+        && !preTokenizer.prefixSpace()
+        && addedTokens.stream()
+            .noneMatch(token -> token.lstrip() || token.content().indexOf('\n') >= 0);
+  }
 }

@@ -23,8 +23,8 @@ import java.util.concurrent.ArrayBlockingQueue;
  * }</pre>
  */
 public final class Tokenizer {
-  /** The added token that parts documents in the models run here. */
-  private static final String END_OF_TEXT = "<|endoftext|>";
+  /** The special token behind each document, and the line between two documents of a text. */
+  public static final String END_OF_TEXT = "<|endoftext|>";
 
   /** An added token as it is decoded: HF takes its normalised form, and judges that. */
   private record Decoded(String text, boolean special) {}
@@ -101,12 +101,26 @@ public final class Tokenizer {
 
   /** As {@link #encode(CharSequence)}, appending; makes no garbage once warm. */
   public void encode(CharSequence text, IntArrayList ids) {
-    Encoder encoder = encoders.poll();
-    if (encoder == null) {
-      encoder = new Encoder(pipeline);
-    }
+    Encoder encoder = encoder();
     encoder.encode(text, ids);
     boolean _ = encoders.offer(encoder);
+  }
+
+  /** Appends the ids of the first {@code length} bytes, well-formed UTF-8. */
+  void encode(byte[] utf8, int length, IntArrayList ids) {
+    Encoder encoder = encoder();
+    encoder.encode(utf8, length, ids);
+    boolean _ = encoders.offer(encoder);
+  }
+
+  private Encoder encoder() {
+    Encoder encoder = encoders.poll();
+    return encoder == null ? new Encoder(pipeline) : encoder;
+  }
+
+  /** See {@link Pipeline#dividesAtNewlines}. */
+  boolean dividesAtNewlines() {
+    return pipeline.dividesAtNewlines();
   }
 
   /**

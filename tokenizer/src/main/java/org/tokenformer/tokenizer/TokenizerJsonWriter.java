@@ -7,15 +7,9 @@ import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.Writer;
 import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import org.tokenformer.tokenizer.io.AtomicFile;
 
 /** Writes a {@code tokenizer.json} as HF tokenizers lays it out. */
 final class TokenizerJsonWriter {
@@ -29,45 +23,19 @@ final class TokenizerJsonWriter {
     json.setSerializeNulls(true);
   }
 
-  /** Writes beside the file, forces it to the disk, and only then takes its name. */
+  /** The file is complete or, after an error, as it was before. */
   static void write(Pipeline pipeline, Path file) throws IOException {
-    try {
-      writeBeside(pipeline, file);
+    try (AtomicFile target = AtomicFile.create(file)) {
+      Writer writer =
+          new BufferedWriter(
+              new OutputStreamWriter(
+                  Channels.newOutputStream(target.channel()), StandardCharsets.UTF_8));
+      new TokenizerJsonWriter(pipeline, writer).write();
+      writer.write('\n');
+      writer.flush();
+      target.commit();
     } catch (IOException e) {
-      String reason =
-          switch (e) {
-            case NoSuchFileException _ -> "its folder does not exist";
-            case AccessDeniedException _ -> "permission denied";
-            case FileSystemException f when f.getReason() != null -> f.getReason();
-            default -> Problems.line(e);
-          };
-      throw new Problems(file.toString()).of("cannot write: " + reason, e);
-    }
-  }
-
-  private static void writeBeside(Pipeline pipeline, Path file) throws IOException {
-    Path target = file.toAbsolutePath();
-    Path temporary =
-        target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid());
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              temporary,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
-        Writer writer =
-            new BufferedWriter(
-                new OutputStreamWriter(Channels.newOutputStream(channel), StandardCharsets.UTF_8));
-        new TokenizerJsonWriter(pipeline, writer).write();
-        writer.write('\n');
-        writer.flush();
-        channel.force(true);
-      }
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
+      throw new Problems(file.toString()).of("cannot write: " + AtomicFile.reason(e), e);
     }
   }
 

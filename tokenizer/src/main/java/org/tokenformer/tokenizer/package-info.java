@@ -16,8 +16,10 @@
  * </ol>
  *
  * <p>{@link org.tokenformer.tokenizer.StreamDecoder} turns ids into text as they come, with
- * characters and stop strings that span tokens. {@link org.tokenformer.tokenizer.BpeTrainer} learns
- * the merges from text, the same and in the same order as HF's trainer.
+ * characters and stop strings that span tokens. {@link org.tokenformer.tokenizer.DocumentEncoder}
+ * gives the ids of a whole text, document by document, as models are trained on them. {@link
+ * org.tokenformer.tokenizer.BpeTrainer} learns the merges from text, the same and in the same order
+ * as HF's trainer.
  *
  * <p>Ids run from 0 to the vocabulary size without a gap. Bad files are reported by {@link
  * org.tokenformer.tokenizer.TokenizerException} in one line; bad arguments by {@link

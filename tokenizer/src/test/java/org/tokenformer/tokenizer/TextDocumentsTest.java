@@ -13,8 +13,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.tokenformer.tokenizer.TextDocuments.Pieces;
 
 class TextDocumentsTest {
+  private static final Pieces WHOLE = new Pieces(false, 1, 1 << 20);
+
   @Test
   void aLineThatIsTheSeparatorPartsDocuments() throws IOException {
     assertEquals(List.of("a\nb", "c"), documents("a\nb\n<|endoftext|>\nc\n"));
@@ -61,10 +64,33 @@ class TextDocumentsTest {
               return super.read(into, from, Math.min(length, 1 + random.nextInt(5)));
             }
           };
-      TextDocuments documents = new TextDocuments(slow, "text");
+      boolean divide = random.nextBoolean();
+      Pieces how = new Pieces(divide, 1 << random.nextInt(10), 1 << 30);
+      TextDocuments documents = new TextDocuments(slow, "text", how);
       assertEquals(bySplitting(text.toString()), all(documents));
       assertEquals(bytes.length, documents.bytesRead());
     }
+  }
+
+  @Test
+  void aLongDocumentIsCutAtSingleNewlines() throws IOException {
+    String text = "a\nb\n\nc\n d\ne \nf\n\ng\r\nh\n\u3000i\u2003\n数\n据\n<|endoftext|>\nj\nk\n";
+    List<String> cut =
+        List.of("a\n", "b\n\nc\n d\n", "e \nf\n\ng\r\nh\n\u3000i\u2003\n数\n", "据", "j\n", "k");
+    assertEquals(cut, pieces(text, new Pieces(true, 1, 100)));
+    List<String> whole = List.of(String.join("", cut.subList(0, 4)), "j\nk");
+    assertEquals(whole, pieces(text, new Pieces(true, 100, 100)));
+    assertEquals(whole, pieces(text, new Pieces(false, 1, 100)));
+  }
+
+  private static List<String> pieces(String text, Pieces how) throws IOException {
+    TextDocuments documents =
+        new TextDocuments(new ByteArrayInputStream(text.getBytes(UTF_8)), "text", how);
+    List<String> pieces = new ArrayList<>();
+    while (documents.next()) {
+      pieces.add(new String(documents.bytes(), 0, documents.length(), UTF_8));
+    }
+    return pieces;
   }
 
   /** The definition once more, on a text that fits into memory. */
@@ -87,36 +113,45 @@ class TextDocumentsTest {
   void whatIsNotUtf8IsRefusedWithItsLine() {
     TextDocuments documents =
         new TextDocuments(
-            new ByteArrayInputStream("good\nb\u00e4d\n".getBytes(ISO_8859_1)), "tale.txt");
+            new ByteArrayInputStream("good\nb\u00e4d\n".getBytes(ISO_8859_1)), "tale.txt", WHOLE);
     TokenizerException e = assertThrows(TokenizerException.class, documents::next);
     assertEquals("tale.txt: line 2 is not UTF-8: bad byte 2 of the line", e.getMessage());
   }
 
   @Test
-  void aDocumentHasALimit() throws IOException {
-    InputStream in =
-        new ByteArrayInputStream("12345678\n<|endoftext|>\n1234\n567890\n".getBytes(UTF_8));
-    TextDocuments documents = new TextDocuments(in, "tale.txt", 24);
-    assertEquals("12345678", documents.next());
-    assertEquals("1234\n567890", documents.next());
-    TextDocuments smaller =
-        new TextDocuments(new ByteArrayInputStream("12\n345678\n".getBytes(UTF_8)), "t", 8);
-    TokenizerException e = assertThrows(TokenizerException.class, smaller::next);
+  void aPieceHasALimit() throws IOException {
+    byte[] text = "12345678\n<|endoftext|>\n1234\n567890\n".getBytes(UTF_8);
+    assertEquals(List.of("12345678", "1234\n567890"), all(documents(text, false, 23)));
+    assertThrows(TokenizerException.class, documents(text, false, 22)::next);
+    TextDocuments tooSmall = documents("12\n345678\n".getBytes(UTF_8), false, 8);
+    TokenizerException e = assertThrows(TokenizerException.class, tooSmall::next);
     assertEquals(
-        "t: the document that ends after line 1 has more than 8 bytes; part it with lines of"
-            + " <|endoftext|>",
+        "t: line 2: more than 8 bytes would have to be encoded at once; break them into lines or"
+            + " documents, parted by lines of <|endoftext|>",
         e.getMessage());
+    byte[] lines = "12\n".repeat(1000).getBytes(UTF_8);
+    assertEquals(2999, all(documents(lines, true, 9)).getFirst().length());
+  }
+
+  private static TextDocuments documents(byte[] text, boolean divide, int largest) {
+    return new TextDocuments(new ByteArrayInputStream(text), "t", new Pieces(divide, 4, largest));
   }
 
   private static List<String> documents(String text) throws IOException {
-    return all(new TextDocuments(new ByteArrayInputStream(text.getBytes(UTF_8)), "text"));
+    return all(new TextDocuments(new ByteArrayInputStream(text.getBytes(UTF_8)), "text", WHOLE));
   }
 
   private static List<String> all(TextDocuments documents) throws IOException {
     List<String> all = new ArrayList<>();
-    for (String document = documents.next(); document != null; document = documents.next()) {
-      all.add(document);
+    StringBuilder document = new StringBuilder();
+    while (documents.next()) {
+      document.append(new String(documents.bytes(), 0, documents.length(), UTF_8));
+      if (documents.endsDocument()) {
+        all.add(document.toString());
+        document.setLength(0);
+      }
     }
+    assertEquals(0, document.length(), "the last piece ends a document");
     return all;
   }
 }

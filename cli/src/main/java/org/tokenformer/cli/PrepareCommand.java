@@ -1,0 +1,124 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.tokenizer.Tokenizer;
+import org.tokenformer.tokenizer.dataset.DatasetWriter;
+import org.tokenformer.tokenizer.dataset.TokenizerFingerprint;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "prepare",
+    description = {
+      "Turns texts into a dataset of token ids.",
+      "The dataset is an Apache Arrow IPC file with a column input_ids, a list of int32 for each"
+          + " document, which pyarrow and HF datasets open as well. Lines that are exactly"
+          + " <|endoftext|> part the documents of a text; a document loses its last newline, and an"
+          + " empty one is left out. Each row ends with the id of <|endoftext|>.",
+      "Texts may be of any size: memory does not grow with them. Only what has to be encoded at once"
+          + " may have no more than 128 MiB: a line or, with a tokenizer that brings a pattern of its"
+          + " own, a document."
+    })
+final class PrepareCommand implements Callable<Integer> {
+  private final Console console;
+
+  @Option(
+      names = {"-t", "--tokenizer"},
+      required = true,
+      paramLabel = "FILE",
+      description = "The tokenizer.json to use.")
+  private @Nullable Path tokenizer;
+
+  @Option(
+      names = {"-o", "--output"},
+      required = true,
+      paramLabel = "FILE",
+      description = "The dataset to write, such as data.arrow.")
+  private @Nullable Path output;
+
+  @Option(names = "--force", description = "Replaces the dataset if it exists.")
+  private boolean force;
+
+  @Parameters(
+      paramLabel = "TEXT",
+      arity = "1..*",
+      description = "Texts in UTF-8; - is standard input.")
+  private List<Path> texts = new ArrayList<>();
+
+  PrepareCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Path file = Objects.requireNonNull(output);
+    checkOutput(file);
+    Path tokenizerFile = Objects.requireNonNull(tokenizer);
+    Tokenizer loaded = Tokenizer.load(tokenizerFile);
+    TokenizerFingerprint fingerprint = TokenizerFingerprint.of(loaded, tokenizerFile);
+    try (var interruption = new Interruption();
+        DatasetWriter writer = DatasetWriter.create(file, fingerprint)) {
+      try {
+        write(loaded, writer, interruption);
+      } catch (CancellationException e) {
+        return interruption.exitCode();
+      }
+      if (writer.rows() == 0) {
+        throw new UserError(file + ": not written, because the texts hold no document");
+      }
+      writer.finish();
+      console.note(
+          "%s: %s documents, %s ids, %s"
+              .formatted(
+                  file,
+                  Amount.count(writer.rows()),
+                  Amount.count(writer.size()),
+                  Amount.bytes(Files.size(file))));
+    }
+    return 0;
+  }
+
+  private void checkOutput(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      return;
+    }
+    if (!force) {
+      throw new UserError(file + ": exists already; add --force to replace it");
+    }
+    for (Path text : texts) {
+      if (Files.exists(text) && Files.isSameFile(file, text)) {
+        throw new UserError(file + ": is one of the texts; choose another name for the dataset");
+      }
+    }
+  }
+
+  private void write(Tokenizer loaded, DatasetWriter writer, Interruption interruption)
+      throws IOException {
+    Texts.read(
+        console,
+        "prepare",
+        texts,
+        loaded,
+        (ids, endsDocument) -> {
+          if (interruption.isCancelled()) {
+            throw new CancellationException();
+          }
+          writer.append(ids.elements(), 0, ids.size());
+          if (endsDocument) {
+            writer.endRow();
+          }
+        });
+  }
+}

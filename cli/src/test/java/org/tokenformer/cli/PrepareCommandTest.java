@@ -1,0 +1,166 @@
+package org.tokenformer.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import it.unimi.dsi.fastutil.ints.IntArrayList;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.tokenformer.cli.CommandLineHarness.Result;
+import org.tokenformer.tokenizer.Tokenizer;
+import org.tokenformer.tokenizer.dataset.TokenDataset;
+import org.tokenformer.tokenizer.dataset.TokenizerFingerprint;
+
+class PrepareCommandTest {
+  private static final Path TOKENIZER =
+      CommandLineFixtures.testData("tokenizer/base/tokenizer.json");
+
+  @TempDir private Path folder;
+
+  private static Result prepare(Path output, Object... arguments) {
+    return prepare(new byte[0], output, arguments);
+  }
+
+  private static Result prepare(byte[] input, Path output, Object... arguments) {
+    List<String> args = new ArrayList<>(List.of("prepare", "-o", output.toString()));
+    args.addAll(List.of("-t", TOKENIZER.toString()));
+    for (Object argument : arguments) {
+      args.add(argument.toString());
+    }
+    return CommandLineHarness.runWithInput(input, args.toArray(String[]::new));
+  }
+
+  private static int[] ids(TokenDataset dataset) {
+    int[] ids = new int[(int) dataset.size()];
+    dataset.read(0, ids, 0, ids.length);
+    return ids;
+  }
+
+  @Test
+  void eachDocumentOfAllTextsIsARow() throws IOException, GeneralSecurityException {
+    Path first = Files.writeString(folder.resolve("first"), "Once.\n<|endoftext|>\n\nUpon é\n\n");
+    Path second = Files.writeString(folder.resolve("second"), "a time\n<|endoftext|>\n");
+    Path data = folder.resolve("data.arrow");
+    byte[] input = "there was".getBytes(UTF_8);
+    Result result = prepare(input, data, first, "-", second, first);
+    assertEquals(0, result.code(), result.err());
+    assertEquals("", result.out());
+    assertEquals(2, result.errorLines().size(), result.err());
+    long bytes = 2 * Files.size(first) + input.length + Files.size(second);
+    String progress = "prepare: " + bytes + " B in ";
+    assertTrue(result.errorLines().getFirst().startsWith(progress), result.err());
+    assertTrue(result.errorLines().getLast().startsWith(data + ": 6 documents, "), result.err());
+
+    Tokenizer tokenizer = Tokenizer.load(TOKENIZER);
+    IntArrayList expected = new IntArrayList();
+    for (String document :
+        List.of("Once.", "\nUpon é\n", "there was", "a time", "Once.", "\nUpon é\n")) {
+      tokenizer.encode(document, expected);
+      expected.add(tokenizer.endOfTextId().orElseThrow());
+    }
+    byte[] sha256 = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(TOKENIZER));
+    try (TokenDataset dataset = TokenDataset.open(data)) {
+      assertEquals(6, dataset.rows());
+      assertArrayEquals(expected.toIntArray(), ids(dataset));
+      assertEquals(
+          new TokenizerFingerprint(tokenizer.vocabularySize(), HexFormat.of().formatHex(sha256)),
+          dataset.tokenizer().orElseThrow());
+    }
+  }
+
+  @Test
+  void aDocumentThatIsReadInPartsIsOneRow() throws IOException {
+    Tokenizer tokenizer = Tokenizer.load(TOKENIZER);
+    String document = String.join("\n", Collections.nCopies(20_000, "A king had a daughter."));
+    Path text = Files.writeString(folder.resolve("text"), document + "\n");
+    Path data = folder.resolve("data.arrow");
+    Result result = prepare(data, text);
+    assertEquals(0, result.code(), result.err());
+    IntArrayList expected = new IntArrayList();
+    tokenizer.encode(document, expected);
+    expected.add(tokenizer.endOfTextId().orElseThrow());
+    try (TokenDataset dataset = TokenDataset.open(data)) {
+      assertEquals(1, dataset.rows());
+      assertArrayEquals(expected.toIntArray(), ids(dataset));
+    }
+  }
+
+  @Test
+  void refusesWhatCannotBePrepared() throws IOException {
+    Path data = folder.resolve("data.arrow");
+    Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
+    Path empty = Files.writeString(folder.resolve("empty"), "\n<|endoftext|>\n");
+    Path bytes = Files.write(folder.resolve("bytes"), new byte[] {'a', '\n', (byte) 0xC3, '\n'});
+    Path none = folder.resolve("none");
+    refuses(List.of(none + ": no such file"), data, text, none);
+    refuses(List.of(folder + ": is a folder; name a text"), data, folder);
+    refuses(List.of(bytes + ": line 2 is not UTF-8: bad byte 1"), data, text, bytes);
+    refuses(List.of("standard input: line 1 is not UTF-8"), new byte[] {(byte) 0x80}, data, "-");
+    refuses(List.of(data + ": not written, because the texts hold no document"), data, empty);
+    refuses(List.of("TEXT"), data);
+    Path nowhere = none.resolve("data.arrow");
+    refuses(List.of(nowhere + ": cannot write: its folder does not exist"), nowhere, text);
+    assertFalse(Files.exists(data));
+    assertEquals(List.of("bytes", "empty", "text"), CommandLineFixtures.content(folder));
+  }
+
+  @Test
+  void needsATokenizerWithTheEndOfText() throws IOException {
+    CommandLineFixtures.assertRefused(
+        List.of("--tokenizer"), "prepare", "-o", folder.resolve("data.arrow").toString(), "text");
+    Path tokenizer =
+        Files.writeString(
+            folder.resolve("tokenizer.json"),
+            """
+            {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+             "decoder": {"type": "ByteLevel"},
+             "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}
+            """);
+    Path text = Files.writeString(folder.resolve("text"), "a");
+    CommandLineFixtures.assertRefused(
+        List.of("the tokenizer has no special token <|endoftext|>"),
+        "prepare",
+        "--quiet",
+        "-t",
+        tokenizer.toString(),
+        "-o",
+        folder.resolve("data.arrow").toString(),
+        text.toString());
+  }
+
+  @Test
+  void refusesToReplaceAFileUnlessForced() throws IOException {
+    Path data = Files.writeString(folder.resolve("data.arrow"), "mine");
+    Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
+    refuses(List.of(data + ": exists already; add --force"), data, text);
+    refuses(List.of(data + ": is one of the texts"), data, "--force", text, data);
+    refuses(List.of("line 1 is not UTF-8"), new byte[] {(byte) 0x80}, data, "--force", "-");
+    assertEquals("mine", Files.readString(data));
+    Result forced = prepare(data, "--force", text);
+    assertEquals(0, forced.code(), forced.err());
+    assertTrue(TokenDataset.isDataset(data));
+    assertEquals(List.of("data.arrow", "text"), CommandLineFixtures.content(folder));
+  }
+
+  private static void refuses(List<String> parts, Path output, Object... arguments) {
+    refuses(parts, new byte[0], output, arguments);
+  }
+
+  private static void refuses(List<String> parts, byte[] input, Path output, Object... arguments) {
+    List<Object> args = new ArrayList<>(List.of("--quiet"));
+    args.addAll(List.of(arguments));
+    CommandLineFixtures.assertRefused(parts, prepare(input, output, args.toArray()));
+  }
+}

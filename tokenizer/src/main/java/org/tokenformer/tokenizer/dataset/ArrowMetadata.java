@@ -1,0 +1,134 @@
+package org.tokenformer.tokenizer.dataset;
+
+import com.google.flatbuffers.FlatBufferBuilder;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import org.apache.arrow.flatbuf.Block;
+import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.FieldNode;
+import org.apache.arrow.flatbuf.Footer;
+import org.apache.arrow.flatbuf.Int;
+import org.apache.arrow.flatbuf.KeyValue;
+import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MessageHeader;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.flatbuf.Schema;
+import org.apache.arrow.flatbuf.Type;
+
+/**
+ * The bytes of an IPC file of one column, a list of int32, that are not its values.
+ *
+ * <p>Source: <a href="https://arrow.apache.org/docs/format/Columnar.html">the Arrow columnar
+ * format</a>, "Serialization and Interprocess Communication".
+ */
+final class ArrowMetadata {
+  /** The name of the column, as HF calls what a language model takes in. */
+  static final String COLUMN = "input_ids";
+
+  static final String VOCABULARY_SIZE_KEY = "tokenizer_vocab_size";
+  static final String SHA256_KEY = "tokenizer_sha256";
+
+  /** The format wants buffers at multiples of 8 bytes and recommends 64. */
+  private static final int ALIGNMENT = 64;
+
+  /** A record batch in the file: where its message begins, and the lengths of the two parts. */
+  record BatchBlock(long offset, int metadataLength, long bodyLength) {}
+
+  private ArrowMetadata() {}
+
+  /** Bytes up to the next multiple of the alignment. */
+  static int padding(long length) {
+    return (int) (-length & (ALIGNMENT - 1));
+  }
+
+  /** The first message. It begins at byte 8 of the file, and is padded so that the next aligns. */
+  static ByteBuffer schemaMessage(TokenizerFingerprint tokenizer) {
+    FlatBufferBuilder fbb = new FlatBufferBuilder();
+    return message(fbb, MessageHeader.Schema, schema(fbb, tokenizer), 0, 8);
+  }
+
+  private static int schema(FlatBufferBuilder fbb, TokenizerFingerprint tokenizer) {
+    int none = Field.createChildrenVector(fbb, new int[0]);
+    int int32 = Int.createInt(fbb, 32, true);
+    // Names and nullability are pyarrow's defaults, so that tables of both can be joined.
+    int item = Field.createField(fbb, fbb.createString("item"), true, Type.Int, int32, 0, none, 0);
+    int children = Field.createChildrenVector(fbb, new int[] {item});
+    org.apache.arrow.flatbuf.List.startList(fbb);
+    int list = org.apache.arrow.flatbuf.List.endList(fbb);
+    int column =
+        Field.createField(fbb, fbb.createString(COLUMN), true, Type.List, list, 0, children, 0);
+    int fields = Schema.createFieldsVector(fbb, new int[] {column});
+    int[] metadata = {
+      keyValue(fbb, VOCABULARY_SIZE_KEY, Integer.toString(tokenizer.vocabularySize())),
+      keyValue(fbb, SHA256_KEY, tokenizer.sha256())
+    };
+    int customMetadata = Schema.createCustomMetadataVector(fbb, metadata);
+    return Schema.createSchema(fbb, Endianness.Little, fields, customMetadata, 0);
+  }
+
+  private static int keyValue(FlatBufferBuilder fbb, String key, String value) {
+    return KeyValue.createKeyValue(fbb, fbb.createString(key), fbb.createString(value));
+  }
+
+  /** Where the ids begin in the body of a batch: behind the {@code rows + 1} offsets. */
+  static long idsStart(long rows) {
+    long length = (rows + 1) * Integer.BYTES;
+    return length + padding(length);
+  }
+
+  static long bodyLength(long rows, long ids) {
+    long length = idsStart(rows) + ids * Integer.BYTES;
+    return length + padding(length);
+  }
+
+  /** A batch's message without its body. Its length is the same for all batches. */
+  static ByteBuffer batchMessage(long rows, long ids) {
+    FlatBufferBuilder fbb = new FlatBufferBuilder();
+    RecordBatch.startBuffersVector(fbb, 4); // vectors of structs are built from their end
+    Buffer.createBuffer(fbb, idsStart(rows), ids * Integer.BYTES);
+    Buffer.createBuffer(fbb, idsStart(rows), 0); // no validity: no id is null
+    Buffer.createBuffer(fbb, 0, (rows + 1) * Integer.BYTES);
+    Buffer.createBuffer(fbb, 0, 0); // no row is null
+    int buffers = fbb.endVector();
+    RecordBatch.startNodesVector(fbb, 2);
+    FieldNode.createFieldNode(fbb, ids, 0);
+    FieldNode.createFieldNode(fbb, rows, 0);
+    int nodes = fbb.endVector();
+    int batch = RecordBatch.createRecordBatch(fbb, rows, nodes, buffers, 0, 0);
+    return message(fbb, MessageHeader.RecordBatch, batch, bodyLength(rows, ids), 0);
+  }
+
+  private static ByteBuffer message(
+      FlatBufferBuilder fbb, byte type, int header, long bodyLength, int fileOffset) {
+    fbb.finish(Message.createMessage(fbb, MetadataVersion.V5, type, header, bodyLength, 0));
+    ByteBuffer metadata = fbb.dataBuffer();
+    int length = metadata.remaining() + padding(fileOffset + 8L + metadata.remaining());
+    ByteBuffer message = ByteBuffer.allocate(8 + length).order(ByteOrder.LITTLE_ENDIAN);
+    message.putInt(IpcFormat.CONTINUATION).putInt(length).put(metadata);
+    return message.rewind();
+  }
+
+  /** What follows the last batch: the end of the stream, the footer, its length and the magic. */
+  static ByteBuffer end(TokenizerFingerprint tokenizer, List<BatchBlock> batches) {
+    FlatBufferBuilder fbb = new FlatBufferBuilder();
+    int schema = schema(fbb, tokenizer);
+    Footer.startDictionariesVector(fbb, 0);
+    int dictionaries = fbb.endVector();
+    Footer.startRecordBatchesVector(fbb, batches.size());
+    for (BatchBlock batch : batches.reversed()) {
+      Block.createBlock(fbb, batch.offset(), batch.metadataLength(), batch.bodyLength());
+    }
+    int blocks = fbb.endVector();
+    fbb.finish(Footer.createFooter(fbb, MetadataVersion.V5, schema, dictionaries, blocks, 0));
+    ByteBuffer footer = fbb.dataBuffer();
+    int length = footer.remaining();
+    byte[] magic = IpcFormat.magic();
+    ByteBuffer end = ByteBuffer.allocate(8 + length + 4 + magic.length);
+    end.order(ByteOrder.LITTLE_ENDIAN).putInt(IpcFormat.CONTINUATION).putInt(0);
+    return end.put(footer).putInt(length).put(magic).rewind();
+  }
+}

@@ -1,0 +1,152 @@
+package org.tokenformer.tokenizer.dataset;
+
+import java.util.Locale;
+import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.Int;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.Type;
+import org.apache.arrow.flatbuf.Union;
+import org.apache.arrow.flatbuf.UnionMode;
+import org.jspecify.annotations.Nullable;
+
+/** What Arrow's types are called, and how much of a record batch their columns take. */
+final class ArrowTypes {
+  private static final int MAX_DEPTH = 64;
+
+  /** Hostile metadata can make few bytes look like fields without end. */
+  private static final int MAX_FIELDS = 100_000;
+
+  private ArrowTypes() {}
+
+  /** The name that pyarrow prints, such as {@code list<int64>}. */
+  static String name(Field field) {
+    return name(field, 0);
+  }
+
+  /** What kind of integer a field is; null if it is none, or damaged. */
+  static @Nullable Int integer(Field field) {
+    return field.typeType() == Type.Int ? (Int) field.type(new Int()) : null;
+  }
+
+  private static String name(Field field, int depth) {
+    byte type = field.typeType();
+    String name =
+        switch (type) {
+          case Type.Int -> {
+            Int integer = integer(field);
+            yield integer == null
+                ? "int of no width"
+                : (integer.isSigned() ? "int" : "uint") + integer.bitWidth();
+          }
+          case Type.Utf8 -> "string";
+          case Type.LargeUtf8 -> "large_string";
+          case Type.Struct_ -> "struct";
+          default ->
+              type > 0 && type < Type.names.length
+                  ? Type.name(type).replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT)
+                  : "type number " + type;
+        };
+    boolean listed = name.contains("list") && field.childrenLength() == 1 && depth < 4;
+    String full = listed ? name + "<" + name(field.children(0), depth + 1) + ">" : name;
+    return field.dictionary() == null ? full : "dictionary<" + full + ">";
+  }
+
+  /** Counts the nodes and buffers of columns, in the order in which batches list them. */
+  static final class Extent {
+    private final short version;
+    private int fields;
+    private int buffers;
+    private int views;
+
+    Extent(short version) {
+      this.version = version;
+    }
+
+    /** Field nodes of the columns added. */
+    int nodes() {
+      return fields;
+    }
+
+    /** Buffers of the columns added, but for those that views have besides. */
+    int buffers() {
+      return buffers;
+    }
+
+    /** Columns of views: each batch says how many more buffers these have. */
+    int views() {
+      return views;
+    }
+
+    /**
+     * Adds a column; false if a type in it is not known, or if there are too many.
+     *
+     * <p>Source: the columnar format's table "Buffer Listing for Each Layout".
+     */
+    boolean add(Field field) {
+      return add(field, 0);
+    }
+
+    private boolean add(Field field, int depth) {
+      fields++;
+      if (fields > MAX_FIELDS || depth > MAX_DEPTH) {
+        return false;
+      }
+      if (field.dictionary() != null) { // its indices only; what they mean is elsewhere
+        buffers += 2;
+        return true;
+      }
+      int own =
+          switch (field.typeType()) {
+            case Type.Null, Type.RunEndEncoded -> 0;
+            case Type.FixedSizeList, Type.Struct_ -> 1;
+            case Type.Int,
+                Type.FloatingPoint,
+                Type.Bool,
+                Type.Decimal,
+                Type.Date,
+                Type.Time,
+                Type.Timestamp,
+                Type.Interval,
+                Type.Duration,
+                Type.FixedSizeBinary,
+                Type.List,
+                Type.LargeList,
+                Type.Map ->
+                2;
+            case Type.Utf8,
+                Type.Binary,
+                Type.LargeUtf8,
+                Type.LargeBinary,
+                Type.ListView,
+                Type.LargeListView ->
+                3;
+            case Type.Utf8View, Type.BinaryView -> {
+              views++;
+              yield 2;
+            }
+            case Type.Union -> union(field);
+            default -> -1;
+          };
+      if (own < 0) {
+        return false;
+      }
+      buffers += own;
+      for (int i = 0; i < field.childrenLength(); i++) {
+        if (!add(field.children(i), depth + 1)) {
+          return false;
+        }
+      }
+      return true;
+    }
+
+    /** Types, offsets if it is dense; validity as well before version 5. */
+    private int union(Field field) {
+      Union union = (Union) field.type(new Union());
+      if (union == null) {
+        return -1;
+      }
+      int own = union.mode() == UnionMode.Dense ? 2 : 1;
+      return version < MetadataVersion.V5 ? own + 1 : own;
+    }
+  }
+}

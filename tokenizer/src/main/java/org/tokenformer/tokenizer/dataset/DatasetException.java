@@ -1,0 +1,29 @@
+package org.tokenformer.tokenizer.dataset;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.tokenizer.io.AtomicFile;
+
+/**
+ * A file that is not a dataset of the kind read here, or one that cannot be written. The message is
+ * one line: the file, what is wrong in it, and what to do.
+ */
+public final class DatasetException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  DatasetException(Path file, String what) {
+    this(file, what, null);
+  }
+
+  DatasetException(Path file, String what, @Nullable Throwable cause) {
+    super(file + ": " + what, cause);
+  }
+
+  /** What to throw for a failure to write; one that says all already is thrown as it is. */
+  static DatasetException cannotWrite(Path file, IOException cause) {
+    return cause instanceof DatasetException e
+        ? e
+        : new DatasetException(file, "cannot write: " + AtomicFile.reason(cause), cause);
+  }
+}
