@@ -3,7 +3,6 @@ package org.tokenformer.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
@@ -24,12 +23,6 @@ import picocli.CommandLine.Option;
           + " or a scale that the layout cannot hold, are refused by name."
     })
 final class ExportCommand implements Callable<Integer> {
-  private static final Set<String> RELEASED_FILES =
-      Set.of(
-          ReleasedCheckpoint.WEIGHTS_FILE,
-          ReleasedCheckpoint.SETTINGS_FILE,
-          ModelFolder.TOKENIZER_FILE);
-
   private final Console console;
 
   @Option(
@@ -47,7 +40,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    IfExists ifExists = output.check(RELEASED_FILES);
+    IfExists ifExists = output.check(ReleasedCheckpoint.FILES);
     Path path = Objects.requireNonNull(model);
     try (ModelFolder folder = ModelFolder.open(path, LoadMode.MAP)) {
       Tokenizer.load(path.resolve(ModelFolder.TOKENIZER_FILE)); // no export of a broken one

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
@@ -25,9 +24,6 @@ import picocli.CommandLine.Option;
           + " knows tensors only; nothing in it is ever run."
     })
 final class ImportCommand implements Callable<Integer> {
-  static final Set<String> MODEL_FILES =
-      Set.of("config.json", "model.safetensors", ModelFolder.TOKENIZER_FILE, "training");
-
   private final Console console;
 
   @Option(
@@ -67,7 +63,7 @@ final class ImportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    IfExists ifExists = output.check(MODEL_FILES);
+    IfExists ifExists = output.check(ModelFolder.FILES);
     Path tokenizerFile = Objects.requireNonNull(tokenizer);
     int ids = Tokenizer.load(tokenizerFile).vocabularySize();
     Path settingsFile = Objects.requireNonNull(config);

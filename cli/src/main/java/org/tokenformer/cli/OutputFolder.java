@@ -6,6 +6,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
@@ -23,7 +24,7 @@ final class OutputFolder {
 
   @Option(
       names = "--force",
-      description = "Replaces DIR if it exists, unless it holds other things than a model.")
+      description = "Replaces DIR if it is empty or has exactly the files that this command makes.")
   private boolean force;
 
   Path path() {
@@ -32,9 +33,9 @@ final class OutputFolder {
 
   /**
    * Looks whether the folder may be written, before any work is done for it. Replacing deletes what
-   * is there, so that must be nothing but what such a folder holds.
+   * is there, so that must be an empty folder or one with exactly the files that the command makes.
    *
-   * @param files names of what such a folder holds
+   * @param files names of what the command makes
    */
   IfExists check(Set<String> files) throws IOException {
     Path path = path();
@@ -44,26 +45,36 @@ final class OutputFolder {
     if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
       throw new UserError(path + ": exists and is not a folder; choose another name");
     }
-    try (Stream<Path> content = Files.list(path)) {
-      String foreign =
-          content
-              .map(file -> file.getFileName().toString())
-              .filter(name -> !files.contains(name))
-              .sorted()
-              .findFirst()
-              .orElse(null);
-      if (foreign != null) {
-        throw new UserError(
-            path
-                + ": exists and holds '"
-                + foreign
-                + "', which is not part of a model; choose"
-                + " another name");
-      }
-    }
+    refuseForeign(path, files);
     if (!force) {
       throw new UserError(path + ": exists already; add --force to replace it");
     }
     return IfExists.REPLACE;
+  }
+
+  /** A folder of the user's must not be taken for a model because of a name or two. */
+  private static void refuseForeign(Path path, Set<String> files) throws IOException {
+    var missing = new TreeSet<>(files);
+    var foreign = new TreeSet<String>();
+    try (Stream<Path> content = Files.list(path)) {
+      content.forEach(file -> {
+        String name = file.getFileName().toString();
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || !missing.remove(name)) {
+          foreign.add(name);
+        }
+      });
+    }
+    if (!foreign.isEmpty()) {
+      throw notOurs(path, "holds", foreign.first());
+    }
+    if (!missing.isEmpty() && missing.size() < files.size()) {
+      throw notOurs(path, "has no", missing.first());
+    }
+  }
+
+  private static UserError notOurs(Path path, String verb, String name) {
+    return new UserError(
+        "%s: exists and %s '%s', so it is not one that this command makes; choose another name"
+            .formatted(path, verb, name));
   }
 }

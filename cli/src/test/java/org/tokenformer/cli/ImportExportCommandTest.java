@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -30,8 +30,7 @@ class ImportExportCommandTest {
         List.of("config.json", "model.safetensors", "tokenizer.json"),
         CommandLineFixtures.content(first));
     Path released = folder.resolve("released");
-    Result export =
-        CommandLineHarness.run("export", "-m", first.toString(), "-o", released.toString());
+    Result export = export(first, released);
     assertEquals(0, export.code(), export.err());
     assertEquals("", export.out());
     assertEquals(
@@ -65,6 +64,26 @@ class ImportExportCommandTest {
     Result generated =
         CommandLineHarness.run("generate", "-m", folder.resolve("bf16").toString(), "Once");
     assertEquals(0, generated.code(), generated.err());
+  }
+
+  /** A read-only file could not be synced by anyone but root, nor replaced by its owner. */
+  @Test
+  void filesOfAReadOnlySourceBecomeOrdinaryOnes() throws IOException {
+    Path source = CommandLineFixtures.copy(golden(), folder.resolve("source"));
+    for (String name : CommandLineFixtures.content(source)) {
+      assertTrue(source.resolve(name).toFile().setReadOnly());
+    }
+    Path model = CommandLineFixtures.model(source, folder.resolve("model"));
+    assertOrdinary(model.resolve("tokenizer.json"));
+    assertTrue(model.resolve("tokenizer.json").toFile().setReadOnly());
+    Path released = folder.resolve("released");
+    Result export = export(model, released);
+    assertEquals(0, export.code(), export.err());
+    assertOrdinary(released.resolve("tokenizer.json"));
+  }
+
+  private static void assertOrdinary(Path file) throws IOException {
+    assertTrue(Files.getPosixFilePermissions(file).contains(PosixFilePermission.OWNER_WRITE));
   }
 
   private static Path golden() {
@@ -148,67 +167,99 @@ class ImportExportCommandTest {
   }
 
   @Test
-  void replacesNothingUnlessForcedAndNothingForeignAtAll() throws IOException {
+  void replacesAModelWhenForced() throws IOException {
     Path model = CommandLineFixtures.model(golden(), folder.resolve("model"));
     CommandLineFixtures.assertRefused(
         List.of(model + ": exists already", "--force"), arguments(golden(), model));
-    assertEquals(
-        0,
-        CommandLineHarness.run(arguments(CommandLineFixtures.golden("softmax"), model, "--force"))
-            .code());
+    Path softmax = CommandLineFixtures.golden("softmax");
+    Result forced = CommandLineHarness.run(arguments(softmax, model, "--force"));
+    assertEquals(0, forced.code(), forced.err());
     assertTrue(Files.readString(model.resolve("config.json")).contains("softmax"));
 
-    Files.writeString(model.resolve("notes.txt"), "mine");
+    Path released = folder.resolve("released");
+    assertEquals(0, export(model, released).code());
     CommandLineFixtures.assertRefused(
-        List.of(model + ": exists and holds 'notes.txt'"), arguments(golden(), model, "--force"));
+        List.of(released + ": exists already", "--force"), export(model, released));
+    assertEquals(0, export(model, released, "--force").code());
+
+    Path empty = Files.createDirectory(folder.resolve("empty"));
+    assertEquals(0, CommandLineHarness.run(arguments(golden(), empty, "--force")).code());
+    assertEquals(List.of("empty", "model", "released"), CommandLineFixtures.content(folder));
+  }
+
+  /** Replacing deletes, so it takes nothing but what such a command has made. */
+  @Test
+  void replacesNothingElse() throws IOException {
+    Path model = CommandLineFixtures.model(golden(), folder.resolve("model"));
+    Path notes = CommandLineFixtures.copy(model, folder.resolve("notes"));
+    Files.writeString(notes.resolve("notes.txt"), "mine");
+    assertKept(notes, "holds 'notes.txt'");
+    Path nested = CommandLineFixtures.copy(model, folder.resolve("nested"));
+    Files.delete(nested.resolve("config.json"));
+    Files.createDirectory(nested.resolve("config.json"));
+    assertKept(nested, "holds 'config.json'");
+    Path training = CommandLineFixtures.copy(model, folder.resolve("training"));
+    Files.createDirectory(training.resolve("training"));
+    assertKept(training, "holds 'training'");
+    Path settings = Files.createDirectory(folder.resolve("settings"));
+    Files.writeString(settings.resolve("config.json"), "{}");
+    assertKept(settings, "has no 'model.safetensors'");
+
     CommandLineFixtures.assertRefused(
-        List.of(model + ": exists and holds"),
-        "export",
-        "--force",
-        "-m",
-        model.toString(),
-        "-o",
-        model.toString());
+        List.of(model + ": exists and holds 'config.json'"), export(model, model, "--force"));
     Path file = Files.writeString(folder.resolve("file"), "mine");
     CommandLineFixtures.assertRefused(
         List.of(file + ": exists and is not a folder"), arguments(golden(), file, "--force"));
     assertEquals("mine", Files.readString(file));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), model);
+    CommandLineFixtures.assertRefused(
+        List.of(link + ": exists and is not a folder"), arguments(golden(), link, "--force"));
+  }
+
+  private static void assertKept(Path folder, String reason) throws IOException {
+    List<String> before = CommandLineFixtures.content(folder);
+    CommandLineFixtures.assertRefused(
+        List.of(folder + ": exists and " + reason, "choose another name"),
+        arguments(golden(), folder, "--force"));
+    assertEquals(before, CommandLineFixtures.content(folder));
+  }
+
+  private static Result export(Path model, Path target, String... more) {
+    List<String> args =
+        new ArrayList<>(List.of("export", "-m", model.toString(), "-o", target.toString()));
+    args.addAll(List.of(more));
+    return CommandLineHarness.run(args.toArray(String[]::new));
   }
 
   @Test
   void exportRefusesAFolderThatIsNoModel() {
     Path target = folder.resolve("out");
     CommandLineFixtures.assertRefused(
-        List.of("none: no such folder"),
-        "export",
-        "-m",
-        folder.resolve("none").toString(),
-        "-o",
-        target.toString());
+        List.of("none: no such folder"), export(folder.resolve("none"), target));
     assertFalse(Files.exists(target));
   }
 
-  /** A limit on the size of files stands in for a disk that is full. */
   @Test
   void aDiskThatTakesNoMoreLeavesNothing() throws Exception {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "sh",
-                "-c",
-                "ulimit -f 64 && exec \"$@\"",
-                "sh",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xshare:auto",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.tokenformer.cli.Main"));
-    command.addAll(List.of(arguments(golden(), folder.resolve("model"))));
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(2, process.waitFor(), output);
-    assertEquals(1, output.lines().count(), output);
-    assertTrue(output.contains("cannot write: File too large"), output);
+    String[] fresh = arguments(golden(), folder.resolve("new"));
+    assertFull(CommandLineHarness.runWithSmallFiles(64, fresh), folder.resolve("new"));
     assertEquals(List.of(), CommandLineFixtures.content(folder));
+
+    Path model = CommandLineFixtures.model(golden(), folder.resolve("model"));
+    Path released = folder.resolve("released");
+    String[] export = {"export", "-m", model.toString(), "-o", released.toString()};
+    assertFull(CommandLineHarness.runWithSmallFiles(64, export), released);
+
+    String config = Files.readString(model.resolve("config.json"));
+    Path softmax = CommandLineFixtures.golden("softmax");
+    String[] replace = arguments(softmax, model, "--force");
+    assertFull(CommandLineHarness.runWithSmallFiles(64, replace), model);
+    assertEquals(config, Files.readString(model.resolve("config.json")));
+    assertEquals(List.of("model"), CommandLineFixtures.content(folder));
+  }
+
+  private static void assertFull(Result result, Path target) {
+    CommandLineFixtures.assertRefused(
+        List.of(target + "", "cannot write: File too large", "nothing was changed"), result);
   }
 }

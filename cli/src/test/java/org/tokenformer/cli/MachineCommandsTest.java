@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -130,21 +128,15 @@ class MachineCommandsTest {
 
   /** Without the module the program works, on the scalar backend, and says what to add. */
   @Test
-  void doctorWorksWithoutTheVectorModule() throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                "org.tokenformer.cli.Main",
-                "doctor")
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), output);
+  void doctorWorksWithoutTheVectorModule() throws Exception {
+    Result result = CommandLineHarness.runInOwnJava(List.of(), "doctor");
+    assertEquals(0, result.code(), result.err());
     assertTrue(
-        output.lines().anyMatch(l -> l.startsWith("warn  backend") && l.contains("--add-modules")),
-        output);
-    assertTrue(output.contains("ok    kernels"), output);
+        result
+            .out()
+            .lines()
+            .anyMatch(l -> l.startsWith("warn  backend") && l.contains("--add-modules")),
+        result.out());
+    assertTrue(result.out().contains("ok    kernels"), result.out());
   }
 }

@@ -1,6 +1,7 @@
 package org.tokenformer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.engine.LanguageModel;
@@ -28,7 +30,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.tokenizer.StreamDecoder;
 import org.tokenformer.tokenizer.Tokenizer;
 
-/** The library example of the README: it compiles, it runs, and it is what the README shows. */
+/** The library examples of the README: they compile, they run, they are what the README shows. */
 final class ReadmeExampleTest {
   private static final Path ROOT = Path.of(System.getProperty("project.root", ".."));
 
@@ -49,8 +51,20 @@ final class ReadmeExampleTest {
     // README
   }
 
+  private static void streamExample(Path folder, Tokenizer tokenizer, PrintStream out)
+      throws IOException {
+    // README
+    try (LanguageModel model = LanguageModel.load(folder);
+        IntStream ids = model.stream(tokenizer.encode("A king"), GenerationOptions.of(20))) {
+      StreamDecoder text = tokenizer.newStreamDecoder();
+      ids.mapToObj(text::accept).forEachOrdered(out::print);
+      out.print(text.finish());
+    }
+    // README
+  }
+
   @Test
-  void itRuns(@TempDir Path temporary) throws IOException {
+  void theyRun(@TempDir Path temporary) throws IOException {
     Path tokenizer = ROOT.resolve("testdata/goldens/softmax/tokenizer.json");
     Path folder = temporary.resolve("model");
     LayerSizes layer = new LayerSizes(16, 16, 32);
@@ -61,19 +75,33 @@ final class ReadmeExampleTest {
         RandomWeights.create(config, InitialValues.RELEASED, DType.F32, 1, Arena.ofAuto());
     ModelFolder.save(
         folder, AtomicFolder.IfExists.REFUSE, config, List.copyOf(weights.values()), tokenizer);
+    assertTrue(printed(out -> example(folder, out)).length() > 60);
+    Tokenizer loaded = Tokenizer.load(tokenizer);
+    assertNotEquals("", printed(out -> streamExample(folder, loaded, out)));
+  }
+
+  /** An example, ready to run. */
+  private interface Example {
+    void run(PrintStream out) throws IOException;
+  }
+
+  private static String printed(Example example) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {
-      example(folder, out);
+      example.run(out);
     }
-    assertTrue(bytes.size() > 60, bytes.toString(StandardCharsets.UTF_8));
+    return bytes.toString(StandardCharsets.UTF_8);
   }
 
   @Test
-  void itIsWhatTheReadmeShows() throws IOException {
+  void theyAreWhatTheReadmeShows() throws IOException {
     String readme = Files.readString(ROOT.resolve("README.md"));
-    String shown = readme.split("```java\n", -1)[1].split("```", -1)[0].strip();
     Path source = Path.of("cli/src/test/java/org/tokenformer/cli/ReadmeExampleTest.java");
-    String compiled = Files.readString(ROOT.resolve(source)).split("// README\n", -1)[1];
-    assertEquals(shown, compiled.stripIndent().strip());
+    String[] compiled = Files.readString(ROOT.resolve(source)).split("// README\n", -1);
+    String[] shown = readme.split("```java\n", -1);
+    assertEquals(compiled.length / 2, shown.length - 1);
+    for (int i = 1; i < shown.length; i++) {
+      assertEquals(shown[i].split("```", -1)[0].strip(), compiled[2 * i - 1].stripIndent().strip());
+    }
   }
 }

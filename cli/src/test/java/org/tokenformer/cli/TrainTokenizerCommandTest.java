@@ -88,10 +88,29 @@ class TrainTokenizerCommandTest {
     refuses(List.of(file + ": exists already", "--force"), "--vocab-size", "300", file, text);
     assertEquals("mine", Files.readString(file));
     Path nowhere = folder.resolve("none").resolve("tokenizer.json");
-    refuses(List.of(nowhere + ": cannot write: its folder"), "--vocab-size", "300", nowhere, text);
+    refuses(List.of(nowhere + ": cannot write: there is no"), "--vocab-size=300", nowhere, text);
+    refuses(List.of(folder + ": is a folder"), "--vocab-size=300", "--force", folder, text);
     Result forced = train("--vocab-size", "300", "--force", "-o", file.toString(), text.toString());
     assertEquals(0, forced.code(), forced.err());
     assertTrue(Files.readString(file).startsWith("{"));
+  }
+
+  @Test
+  void aDiskThatTakesNoMoreLeavesTheFormerFile() throws Exception {
+    Path file = Files.writeString(folder.resolve("tokenizer.json"), "mine");
+    Result result =
+        CommandLineHarness.runWithSmallFiles(
+            8,
+            "train-tokenizer",
+            "--quiet",
+            "--force",
+            "--vocab-size=700",
+            "-o",
+            file.toString(),
+            TRAINED.resolve("text.txt").toString());
+    CommandLineFixtures.assertRefused(List.of(file + ": cannot write: File too large"), result);
+    assertEquals("mine", Files.readString(file));
+    assertEquals(List.of("tokenizer.json"), CommandLineFixtures.content(folder));
   }
 
   /** Options, then the output, then the text. */

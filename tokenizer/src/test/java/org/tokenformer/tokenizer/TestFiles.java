@@ -24,7 +24,7 @@ final class TestFiles {
   static Path shared(String name) {
     Path file = ROOT.resolve("../shared").resolve(name).normalize();
     if (!Files.exists(file)) {
-      System.out.println("SKIPPED: this test needs ../shared/" + name);
+      System.err.println("SKIPPED: this test needs ../shared/" + name);
       Assumptions.abort("needs ../shared/" + name);
     }
     return file;

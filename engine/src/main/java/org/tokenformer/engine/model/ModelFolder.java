@@ -3,12 +3,14 @@ package org.tokenformer.engine.model;
 import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.Set;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.checkpoint.LoadMode;
@@ -33,6 +35,9 @@ public final class ModelFolder implements AutoCloseable {
 
   /** The weights' file. */
   public static final String WEIGHTS_FILE = "model.safetensors";
+
+  /** Names of all its files. */
+  public static final Set<String> FILES = Set.of(CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE);
 
   private final Path folder;
   private final TokenFormerConfig config;
@@ -137,6 +142,13 @@ public final class ModelFolder implements AutoCloseable {
     AtomicFiles.writeText(folder.resolve(CONFIG_FILE), ConfigJson.write(config));
     SafetensorsWriter.writePending(folder.resolve(WEIGHTS_FILE), tensors, Map.of("format", "pt"));
     Files.write(folder.resolve(TOKENIZER_FILE), tokenizer);
+  }
+
+  /** Copies what the file holds and not its permissions: a read-only copy could not be synced. */
+  static void copyTokenizer(Path tokenizer, Path folder) throws IOException {
+    try (InputStream in = Files.newInputStream(tokenizer)) {
+      Files.copy(in, folder.resolve(TOKENIZER_FILE));
+    }
   }
 
   /** Where it lies. */

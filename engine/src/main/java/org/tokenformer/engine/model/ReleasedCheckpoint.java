@@ -4,10 +4,10 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
@@ -18,11 +18,12 @@ import org.tokenformer.engine.tensor.DType;
 
 /** Released checkpoints in and out of model folders. */
 public final class ReleasedCheckpoint {
-  /** The weights of an exported model. */
-  public static final String WEIGHTS_FILE = "pytorch_model.bin";
+  private static final String WEIGHTS_FILE = "pytorch_model.bin";
+  private static final String SETTINGS_FILE = "config.yml";
 
-  /** The settings of an exported model. */
-  public static final String SETTINGS_FILE = "config.yml";
+  /** Names of all files of an exported model. */
+  public static final Set<String> FILES =
+      Set.of(WEIGHTS_FILE, SETTINGS_FILE, ModelFolder.TOKENIZER_FILE);
 
   private ReleasedCheckpoint() {}
 
@@ -78,8 +79,8 @@ public final class ReleasedCheckpoint {
   }
 
   /**
-   * Writes {@link #WEIGHTS_FILE}, {@link #SETTINGS_FILE} and the tokenizer into a new folder, as a
-   * whole or not at all. PyTorch opens the weights with {@code weights_only=True}.
+   * Writes {@link #FILES} into a new folder, as a whole or not at all. PyTorch opens the weights
+   * with {@code weights_only=True}.
    *
    * @throws IOException with one line for people; where the layout cannot hold the model, it says
    *     why
@@ -99,9 +100,7 @@ public final class ReleasedCheckpoint {
           temporary -> {
             TorchCheckpointWriter.write(temporary.resolve(WEIGHTS_FILE), tensors);
             AtomicFiles.writeText(temporary.resolve(SETTINGS_FILE), settings);
-            Files.copy(
-                model.path().resolve(ModelFolder.TOKENIZER_FILE),
-                temporary.resolve(ModelFolder.TOKENIZER_FILE));
+            ModelFolder.copyTokenizer(model.path().resolve(ModelFolder.TOKENIZER_FILE), temporary);
           });
     }
   }

@@ -28,7 +28,7 @@ import org.tokenformer.engine.testing.Tensors;
  * that. Inputs and directions have few bits, so that moving an input rounds nothing.
  */
 final class FiniteDifferencesTest {
-  private static final double STEP = 0x1p-7;
+  private static final double STEP = 0x1p-9;
   private static final float EPSILON = 0.5f; // keeps the curvature of a row of zeros small
 
   private final Backend backend = new CheckedBackend(new ScalarBackend());
@@ -97,13 +97,13 @@ final class FiniteDifferencesTest {
 
   @Test
   void pattention() {
-    // With few scores a step may cross the point where all are 0 and Θ jumps; one score cannot.
+    // With few scores a step may cross the point where all are 0 and Θ jumps; a product cannot.
     for (int[] size : new int[][] {{1, 1, 1, 1}, {1, 3, 5, 2}, {7, 5, 11, 3}, {3, 13, 7, 17}}) {
       for (Theta theta : Theta.values()) {
         for (Dropout dropout : List.of(Dropout.NONE, new Dropout(0.4f, random.nextInt()))) {
           Tensor x = input(size[0], size[1]);
           zeroRow(x, size[0] - 1, size[0] > 1);
-          Tensor keys = input(size[2], size[1]);
+          Tensor keys = keys(size[2], size[1]);
           Tensor values = input(size[2], size[3]);
           pattention(x, ParameterTokens.of(theta, 2.5f, keys, values), dropout);
         }
@@ -115,10 +115,10 @@ final class FiniteDifferencesTest {
   void pattentionOfSegments() {
     for (Theta theta : Theta.values()) {
       List<ParameterTokens.Segment> segments = new ArrayList<>();
-      segments.add(new ParameterTokens.Segment(input(5, 7), input(4, 3), 3, true));
-      segments.add(new ParameterTokens.Segment(input(2, 7), input(2, 3), 2, false));
-      segments.add(new ParameterTokens.Segment(input(1, 7), input(1, 3), 0, true));
-      segments.add(ParameterTokens.Segment.of(input(4, 7), input(4, 3)));
+      segments.add(new ParameterTokens.Segment(keys(5, 7), input(4, 3), 3, true));
+      segments.add(new ParameterTokens.Segment(keys(2, 7), input(2, 3), 2, false));
+      segments.add(new ParameterTokens.Segment(keys(1, 7), input(1, 3), 0, true));
+      segments.add(ParameterTokens.Segment.of(keys(4, 7), input(4, 3)));
       Tensor x = input(5, 7);
       pattention(x, new ParameterTokens(theta, 3, segments), new Dropout(0.2f, random.nextInt()));
     }
@@ -345,6 +345,19 @@ final class FiniteDifferencesTest {
     }
     Tensors.set(backend, tensor, values);
     return tensor;
+  }
+
+  /**
+   * Such that scores are about 1: where all are far below 0, gelu bends more than steps can see.
+   */
+  private Tensor keys(int n, int channels) {
+    Tensor keys = input(n, channels);
+    float[] values = Tensors.get(backend, keys);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Math.scalb(values[i], -(int) Math.round(Math.log(channels) / Math.log(4)));
+    }
+    Tensors.set(backend, keys, values);
+    return keys;
   }
 
   private void zeroRow(Tensor tensor, long row, boolean wanted) {

@@ -2,10 +2,7 @@ package org.tokenformer.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.management.ThreadMXBean;
 import java.lang.foreign.MemorySegment;
-import java.lang.management.ManagementFactory;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -17,6 +14,7 @@ import org.tokenformer.engine.generate.Sampler;
 import org.tokenformer.engine.generate.SamplingOptions;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.tensor.Tensor;
+import org.tokenformer.engine.testing.HeapUse;
 import org.tokenformer.engine.testing.Models;
 
 /** Steady decoding leaves the garbage collector alone: on the calling thread and on the workers. */
@@ -29,7 +27,6 @@ final class DecodeAllocationTest {
   void aTokenAllocatesLittle() {
     TokenFormerConfig config =
         Models.config(Theta.L2_NORM_GELU, List.of(new LayerSizes(24, 24, 96)), Map.of());
-    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long end = System.nanoTime() + BUDGET_NANOS;
     double best = Double.POSITIVE_INFINITY;
     try (Backend backend = new CheckedBackend(new VectorBackend(2));
@@ -41,7 +38,7 @@ final class DecodeAllocationTest {
       // Until the compiler is through: before, vectors are objects on the heap.
       while (!(best < MOST_BYTES) && System.nanoTime() < end) {
         session.truncate(0);
-        long before = allocated(threads);
+        long before = HeapUse.allocatedBytes();
         int id = 1;
         for (int i = 0; i < TOKENS; i++) {
           Tensor row = session.decode(id);
@@ -49,27 +46,10 @@ final class DecodeAllocationTest {
           id = sampler.sample(logits);
           sampler.accept(id);
         }
-        best = Math.min(best, (double) (allocated(threads) - before) / TOKENS);
+        best = Math.min(best, (double) (HeapUse.allocatedBytes() - before) / TOKENS);
       }
     }
     System.out.printf("%.0f bytes of heap a token%n", best);
     assertTrue(best < MOST_BYTES, best + " bytes of heap a token");
-  }
-
-  /** Bytes that this thread and the workers have allocated so far. */
-  private static long allocated(ThreadMXBean bean) {
-    long sum = bean.getCurrentThreadAllocatedBytes();
-    for (Thread thread : workers()) {
-      sum += Math.max(0, bean.getThreadAllocatedBytes(thread.threadId()));
-    }
-    return sum;
-  }
-
-  private static List<Thread> workers() {
-    Thread[] all = new Thread[Thread.activeCount() + 16];
-    int count = Thread.enumerate(all);
-    return Arrays.stream(all, 0, count)
-        .filter(thread -> thread.getName().startsWith("tokenformer-worker-"))
-        .toList();
   }
 }

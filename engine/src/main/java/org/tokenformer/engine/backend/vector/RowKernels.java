@@ -64,9 +64,9 @@ final class RowKernels {
       product = g.fma(n, product);
     }
     total.intoMemorySegment(ALL, sums, LE);
-    float sum = Stream.sum(sums);
+    float sum = (float) Stream.sum(sums);
     product.intoMemorySegment(ALL, sums, LE);
-    float dot = Stream.sum(sums);
+    float dot = (float) Stream.sum(sums);
     for (; c < channels; c++) {
       float g = Simd.get(outGradient + 4L * c) * (weight == 0 ? 1 : Simd.get(weight + 4L * c));
       sum += g;
@@ -132,32 +132,23 @@ final class RowKernels {
   }
 
   private static float mean(long x, int channels, long sums) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    int c = 0;
-    for (; c <= channels - LANES; c += LANES) {
-      sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * c, LE));
-    }
-    sum.intoMemorySegment(ALL, sums, LE);
-    float total = Stream.sum(sums);
-    for (; c < channels; c++) {
+    int vectors = channels / LANES;
+    VectorMath.sum(x, VECTOR_BYTES, vectors, sums);
+    double total = Stream.sum(sums);
+    for (int c = vectors * LANES; c < channels; c++) {
       total += Simd.get(x + 4L * c);
     }
-    return total / channels;
+    return (float) (total / channels);
   }
 
   /** 1/√(variance + ε). */
   private static float scale(long x, int channels, float mean, float epsilon, long sums) {
-    FloatVector squares = FloatVector.zero(FLOATS);
-    int c = 0;
-    for (; c <= channels - LANES; c += LANES) {
-      FloatVector d = FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * c, LE).sub(mean);
-      squares = d.fma(d, squares);
-    }
-    squares.intoMemorySegment(ALL, sums, LE);
-    float variance = Stream.sum(sums);
-    for (; c < channels; c++) {
-      float d = Simd.get(x + 4L * c) - mean;
-      variance = Math.fma(d, d, variance);
+    int vectors = channels / LANES;
+    VectorMath.squares(x, VECTOR_BYTES, vectors, mean, sums);
+    double variance = Stream.sum(sums);
+    for (int c = vectors * LANES; c < channels; c++) {
+      double d = Simd.get(x + 4L * c) - mean;
+      variance += d * d;
     }
     return (float) (1 / Math.sqrt(variance / channels + epsilon));
   }

@@ -58,7 +58,7 @@ final class Stream {
         }
       }
       for (int r = 0; r < rows; r++) {
-        float sum = sum(sums + r * VECTOR_BYTES);
+        float sum = (float) sum(sums + r * VECTOR_BYTES);
         long row = a + (i + r) * stride;
         for (int p = whole; p < k; p++) {
           long address = row + (long) p * elementBytes;
@@ -207,8 +207,8 @@ final class Stream {
   }
 
   /** The lanes of a stored vector, added in a fixed order; {@code reduceLanes} has none. */
-  static float sum(long vector) {
-    float sum = 0;
+  static double sum(long vector) {
+    double sum = 0;
     for (int lane = 0; lane < LANES; lane++) {
       sum += Simd.get(vector + 4L * lane);
     }

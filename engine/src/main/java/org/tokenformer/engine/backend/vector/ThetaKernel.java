@@ -53,7 +53,7 @@ final class ThetaKernel {
       Simd.set(s + 4L * i, kind == Theta.SOFTMAX ? Float.NEGATIVE_INFINITY : 0);
     }
     reduce(kind, s, s, VECTOR_BYTES, padded / LANES, scratch);
-    float factor = factor(kind, tau, Stream.sum(scratch + SUM * VECTOR_BYTES));
+    float factor = factor(kind, tau, (float) Stream.sum(scratch + SUM * VECTOR_BYTES));
     Simd.fill(scratch, LANES, factor);
     apply(kind, s, s, VECTOR_BYTES, padded / LANES, scratch, scratch);
   }
@@ -129,7 +129,7 @@ final class ThetaKernel {
   private static void reduce(Theta kind, long s, long theta, long step, int count, long scratch) {
     long sum = scratch + SUM * VECTOR_BYTES;
     switch (kind) {
-      case L2_NORM_GELU -> VectorMath.squares(s, step, count, sum);
+      case L2_NORM_GELU -> VectorMath.squares(s, step, count, 0, sum);
       case GELU_L2_NORM -> {
         Simd.fill(scratch, LANES, 1);
         Simd.fill(sum, LANES, 0);

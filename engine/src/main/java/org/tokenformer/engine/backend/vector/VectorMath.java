@@ -17,6 +17,10 @@ import org.tokenformer.engine.backend.Dropout;
  * <p>They are loops, not functions of a vector, and the polynomials stand in them written out: C2
  * has a budget for inlining, and where it runs out in the middle of a large caller, a vector that
  * is passed to a method is boxed, once per number.
+ *
+ * <p>Sums keep what each addition loses (Knuth's two-sum; Ogita, Rump and Oishi's dot product) and
+ * add it at the end. An error of a sum scales a whole row, so it does not average out as those of
+ * single numbers do: without this it was most of a model's error.
  */
 final class VectorMath {
   private static final float LOG2_E = 1.442695f;
@@ -64,6 +68,7 @@ final class VectorMath {
   static void exp(long from, long step, int count, long max, long to, long toStep, long sum) {
     FloatVector largest = FloatVector.fromMemorySegment(FLOATS, ALL, max, LE);
     FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, sum, LE);
+    FloatVector lost = FloatVector.zero(FLOATS);
     for (int i = 0; i < count; i++) {
       FloatVector x = FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).sub(largest);
       FloatVector rounded =
@@ -91,11 +96,14 @@ final class VectorMath {
               FloatVector.zero(FLOATS),
               x.compare(VectorOperators.LT, FloatVector.broadcast(FLOATS, SMALLEST)));
       e.intoMemorySegment(ALL, to, LE);
-      total = total.add(e);
+      FloatVector larger = total.add(e);
+      FloatVector added = larger.sub(total);
+      lost = lost.add(total.sub(larger.sub(added))).add(e.sub(added));
+      total = larger;
       from += step;
       to += toStep;
     }
-    total.intoMemorySegment(ALL, sum, LE);
+    total.add(lost).intoMemorySegment(ALL, sum, LE);
   }
 
   /**
@@ -112,6 +120,7 @@ final class VectorMath {
   static void gelu(long x, long y, long step, int count, long factor, long squares) {
     FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
     FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, squares, LE);
+    FloatVector lost = FloatVector.zero(FLOATS);
     for (int i = 0; i < count; i++) {
       FloatVector z = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).mul(scale);
       FloatVector u =
@@ -139,11 +148,16 @@ final class VectorMath {
       FloatVector half = z.mul(FloatVector.broadcast(FLOATS, 0.5f));
       FloatVector g = erf.fma(half, half);
       g.intoMemorySegment(ALL, y, LE);
-      total = g.fma(g, total);
+      FloatVector square = g.mul(g);
+      FloatVector larger = total.add(square);
+      FloatVector added = larger.sub(total);
+      lost = g.fma(g, square.neg()).add(lost);
+      lost = lost.add(total.sub(larger.sub(added))).add(square.sub(added));
+      total = larger;
       x += step;
       y += step;
     }
-    total.intoMemorySegment(ALL, squares, LE);
+    total.add(lost).intoMemorySegment(ALL, squares, LE);
   }
 
   /**
@@ -296,15 +310,36 @@ final class VectorMath {
     }
   }
 
-  /** The sum of the squares of count vectors, written to {@code sum}. */
-  static void squares(long x, long step, int count, long sum) {
+  /** The sum of the squares of count vectors, each less a mean, written to {@code sum}. */
+  static void squares(long x, long step, int count, float mean, long sum) {
     FloatVector total = FloatVector.zero(FLOATS);
+    FloatVector lost = total;
     for (int i = 0; i < count; i++) {
-      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
-      total = v.fma(v, total);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).sub(mean);
+      FloatVector square = v.mul(v);
+      FloatVector larger = total.add(square);
+      FloatVector added = larger.sub(total);
+      lost = v.fma(v, square.neg()).add(lost);
+      lost = lost.add(total.sub(larger.sub(added))).add(square.sub(added));
+      total = larger;
       x += step;
     }
-    total.intoMemorySegment(ALL, sum, LE);
+    total.add(lost).intoMemorySegment(ALL, sum, LE);
+  }
+
+  /** The sum of count vectors, written to {@code sum}. */
+  static void sum(long x, long step, int count, long sum) {
+    FloatVector total = FloatVector.zero(FLOATS);
+    FloatVector lost = total;
+    for (int i = 0; i < count; i++) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
+      FloatVector larger = total.add(v);
+      FloatVector added = larger.sub(total);
+      lost = lost.add(total.sub(larger.sub(added))).add(v.sub(added));
+      total = larger;
+      x += step;
+    }
+    total.add(lost).intoMemorySegment(ALL, sum, LE);
   }
 
   /** max ← the largest of what is in {@code max} and of count vectors. NaN wins. */

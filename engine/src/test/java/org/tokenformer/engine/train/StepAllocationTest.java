@@ -1,0 +1,42 @@
+package org.tokenformer.engine.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.HostScope;
+import org.tokenformer.engine.backend.vector.VectorBackend;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.testing.HeapUse;
+
+/** Steps leave the garbage collector alone, and take no native memory. */
+final class StepAllocationTest {
+  private static final long MOST_BYTES = 32 << 10; // a step: what describes it, none of its numbers
+  private static final int STEPS = 50; // of one measurement
+  private static final long BUDGET_NANOS = 20_000_000_000L;
+
+  @Test
+  void aStepAllocatesLittle() {
+    long end = System.nanoTime() + BUDGET_NANOS;
+    double best = Double.POSITIVE_INFINITY;
+    try (Backend backend = new CheckedBackend(new VectorBackend(2));
+        TokenFormer model = Runs.model(backend);
+        Trainer trainer =
+            new Trainer(model, Runs.pattern(500, 1), Runs.options(1_000_000, 2, 0.1))) {
+      long nativeBytes = HostScope.liveBytes();
+      // Until the compiler is through: before, vectors are objects on the heap.
+      while (!(best < MOST_BYTES) && System.nanoTime() < end) {
+        long before = HeapUse.allocatedBytes();
+        for (int i = 0; i < STEPS; i++) {
+          trainer.step(null);
+        }
+        best = Math.min(best, (double) (HeapUse.allocatedBytes() - before) / STEPS);
+      }
+      assertEquals(nativeBytes, HostScope.liveBytes());
+    }
+    System.out.printf("%.0f bytes of heap a step%n", best);
+    assertTrue(best < MOST_BYTES, best + " bytes of heap a step");
+  }
+}
