@@ -4,6 +4,8 @@ module org.tokenformer.cli {
   requires info.picocli;
   requires org.apache.arrow.format; // the tokenizer leaves the choice to its users
   requires org.snakeyaml.engine;
+  requires jdk.management; // how much memory there is
+  requires jdk.unsupported; // signals
   requires org.tokenformer.engine;
   requires org.tokenformer.tokenizer;
   requires static org.jspecify;

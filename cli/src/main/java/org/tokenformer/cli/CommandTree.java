@@ -18,6 +18,7 @@ final class CommandTree {
           Map.entry("generate", GenerateCommand::new),
           Map.entry("score", ScoreCommand::new),
           Map.entry("eval", EvalCommand::new),
+          Map.entry("train", TrainCommand::new),
           Map.entry("import", ImportCommand::new),
           Map.entry("export", ExportCommand::new),
           Map.entry("inspect", InspectCommand::new),
@@ -65,6 +66,7 @@ final class CommandTree {
     tree.registerConverter(
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
+    tree.registerConverter(TrainCommand.Init.class, new Choice<>(TrainCommand.Init.class));
     tree.registerConverter(BenchCommand.Task.class, new Choice<>(BenchCommand.Task.class));
     tree.setParameterExceptionHandler(failures);
     tree.setExecutionExceptionHandler(failures);

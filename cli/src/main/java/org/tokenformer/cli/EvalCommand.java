@@ -3,19 +3,18 @@ package org.tokenformer.cli;
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.io.StringWriter;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.model.ModelFolder;
-import org.tokenformer.tokenizer.dataset.TokenDataset;
+import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -50,46 +49,36 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(data);
-    if (!Files.exists(file)) {
-      throw new NoSuchFileException(file.toString());
-    }
-    try (TokenDataset dataset = TokenDataset.isDataset(file) ? TokenDataset.open(file) : null;
-        ModelOptions.Loaded loaded = model.load(console);
-        var evaluator = new Evaluator(loaded.model().model())) {
-      if (dataset != null) {
-        Path tokenizerFile = model.folder().resolve(ModelFolder.TOKENIZER_FILE);
-        Datasets.check(console, dataset, loaded.tokenizer(), tokenizerFile);
+    Path tokenizerFile = model.folder().resolve(ModelFolder.TOKENIZER_FILE);
+    try (var interruption = new Interruption();
+        ModelOptions.Loaded loaded = model.load(console)) {
+      Tokenizer tokenizer = loaded.tokenizer();
+      try (TokenData tokens =
+              TokenData.open(
+                  console, "reading", List.of(file), tokenizer, tokenizerFile, interruption);
+          var evaluator = new Evaluator(loaded.model().model())) {
+        long start = System.nanoTime();
+        feed(tokens, evaluator, interruption);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        if (evaluator.tokens() == 0) {
+          throw new UserError(
+              "%s: has %d tokens; one window of the model's context needs %d"
+                  .formatted(file, evaluator.ids(), loaded.model().config().contextLength() + 1));
+        }
+        print(file, evaluator, tokens.textBytes(), seconds);
+      } catch (CancellationException e) {
+        return interruption.exitCode();
       }
-      long start = System.nanoTime();
-      long bytes = 0;
-      if (dataset == null) {
-        bytes =
-            Texts.read(
-                console,
-                "eval",
-                List.of(file),
-                loaded.tokenizer(),
-                (ids, _) -> evaluator.accept(ids.toIntArray(), null));
-      } else {
-        feed(dataset, evaluator);
-      }
-      double seconds = (System.nanoTime() - start) / 1e9;
-      if (evaluator.tokens() == 0) {
-        throw new UserError(
-            "%s: has %d tokens; one window of the model's context needs %d"
-                .formatted(file, evaluator.ids(), loaded.model().config().contextLength() + 1));
-      }
-      print(file, evaluator, bytes, seconds);
     }
     return 0;
   }
 
-  private void feed(TokenDataset dataset, Evaluator evaluator) {
-    try (ProgressBar progress = console.progress("eval", dataset.size(), "ids")) {
-      for (long from = 0; from < dataset.size(); from += CHUNK) {
-        int[] ids = new int[(int) Math.min(CHUNK, dataset.size() - from)];
-        dataset.read(from, ids, 0, ids.length);
-        evaluator.accept(ids, null);
+  private void feed(TokenData tokens, Evaluator evaluator, Interruption interruption) {
+    try (ProgressBar progress = console.progress("eval", tokens.size(), "ids")) {
+      for (long from = 0; from < tokens.size(); from += CHUNK) {
+        int[] ids = new int[(int) Math.min(CHUNK, tokens.size() - from)];
+        tokens.read(from, ids, 0, ids.length);
+        evaluator.accept(ids, interruption);
         progress.update(from + ids.length);
       }
     }

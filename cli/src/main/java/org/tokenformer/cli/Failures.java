@@ -20,6 +20,8 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.BackendUnavailableException;
 import org.tokenformer.engine.checkpoint.CheckpointException;
 import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.train.DivergedException;
+import org.tokenformer.engine.train.TrainingDataException;
 import org.tokenformer.tokenizer.TokenizerException;
 import org.tokenformer.tokenizer.dataset.DatasetException;
 import picocli.CommandLine;
@@ -72,6 +74,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case ModelFormatException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case TrainingDataException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case DivergedException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case BackendUnavailableException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
       case InvalidPathException e ->
@@ -118,7 +122,11 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     return suggestions.isEmpty() ? "" : ", did you mean '" + suggestions.getFirst() + "'?";
   }
 
-  private static String describe(IOException e) {
+  /** What went wrong with a file, for one line. */
+  static String describe(IOException e) {
+    if (e instanceof CheckpointException || e instanceof ModelFormatException) {
+      return Objects.toString(e.getMessage());
+    }
     String message = Objects.requireNonNullElse(e.getMessage(), e.getClass().getSimpleName());
     if (!(e instanceof FileSystemException f)) {
       return e instanceof FileNotFoundException ? message : "input or output failed: " + message;

@@ -1,57 +1,92 @@
 package org.tokenformer.cli;
 
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandleProxies;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import org.tokenformer.engine.model.Cancellation;
 
 /**
- * Ctrl-C, or any other end of the process, as a cancellation. The process waits a moment for the
- * work to come to a clean end and to close this; then the JVM ends with 128 and the number of the
- * signal, as shells expect: 130 for Ctrl-C.
+ * Ctrl-C and its like as a cancellation: the work comes to a clean end, however long that takes,
+ * and the command ends with {@link #exitCode}. A second one ends the process at once.
  */
 final class Interruption implements Cancellation, AutoCloseable {
-  private static final int EXIT_CODE = 130;
-  private static final int PATIENCE_SECONDS = 5;
+  /** The end of the terminal, Ctrl-C, and {@code kill}; their numbers are the same everywhere. */
+  private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
 
-  private final CountDownLatch closed = new CountDownLatch(1);
-  private final Thread hook = new Thread(this::interrupt, "tokenformer-interruption");
-  private volatile boolean interrupted;
+  private static final int SIGNAL_EXIT = 128; // and the signal's number, as shells count
+
+  private record Former(Object signal, Object handler) {}
+
+  private final List<Former> formers = new ArrayList<>();
+  private volatile int exitCode;
+
+  // sun.misc.Signal is the only way to hear of a second signal, and the compiler cannot be told not
+  // to warn of it; hence by reflection.
+  private final Class<?> signalType;
+  private final Class<?> handlerType;
+  private final Method handle;
 
   Interruption() {
     try {
-      Runtime.getRuntime().addShutdownHook(hook);
-    } catch (IllegalStateException e) { // the process is ending already
-      interrupted = true;
+      signalType = Class.forName("sun.misc.Signal");
+      handlerType = Class.forName("sun.misc.SignalHandler");
+      handle = signalType.getMethod("handle", signalType, handlerType);
+      for (Map.Entry<String, Integer> signal : SIGNALS.entrySet()) {
+        int number = signal.getValue();
+        listen(signal.getKey(), _ -> heard(number));
+      }
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException("every JVM that this runs on has sun.misc.Signal", e);
     }
   }
 
-  private void interrupt() {
-    interrupted = true;
+  private void listen(String name, Consumer<Object> listener) throws ReflectiveOperationException {
+    MethodHandle accept =
+        MethodHandles.publicLookup()
+            .findVirtual(Consumer.class, "accept", MethodType.methodType(void.class, Object.class))
+            .bindTo(listener)
+            .asType(MethodType.methodType(void.class, signalType));
+    Object handler = MethodHandleProxies.asInterfaceInstance(handlerType, accept);
     try {
-      boolean _ = closed.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      Object signal = signalType.getConstructor(String.class).newInstance(name);
+      formers.add(new Former(signal, handle.invoke(null, signal, handler)));
+    } catch (InvocationTargetException e) {
+      // This system does not have it, or the JVM keeps it for itself: it ends the process as ever.
+      return;
     }
+  }
+
+  private void heard(int signal) {
+    if (exitCode != 0) {
+      Runtime.getRuntime().halt(SIGNAL_EXIT + signal);
+    }
+    exitCode = SIGNAL_EXIT + signal;
   }
 
   @Override
   public boolean isCancelled() {
-    return interrupted;
+    return exitCode != 0;
   }
 
-  /** What the command returns, though the JVM has its own exit code by then. */
+  /** What the command returns: 130 after Ctrl-C, 0 if there was none. */
   int exitCode() {
-    return interrupted ? EXIT_CODE : 0;
+    return exitCode;
   }
 
   @Override
   public void close() {
-    closed.countDown();
-    if (!interrupted) {
+    for (Former former : formers) {
       try {
-        boolean _ = Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException e) {
-        interrupted = true;
+        Object _ = handle.invoke(null, former.signal, former.handler);
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException("a signal's former handler is refused", e);
       }
     }
   }

@@ -8,6 +8,7 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.LanguageModel;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -31,7 +32,8 @@ final class ModelOptions {
       if (warning != null) {
         console.warn(warning);
       }
-      return new Loaded(model, loadTokenizer(path, model));
+      return new Loaded(
+          model, loadTokenizer(path.resolve(ModelFolder.TOKENIZER_FILE), model.config()));
     } catch (IOException | RuntimeException | Error e) {
       model.close();
       throw e;
@@ -53,12 +55,12 @@ final class ModelOptions {
     return path;
   }
 
-  private static Tokenizer loadTokenizer(Path folder, LanguageModel model) throws IOException {
-    Path file = folder.resolve(ModelFolder.TOKENIZER_FILE);
+  /** The tokenizer of this file, if it fits a model. */
+  static Tokenizer loadTokenizer(Path file, TokenFormerConfig config) throws IOException {
     Tokenizer tokenizer = Tokenizer.load(file);
     int ids = tokenizer.vocabularySize();
-    int rows = model.config().vocabularySize();
-    int configured = model.config().tokenizerVocabularySize();
+    int rows = config.vocabularySize();
+    int configured = config.tokenizerVocabularySize();
     if (ids > rows || ids != configured) {
       String expected =
           ids > rows

@@ -75,7 +75,7 @@ class EvalCommandTest {
     double bits = loss / Math.log(2) * ids.length / Files.size(text);
     assertEquals(bits, answer.get("bits_per_byte").getAsDouble(), 1e-9);
     assertTrue(answer.get("tokens_per_second").getAsDouble() > 0);
-    assertTrue(result.err().startsWith("eval: "), result.err());
+    assertTrue(result.err().startsWith("reading: "), result.err());
   }
 
   @Test

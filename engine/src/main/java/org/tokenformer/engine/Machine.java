@@ -61,6 +61,16 @@ public final class Machine {
   }
 
   /**
+   * Most floating-point operations a second that so many threads do together, as in {@link
+   * Ceilings}; measures for about a second.
+   */
+  public static double flops(int threads) {
+    try (CeilingsTask all = new CeilingsTask(threads)) {
+      return all.flops();
+    }
+  }
+
+  /**
    * Runs each fused operation of a backend against the scalar reference at small sizes.
    *
    * @return a line for each that is off, none if all is well

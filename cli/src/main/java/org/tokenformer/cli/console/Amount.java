@@ -26,6 +26,21 @@ public final class Amount {
     return decimal(value, value < 10 ? 2 : value < 100 ? 1 : 0);
   }
 
+  /** As {@code 9.5 s}, {@code 12 min 3 s} or {@code 1 h 6 min}. */
+  public static String duration(double seconds) {
+    if (seconds < 10) {
+      return decimal(seconds, 1) + " s";
+    }
+    long whole = Math.round(seconds);
+    if (whole < 60) {
+      return whole + " s";
+    }
+    if (whole < 3600) {
+      return whole / 60 + " min " + whole % 60 + " s";
+    }
+    return whole / 3600 + " h " + whole / 60 % 60 + " min";
+  }
+
   private static String scaled(long units, String gap) {
     if (units < 10_000) {
       return units + gap;

@@ -29,7 +29,7 @@ public final class Console {
   private final PrintStream err;
   private final boolean live;
   private boolean quiet;
-  private @Nullable ProgressBar progress;
+  private @Nullable StatusLine status;
 
   /**
    * @param live whether {@code err} is a terminal on which a line may be drawn again
@@ -95,6 +95,11 @@ public final class Console {
     quiet = true;
   }
 
+  /** Whether notes and progress are not wanted. */
+  public boolean isQuiet() {
+    return quiet;
+  }
+
   /** Prints a line of statistics or progress, unless the user wants quiet. */
   public void note(String line) {
     if (!quiet) {
@@ -111,7 +116,7 @@ public final class Console {
   }
 
   public void stackTrace(Throwable problem) {
-    clearProgress();
+    clearStatus();
     problem.printStackTrace(err);
   }
 
@@ -122,9 +127,15 @@ public final class Console {
    * @param unit such as "tokens", or "B" for bytes
    */
   public ProgressBar progress(String label, long total, String unit) {
-    clearProgress();
-    progress = new ProgressBar(this::raw, live, System::nanoTime, label, total, unit);
-    return progress;
+    return new ProgressBar(status(), label, total, unit);
+  }
+
+  /** Starts to show how a task goes in place of the former one. */
+  public StatusLine status() {
+    clearStatus();
+    StatusLine line = new StatusLine(this::raw, live, System::nanoTime);
+    status = line;
+    return line;
   }
 
   private void raw(String text) {
@@ -135,14 +146,14 @@ public final class Console {
   }
 
   private void line(String line) {
-    clearProgress();
+    clearStatus();
     err.print(line + "\n");
     err.flush();
   }
 
-  private void clearProgress() {
-    if (progress != null) {
-      progress.clear();
+  private void clearStatus() {
+    if (status != null) {
+      status.clear();
     }
   }
 }

@@ -8,11 +8,16 @@ import org.junit.jupiter.api.Test;
 class ProgressBarTest {
   private static final long SECOND = 1_000_000_000L;
 
+  /** Around each drawing: an empty line, and no wrapping. */
+  private static final String DRAW = "\r\033[K\033[?7l";
+
+  private static final String DRAWN = "\033[?7h";
+
   private final StringBuilder out = new StringBuilder();
   private long now = Long.MAX_VALUE - SECOND; // nanoTime may overflow
 
   private ProgressBar bar(boolean live, long total, String unit) {
-    return new ProgressBar(out::append, live, () -> now, "encoding", total, unit);
+    return new ProgressBar(new StatusLine(out::append, live, () -> now), "encoding", total, unit);
   }
 
   @Test
@@ -25,18 +30,19 @@ class ProgressBarTest {
     long drawings = out.chars().filter(c -> c == '\r').count();
     assertEquals(50, drawings);
     assertEquals(
-        "\r\033[Kencoding [============            ] 50 % (500/1000 steps), 5.0 s left",
+        DRAW + "encoding [============            ] 50 % (500/1000 steps), 5.0 s left" + DRAWN,
         out.substring(out.lastIndexOf("\r")));
   }
 
   @Test
   void aLineBetweenDrawingsFindsAnEmptyLine() {
-    ProgressBar bar = bar(true, 10, "steps");
+    StatusLine line = new StatusLine(out::append, true, () -> now);
+    ProgressBar bar = new ProgressBar(line, "encoding", 10, "steps");
     now += SECOND;
     bar.update(1);
     out.setLength(0);
-    bar.clear();
-    bar.clear();
+    line.clear();
+    line.clear();
     assertEquals("\r\033[K", out.toString());
   }
 
@@ -66,7 +72,10 @@ class ProgressBarTest {
     unknown.update(12_345);
     unknown.close();
     assertEquals(
-        "\r\033[Kencoding 12.3k tokens, 1 min 30 s\r\033[Kencoding: 12.3k tokens in 1 min 30 s\n",
+        DRAW
+            + "encoding 12.3k tokens, 1 min 30 s"
+            + DRAWN
+            + "\r\033[Kencoding: 12.3k tokens in 1 min 30 s\n",
         out.toString());
 
     out.setLength(0);
@@ -75,7 +84,9 @@ class ProgressBarTest {
     passed.update(5);
     passed.close();
     assertEquals(
-        "\r\033[Kencoding [========================] 100 % (5/4 steps), 0.0 s left"
+        DRAW
+            + "encoding [========================] 100 % (5/4 steps), 0.0 s left"
+            + DRAWN
             + "\r\033[Kencoding: 5 steps in 1 h 6 min\n",
         out.toString());
   }

@@ -36,7 +36,7 @@ public final class MemoryNeeds {
 
   /** Bytes that training keeps of every weight: F32 weight, gradient and Adam's two moments. */
   public long trainingStateBytes() {
-    return config.parameters() * Float.BYTES * (2 + ADAM_MOMENTS);
+    return Math.multiplyExact(config.parameters(), (long) Float.BYTES * (2 + ADAM_MOMENTS));
   }
 
   /**
@@ -51,8 +51,12 @@ public final class MemoryNeeds {
     return all.allocatedBytes() - gradients.allocatedBytes();
   }
 
-  /** Bytes that a training run takes: all of the above. */
+  /**
+   * Bytes that a training run takes: all of the above.
+   *
+   * @throws ArithmeticException if they are more than a long can count
+   */
   public long trainingBytes(TrainingShape shape) {
-    return trainingStateBytes() + activationBytes(shape);
+    return Math.addExact(trainingStateBytes(), activationBytes(shape));
   }
 }

@@ -1,6 +1,5 @@
 package org.tokenformer.engine.model;
 
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,19 +27,8 @@ public final class Presets {
     LayerSizes layer = new LayerSizes(channels, channels, ffn);
     ALL.put(
         name,
-        new TokenFormerConfig(
-            channels,
-            heads,
-            Collections.nCopies(layers, layer),
-            vocabulary,
-            vocabulary,
-            context,
-            Theta.L2_NORM_GELU,
-            Map.of(),
-            0.25,
-            10000,
-            1e-5f,
-            true));
+        TokenFormerConfig.uniform(
+            layers, layer, channels, heads, vocabulary, context, Theta.L2_NORM_GELU));
   }
 
   /** All names, from small to large. */

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
@@ -20,6 +21,18 @@ public final class RandomWeights {
   private static final double STANDARD_DEVIATION = 0.02;
 
   private RandomWeights() {}
+
+  /**
+   * A {@linkplain TokenFormer#trainable trainable} model that begins with such weights.
+   *
+   * @param seed same seed, same weights
+   */
+  public static TokenFormer trainable(
+      TokenFormerConfig config, InitialValues values, long seed, Backend backend) {
+    try (Arena arena = Arena.ofConfined()) {
+      return TokenFormer.trainable(config, create(config, values, DType.F32, seed, arena), backend);
+    }
+  }
 
   /**
    * Weights for a configuration.

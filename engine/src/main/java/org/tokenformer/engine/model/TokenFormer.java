@@ -81,6 +81,17 @@ public final class TokenFormer implements AutoCloseable {
     return new TokenFormer(config, initial, backend, () -> {}, new Weights(backend)::copy);
   }
 
+  /**
+   * The model of a folder, to be trained further.
+   *
+   * @param folder may be closed after this
+   * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
+   */
+  public static TokenFormer trainable(ModelFolder folder, Backend backend) throws IOException {
+    WeightCheck.refuseNotFinite(folder.weightsFile(), folder.tensors().values());
+    return trainable(folder.config(), folder.tensors(), backend);
+  }
+
   private TokenFormer(
       TokenFormerConfig config,
       Map<String, NamedTensor> tensors,

@@ -44,6 +44,7 @@ public record TokenFormerConfig(
   // Far above any model, far below what overflows an int when multiplied by a vector's bytes.
   private static final int LARGEST_SIZE = 1 << 24;
   private static final int MOST_LAYERS = 4096;
+  private static final int VOCABULARY_MULTIPLE = 128;
 
   // No tensor of a file bounds it, and tables are made for all positions.
   private static final int LONGEST_CONTEXT = 1 << 20;
@@ -118,6 +119,38 @@ public record TokenFormerConfig(
     }
   }
 
+  /**
+   * A model as the released ones are made: layers that are alike, a quarter of each head's channels
+   * rotated, a tied head, and a vocabulary that is padded to a multiple of 128.
+   *
+   * @param tokenizerIds that the tokenizer has
+   */
+  public static TokenFormerConfig uniform(
+      int layers,
+      LayerSizes sizes,
+      int hiddenSize,
+      int heads,
+      int tokenizerIds,
+      int contextLength,
+      Theta theta) {
+    inRange("num_layers", layers, MOST_LAYERS); // before as many are made
+    inRange("tokenizer_vocab_size", tokenizerIds, LARGEST_SIZE);
+    int padded = Math.ceilDiv(tokenizerIds, VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE;
+    return new TokenFormerConfig(
+        hiddenSize,
+        heads,
+        Collections.nCopies(layers, sizes),
+        padded,
+        tokenizerIds,
+        contextLength,
+        theta,
+        Map.of(),
+        0.25,
+        10000,
+        1e-5f,
+        true);
+  }
+
   private static void inRange(String field, int value, int most) {
     if (value < 1 || value > most) {
       throw new ConfigException(field + ": " + value + " is not in 1 to " + most);
@@ -144,11 +177,16 @@ public record TokenFormerConfig(
     return tau == null ? theta.defaultTau(parameterTokens) : tau;
   }
 
-  /** How many numbers training learns. */
+  /**
+   * How many numbers training learns.
+   *
+   * @throws ArithmeticException if they are more than a long can count
+   */
   public long parameters() {
     long sum = (long) vocabularySize * hiddenSize * (tiedHead ? 1 : 2) + 2L * hiddenSize;
     for (LayerSizes layer : layers) {
-      sum += 2L * hiddenSize * (3L * layer.qkv() + layer.proj() + layer.ffn());
+      long tokens = 3L * layer.qkv() + layer.proj() + layer.ffn();
+      sum = Math.addExact(sum, 2L * hiddenSize * tokens);
     }
     return sum;
   }

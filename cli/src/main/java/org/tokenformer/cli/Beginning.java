@@ -1,0 +1,126 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.train.RunFolder;
+import org.tokenformer.engine.train.SavedRun;
+import org.tokenformer.engine.train.TokenSource;
+import org.tokenformer.engine.train.Trainer;
+import org.tokenformer.engine.train.TrainingOptions;
+
+/** Where a run begins: at its first step, or where an earlier one stopped. */
+sealed interface Beginning {
+  /** Makes the model that a run begins with. */
+  interface Weights {
+    TokenFormer on(Backend backend) throws IOException;
+  }
+
+  /** What the model is made of. */
+  TokenFormerConfig config();
+
+  /** The file of its tokenizer. */
+  Path tokenizer();
+
+  /** Steps done. */
+  int stepsDone();
+
+  TrainingShape shape(TrainingSettings settings);
+
+  /**
+   * What the run is to do.
+   *
+   * @param tokens of the training data
+   */
+  TrainingOptions options(TrainingSettings settings, long tokens);
+
+  /** The model, trainable, for the caller to close. */
+  TokenFormer model(Backend backend) throws IOException;
+
+  /** The trainer, for the caller to close. */
+  Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options) throws IOException;
+
+  /** The folder of the run. */
+  RunFolder folder(Path folder, int keep) throws IOException;
+
+  /** A new run, of a new model or of one that has learned elsewhere. */
+  record First(TokenFormerConfig config, Path tokenizer, Weights weights) implements Beginning {
+    @Override
+    public int stepsDone() {
+      return 0;
+    }
+
+    @Override
+    public TrainingShape shape(TrainingSettings settings) {
+      return settings.shape(config);
+    }
+
+    @Override
+    public TrainingOptions options(TrainingSettings settings, long tokens) {
+      return settings.options(shape(settings), tokens);
+    }
+
+    @Override
+    public TokenFormer model(Backend backend) throws IOException {
+      return weights.on(backend);
+    }
+
+    @Override
+    public Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options) {
+      return new Trainer(model, data, options);
+    }
+
+    @Override
+    public RunFolder folder(Path folder, int keep) throws IOException {
+      return RunFolder.create(folder, tokenizer, keep);
+    }
+  }
+
+  /** A run that goes on. */
+  record Resumed(SavedRun run) implements Beginning {
+    @Override
+    public TokenFormerConfig config() {
+      return run.config();
+    }
+
+    @Override
+    public Path tokenizer() {
+      return run.folder().resolve(ModelFolder.TOKENIZER_FILE);
+    }
+
+    @Override
+    public int stepsDone() {
+      return run.stepsDone();
+    }
+
+    @Override
+    public TrainingShape shape(TrainingSettings settings) {
+      return settings.options(run.options()).shape();
+    }
+
+    @Override
+    public TrainingOptions options(TrainingSettings settings, long tokens) {
+      return settings.options(run.options());
+    }
+
+    @Override
+    public TokenFormer model(Backend backend) throws IOException {
+      return run.model(backend);
+    }
+
+    @Override
+    public Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options)
+        throws IOException {
+      return run.trainer(model, data, options);
+    }
+
+    @Override
+    public RunFolder folder(Path folder, int keep) throws IOException {
+      return RunFolder.resume(folder, keep);
+    }
+  }
+}

@@ -1,0 +1,332 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.Backends;
+import org.tokenformer.engine.Machine;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.model.InitialValues;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.RandomWeights;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.train.RunFolder;
+import org.tokenformer.engine.train.SavedRun;
+import org.tokenformer.engine.train.Trainer;
+import org.tokenformer.engine.train.TrainingOptions;
+import org.tokenformer.engine.train.TrainingRun;
+import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "train",
+    description = {
+      "Trains a model on texts or datasets.",
+      "A new model has the sizes of a --preset, of --layers, --hidden and --heads, or of both; with"
+          + " -m a model goes on learning; with --resume a run that was stopped or killed goes on to"
+          + " the same bits as if it had never stopped.",
+      "DIR becomes a model's folder that always holds the last checkpoint; beside it are the"
+          + " checkpoints themselves and metrics.jsonl. Ctrl-C saves first; a second one ends the"
+          + " program at once."
+    })
+final class TrainCommand implements Callable<Integer> {
+  private static final int DEFAULT_INTERVAL = 200;
+  private static final int DEFAULT_KEEP = 3;
+  private static final String VECTOR_BACKEND = "vector";
+
+  enum Init {
+    DEFAULT(InitialValues.SCALED),
+    RELEASED(InitialValues.RELEASED);
+
+    private final InitialValues values;
+
+    Init(InitialValues values) {
+      this.values = values;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  private final Console console;
+
+  @Option(
+      names = "--data",
+      required = true,
+      arity = "1..*",
+      paramLabel = "FILE",
+      description =
+          "What to learn from: texts in UTF-8, or datasets as 'tokenformer prepare' or pyarrow"
+              + " writes them.")
+  private List<Path> data = new ArrayList<>();
+
+  @Option(
+      names = "--valid",
+      arity = "1..*",
+      paramLabel = "FILE",
+      description = "What the loss is measured on from time to time; nothing is learned from it.")
+  private List<Path> valid = new ArrayList<>();
+
+  @Option(
+      names = {"-o", "--output"},
+      required = true,
+      paramLabel = "DIR",
+      description = "The run's folder.")
+  private @Nullable Path output;
+
+  @Option(names = "--resume", description = "Goes on from the last checkpoint in DIR.")
+  private boolean resume;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "DIR",
+      description = "The folder of a model that goes on learning.")
+  private @Nullable Path model;
+
+  @Option(
+      names = {"-t", "--tokenizer"},
+      paramLabel = "FILE",
+      description = "The tokenizer.json of a new model.")
+  private @Nullable Path tokenizer;
+
+  @Mixin private ModelSizeOptions sizes = new ModelSizeOptions();
+
+  @Option(
+      names = "--init",
+      paramLabel = "NAME",
+      defaultValue = "default",
+      description =
+          "How loud a new model begins: ${COMPLETION-CANDIDATES}. 'released' is as the released"
+              + " models began, which is too loud with few layers.")
+  private Init init = Init.DEFAULT;
+
+  @Mixin private TrainingSettings settings = new TrainingSettings();
+
+  @Option(
+      names = "--save-every",
+      paramLabel = "N",
+      description = "Steps from one checkpoint to the next, by default 200.")
+  private int saveEvery = DEFAULT_INTERVAL;
+
+  @Option(
+      names = "--keep",
+      paramLabel = "N",
+      description = "Checkpoints that are kept, by default 3.")
+  private int keep = DEFAULT_KEEP;
+
+  @Option(
+      names = "--eval-every",
+      paramLabel = "N",
+      description = "Steps from one validation to the next, by default 200.")
+  private int evalEvery = DEFAULT_INTERVAL;
+
+  @Mixin private ComputeOptions compute = new ComputeOptions();
+
+  TrainCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    atLeastOne("--save-every", saveEvery);
+    atLeastOne("--keep", keep);
+    atLeastOne("--eval-every", evalEvery);
+    try (var interruption = new Interruption()) {
+      try {
+        Beginning beginning = resume ? resumed() : first();
+        TrainingNeeds needs = TrainingNeeds.of(beginning.config(), beginning.shape(settings));
+        long machine = TrainingNeeds.machineBytes();
+        needs.check(machine);
+        console.note(ModelSummary.line(beginning.config()) + "; " + needs.line(machine));
+        train(beginning, interruption);
+      } catch (CancellationException e) {
+        console.note("interrupted before the first step");
+      }
+      return interruption.exitCode();
+    }
+  }
+
+  private static void atLeastOne(String option, int value) {
+    if (value < 1) {
+      throw new UserError(option + ": " + value + " is not at least 1");
+    }
+  }
+
+  private Path folder() {
+    return Objects.requireNonNull(output);
+  }
+
+  private Beginning first() throws IOException {
+    checkOutput();
+    Path from = model;
+    if (from == null) {
+      if (tokenizer == null) {
+        throw new UserError(
+            "a new model needs a tokenizer: add -t tokenizer.json, as 'tokenformer train-tokenizer'"
+                + " makes one; or go on from a model with -m DIR");
+      }
+      TokenFormerConfig config = sizes.config(Tokenizer.load(tokenizer).vocabularySize());
+      return new Beginning.First(
+          config,
+          tokenizer,
+          backend -> RandomWeights.trainable(config, init.values, settings.seed(), backend));
+    }
+    List<String> forNewModels = sizes.given();
+    if (tokenizer != null) {
+      forNewModels.add("-t");
+    }
+    if (!forNewModels.isEmpty()) {
+      throw new UserError(
+          "-m goes on from a model, %s makes a new one; leave one of them out"
+              .formatted(forNewModels.getFirst()));
+    }
+    TokenFormerConfig config;
+    try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
+      config = opened.config();
+    }
+    return new Beginning.First(
+        config,
+        from.resolve(ModelFolder.TOKENIZER_FILE),
+        backend -> {
+          try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
+            return TokenFormer.trainable(opened, backend);
+          }
+        });
+  }
+
+  /** A run's folder holds nothing but its own, so that nobody's files are mixed with it. */
+  private void checkOutput() throws IOException {
+    Path folder = folder();
+    if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new UserError(folder + ": exists and is not a folder; choose another name");
+    }
+    Path last = RunFolder.latest(folder);
+    if (last != null) {
+      throw new UserError(
+          "%s: has %s of another run; add --resume to go on with it, or choose another folder"
+              .formatted(folder, last.getFileName()));
+    }
+    try (Stream<Path> content = Files.list(folder)) {
+      Predicate<String> ours = name -> name.startsWith(".") || name.equals(MetricsLog.FILE);
+      String foreign =
+          content
+              .map(file -> file.getFileName().toString())
+              .filter(ours.negate())
+              .sorted()
+              .findFirst()
+              .orElse(null);
+      if (foreign != null) {
+        throw new UserError(
+            "%s: exists and holds '%s', which is not of a run; choose another folder"
+                .formatted(folder, foreign));
+      }
+    }
+  }
+
+  private Beginning resumed() throws IOException {
+    Path last = RunFolder.latest(folder());
+    if (last == null) {
+      throw new UserError(
+          folder() + ": has no checkpoint of a run to resume; leave out --resume to begin one");
+    }
+    SavedRun run = SavedRun.open(last);
+    Path saved = last.resolve(ModelFolder.TOKENIZER_FILE);
+    if (tokenizer != null && Files.mismatch(tokenizer, saved) >= 0) {
+      throw other("-t " + tokenizer + ": is not the tokenizer");
+    }
+    int ids = run.config().tokenizerVocabularySize();
+    if (!sizes.given().isEmpty() && !sizes.config(ids).equals(run.config())) {
+      throw other(String.join(", ", sizes.given()) + ": make another model than that");
+    }
+    if (model != null) {
+      try (ModelFolder opened = ModelFolder.open(model, LoadMode.MAP)) {
+        if (!opened.config().equals(run.config())) {
+          throw other("-m " + model + ": is another model than that");
+        }
+      }
+    }
+    return new Beginning.Resumed(run);
+  }
+
+  private UserError other(String what) {
+    return new UserError(
+        "%s of the run in %s; leave it out to go on, or start a new run".formatted(what, folder()));
+  }
+
+  private void train(Beginning beginning, Interruption interruption) throws IOException {
+    Tokenizer loaded = ModelOptions.loadTokenizer(beginning.tokenizer(), beginning.config());
+    try (TokenData learned = open("data", data, loaded, beginning.tokenizer(), interruption);
+        TokenData measured = open("valid", valid, loaded, beginning.tokenizer(), interruption)) {
+      TrainingOptions options = beginning.options(settings, learned.size());
+      checkLongEnough("--data", data, learned, options);
+      if (!valid.isEmpty()) {
+        checkLongEnough("--valid", valid, measured, options);
+      }
+      Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
+      try (Backend backend = choice.backend();
+          TokenFormer started = beginning.model(backend);
+          Trainer trainer = beginning.trainer(started, learned, options)) {
+        if (choice.warning() != null) {
+          console.warn(choice.warning());
+        }
+        run(beginning, trainer, measured, interruption);
+      }
+    }
+  }
+
+  private TokenData open(
+      String label, List<Path> files, Tokenizer loaded, Path file, Interruption interruption)
+      throws IOException {
+    return TokenData.open(console, label, files, loaded, file, interruption);
+  }
+
+  private static void checkLongEnough(
+      String option, List<Path> files, TokenData opened, TrainingOptions options) {
+    int sequence = options.shape().sequence();
+    if (opened.size() <= sequence) {
+      throw new UserError(
+          "%s %s: %d tokens are fewer than the %d that one sequence of %d needs; use more data or a"
+                  .formatted(option, files.getFirst(), opened.size(), sequence + 1L, sequence)
+              + " shorter --sequence");
+    }
+  }
+
+  private void run(
+      Beginning beginning, Trainer trainer, TokenData measured, Interruption interruption)
+      throws IOException {
+    RunFolder folder = beginning.folder(folder(), keep);
+    int steps = trainer.options().schedule().steps();
+    Backend backend = trainer.model().backend();
+    boolean ceiling = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
+    double peak = ceiling ? Machine.flops(compute.threads()) : 0;
+    MetricsLog metrics = MetricsLog.open(folder.path(), beginning.stepsDone());
+    try (TrainingReport report =
+        new TrainingReport(console, metrics, beginning.stepsDone(), steps, peak)) {
+      TrainingRun.Validation validation =
+          valid.isEmpty() ? null : new TrainingRun.Validation(measured, evalEvery);
+      TrainingRun run = new TrainingRun(trainer, folder, saveEvery, validation, report);
+      report.finish(run.run(interruption));
+    }
+  }
+}

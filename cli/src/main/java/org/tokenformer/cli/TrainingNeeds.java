@@ -1,0 +1,77 @@
+package org.tokenformer.cli;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.MemoryNeeds;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
+
+/**
+ * The memory that a run needs, beside what there is.
+ *
+ * @param state bytes of weights, gradients and moments
+ * @param activations bytes of what a micro-batch computes in
+ */
+record TrainingNeeds(TokenFormerConfig config, TrainingShape shape, long state, long activations) {
+  static TrainingNeeds of(TokenFormerConfig config, TrainingShape shape) {
+    MemoryNeeds needs = new MemoryNeeds(config);
+    try {
+      long bytes = needs.trainingBytes(shape);
+      long state = needs.trainingStateBytes();
+      return new TrainingNeeds(config, shape, state, bytes - state);
+    } catch (ArithmeticException e) {
+      throw new UserError(
+          "the model would have more bytes than can be counted; use smaller sizes", e);
+    }
+  }
+
+  /** Bytes of memory of this machine, or of its share that a container may use. */
+  static long machineBytes() {
+    var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    return system.getTotalMemorySize();
+  }
+
+  private long bytes() {
+    return state + activations;
+  }
+
+  /** For people. */
+  String line(long machineBytes) {
+    return "needs %s of the machine's %s: %s for weights, gradients and moments, %s for activations"
+        .formatted(
+            Amount.bytes(bytes()),
+            Amount.bytes(machineBytes),
+            Amount.bytes(state),
+            Amount.bytes(activations));
+  }
+
+  /** Refuses a run that cannot fit. */
+  void check(long machineBytes) {
+    if (bytes() > machineBytes) {
+      throw new UserError(
+          "%s parameters with --batch %d --sequence %d need %s of memory, and this machine has %s; %s"
+              .formatted(
+                  Amount.count(config.parameters()),
+                  shape.batch(),
+                  shape.sequence(),
+                  Amount.bytes(bytes()),
+                  Amount.bytes(machineBytes),
+                  advice(machineBytes)));
+    }
+  }
+
+  private String advice(long machineBytes) {
+    for (int batch : new int[] {shape.batch(), 1}) {
+      TrainingShape smaller = new TrainingShape(batch, shape.sequence(), true);
+      long bytes = of(config, smaller).bytes();
+      if (bytes <= machineBytes) {
+        return "--recompute%s needs %s"
+            .formatted(
+                batch == shape.batch() ? "" : " --batch 1 (and --accumulate)", Amount.bytes(bytes));
+      }
+    }
+    return state < machineBytes ? "use a shorter --sequence" : "use a smaller model";
+  }
+}

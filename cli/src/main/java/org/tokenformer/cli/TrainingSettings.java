@@ -1,0 +1,195 @@
+package org.tokenformer.cli;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.train.OptimizerOptions;
+import org.tokenformer.engine.train.Schedule;
+import org.tokenformer.engine.train.TrainingOptions;
+import picocli.CommandLine.Option;
+
+/** The options of a run on which its weights hang. */
+final class TrainingSettings {
+  private static final int DEFAULT_BATCH = 8;
+  private static final double DEFAULT_LEARNING_RATE = 1e-3;
+  private static final int FEWEST_WARMUP_STEPS = 20;
+  private static final long DEFAULT_SEED = 1;
+
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      description = "Steps of the whole run, by default as many as go once through the data.")
+  private @Nullable Integer steps;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      description = "Sequences that are computed together, by default 8.")
+  private @Nullable Integer batch;
+
+  @Option(
+      names = "--accumulate",
+      paramLabel = "N",
+      description = "Batches of a step, by default 1: more of them, and memory stays the same.")
+  private @Nullable Integer accumulate;
+
+  @Option(
+      names = "--sequence",
+      paramLabel = "N",
+      description = "Tokens of a sequence, by default the model's whole context.")
+  private @Nullable Integer sequence;
+
+  @Option(
+      names = "--lr",
+      paramLabel = "X",
+      description = "The highest learning rate, by default 0.001.")
+  private @Nullable Double learningRate;
+
+  @Option(
+      names = "--min-lr",
+      paramLabel = "X",
+      description =
+          "The last learning rate, by default a tenth of the highest; a cosine leads from one to the"
+              + " other.")
+  private @Nullable Double minLearningRate;
+
+  @Option(
+      names = "--warmup",
+      paramLabel = "N",
+      description =
+          "Steps in which the learning rate grows to its highest, by default a hundredth of all"
+              + " steps, and at least 20.")
+  private @Nullable Integer warmup;
+
+  @Option(
+      names = "--weight-decay",
+      paramLabel = "X",
+      description = "Of all matrices, by default 0.1.")
+  private @Nullable Double weightDecay;
+
+  @Option(
+      names = "--clip",
+      paramLabel = "X",
+      description = "The largest norm that all gradients together may have, by default 1.")
+  private @Nullable Double clip;
+
+  @Option(
+      names = "--dropout",
+      paramLabel = "P",
+      description =
+          "Share of the parameter tokens' weights that each step leaves out, by default 0.")
+  private @Nullable Double dropout;
+
+  @Option(
+      names = "--recompute",
+      description =
+          "Computes each layer twice instead of keeping what its way back needs: less memory, a"
+              + " third more work, the same bits.")
+  private boolean recompute;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Of the first weights, the order of the data and dropout, by default 1.")
+  private @Nullable Long seed;
+
+  /** Of a new run. */
+  TrainingShape shape(TokenFormerConfig config) {
+    int length = orElse(sequence, config.contextLength());
+    if (length > config.contextLength()) {
+      throw new UserError(
+          "--sequence: %d is more than the model's context of %d"
+              .formatted(length, config.contextLength()));
+    }
+    return checked(() -> new TrainingShape(orElse(batch, DEFAULT_BATCH), length, recompute));
+  }
+
+  /** Of a new run. */
+  long seed() {
+    return orElse(seed, DEFAULT_SEED);
+  }
+
+  /**
+   * For a new run.
+   *
+   * @param tokens of the training data
+   */
+  TrainingOptions options(TrainingShape shape, long tokens) {
+    int batches = orElse(accumulate, 1);
+    long perStep = (long) shape.rows() * Math.max(1, batches);
+    int all = orElse(steps, Math.clamp(Math.ceilDiv(tokens, perStep), 1, Integer.MAX_VALUE));
+    double highest = orElse(learningRate, DEFAULT_LEARNING_RATE);
+    int warm = orElse(warmup, Math.min(Math.max(FEWEST_WARMUP_STEPS, all / 100), all));
+    OptimizerOptions paper = OptimizerOptions.defaults();
+    return checked(() ->
+        new TrainingOptions(
+            new Schedule(all, warm, highest, orElse(minLearningRate, highest / 10)),
+            shape,
+            batches,
+            new OptimizerOptions(
+                paper.beta1(),
+                paper.beta2(),
+                paper.epsilon(),
+                orElse(weightDecay, paper.weightDecay()),
+                orElse(clip, paper.clip())),
+            orElse(dropout, 0.0),
+            seed()));
+  }
+
+  /**
+   * For a run that goes on: its own.
+   *
+   * @throws UserError if one was given that is another
+   */
+  TrainingOptions options(TrainingOptions saved) {
+    Schedule schedule = saved.schedule();
+    same("--steps", steps, schedule.steps());
+    same("--batch", batch, saved.shape().batch());
+    same("--accumulate", accumulate, saved.accumulate());
+    same("--sequence", sequence, saved.shape().sequence());
+    same("--lr", learningRate, schedule.learningRate());
+    same("--min-lr", minLearningRate, schedule.minLearningRate());
+    same("--warmup", warmup, schedule.warmup());
+    same("--weight-decay", weightDecay, saved.optimizer().weightDecay());
+    same("--clip", clip, saved.optimizer().clip());
+    same("--dropout", dropout, saved.dropout());
+    same("--seed", seed, saved.seed());
+    TrainingShape shape = saved.shape();
+    return new TrainingOptions(
+        schedule,
+        new TrainingShape(shape.batch(), shape.sequence(), shape.recompute() || recompute),
+        saved.accumulate(),
+        saved.optimizer(),
+        saved.dropout(),
+        saved.seed());
+  }
+
+  private static <T> void same(String option, @Nullable T given, T saved) {
+    if (given != null && !given.equals(saved)) {
+      throw new UserError(
+          "%s: %s is not the %s of the run that is to go on; leave the option out, or start a new run"
+                  .formatted(option, given, saved)
+              + " from its model with -m");
+    }
+  }
+
+  private static <T> T orElse(@Nullable T given, T otherwise) {
+    return Objects.requireNonNullElse(given, otherwise);
+  }
+
+  private interface Made<T> {
+    T make();
+  }
+
+  /** The engine names options as they are called here. */
+  private static <T> T checked(Made<T> made) {
+    try {
+      return made.make();
+    } catch (ConfigException e) {
+      throw new UserError("--" + e.getMessage(), e);
+    }
+  }
+}
