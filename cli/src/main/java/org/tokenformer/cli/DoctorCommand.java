@@ -4,6 +4,7 @@ import com.google.gson.FormattingStyle;
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -126,10 +127,13 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static Check defaultModel() {
-    return new Check(
-        "default model",
-        "none is shipped yet",
-        "name a model with -m DIR; 'tokenformer import --help' says how to make one");
+    Path folder = DefaultModel.folder();
+    return folder != null
+        ? Check.ok("default model", folder.toString())
+        : new Check(
+            "default model",
+            "none came with this program",
+            "name a model with -m DIR; 'tokenformer import --help' says how to make one");
   }
 
   private void print(Check check) {

@@ -18,7 +18,9 @@ final class ModelOptions {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
-      description = "The model's folder, as 'tokenformer import' makes it.")
+      description =
+          "The model's folder, as 'tokenformer train' or 'tokenformer import' makes it. By default the"
+              + " storyteller that comes with the program.")
   private @Nullable Path folder;
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
@@ -41,16 +43,16 @@ final class ModelOptions {
   }
 
   /**
-   * The folder that was named.
+   * The folder that was named, or the default model's.
    *
-   * @throws UserError if there is none
+   * @throws UserError if there is neither
    */
   Path folder() {
-    Path path = folder;
+    Path path = folder == null ? DefaultModel.folder() : folder;
     if (path == null) {
       throw new UserError(
-          "no default model is shipped yet: name a model's folder with -m DIR; 'tokenformer import"
-              + " --help' says how to make one of a released checkpoint");
+          "no default model came with this program: name a model's folder with -m DIR; 'tokenformer"
+              + " import --help' says how to make one of a released checkpoint");
     }
     return path;
   }
