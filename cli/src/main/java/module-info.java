@@ -1,8 +1,13 @@
 /** The command line. */
+// The two of the plots name their modules in the manifest or by their file only.
+@SuppressWarnings("requires-automatic")
 module org.tokenformer.cli {
   requires com.google.gson;
   requires info.picocli;
   requires org.apache.arrow.format; // the tokenizer leaves the choice to its users
+  requires java.desktop; // plots
+  requires org.jfree.jfreechart;
+  requires VectorGraphics2D;
   requires org.snakeyaml.engine;
   requires jdk.management; // how much memory there is
   requires jdk.unsupported; // signals

@@ -13,9 +13,12 @@ import java.util.concurrent.CancellationException;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.cli.metrics.MetricsFolder;
 import org.tokenformer.engine.Backends;
+import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.Machine;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
@@ -42,7 +45,8 @@ import picocli.CommandLine.Option;
           + " -m a model goes on learning; with --resume a run that was stopped or killed goes on to"
           + " the same bits as if it had never stopped.",
       "DIR becomes a model's folder that always holds the last checkpoint; beside it are the"
-          + " checkpoints themselves and metrics.jsonl. Ctrl-C saves first; a second one ends the"
+          + " checkpoints themselves, the metrics (metrics.jsonl, metrics.arrow) and plots of them"
+          + " (train-plot.html, train-plot.png). Ctrl-C saves first; a second one ends the"
           + " program at once."
     })
 final class TrainCommand implements Callable<Integer> {
@@ -82,7 +86,9 @@ final class TrainCommand implements Callable<Integer> {
       names = "--valid",
       arity = "1..*",
       paramLabel = "FILE",
-      description = "What the loss is measured on from time to time; nothing is learned from it.")
+      description =
+          "What the loss is measured on from time to time, as 'tokenformer eval' does; nothing is"
+              + " learned from it.")
   private List<Path> valid = new ArrayList<>();
 
   @Option(
@@ -152,7 +158,8 @@ final class TrainCommand implements Callable<Integer> {
     try (var interruption = new Interruption()) {
       try {
         Beginning beginning = resume ? resumed() : first();
-        TrainingNeeds needs = TrainingNeeds.of(beginning.config(), beginning.shape(settings));
+        TrainingNeeds needs =
+            TrainingNeeds.of(beginning.config(), beginning.shape(settings), !valid.isEmpty());
         long machine = TrainingNeeds.machineBytes();
         needs.check(machine);
         console.note(ModelSummary.line(beginning.config()) + "; " + needs.line(machine));
@@ -228,7 +235,7 @@ final class TrainCommand implements Callable<Integer> {
               .formatted(folder, last.getFileName()));
     }
     try (Stream<Path> content = Files.list(folder)) {
-      Predicate<String> ours = name -> name.startsWith(".") || name.equals(MetricsLog.FILE);
+      Predicate<String> ours = name -> name.startsWith(".") || MetricsFolder.FILES.contains(name);
       String foreign =
           content
               .map(file -> file.getFileName().toString())
@@ -279,9 +286,9 @@ final class TrainCommand implements Callable<Integer> {
     try (TokenData learned = open("data", data, loaded, beginning.tokenizer(), interruption);
         TokenData measured = open("valid", valid, loaded, beginning.tokenizer(), interruption)) {
       TrainingOptions options = beginning.options(settings, learned.size());
-      checkLongEnough("--data", data, learned, options);
+      checkLength("--data", data, learned, options.shape().sequence());
       if (!valid.isEmpty()) {
-        checkLongEnough("--valid", valid, measured, options);
+        checkLength("--valid", valid, measured, beginning.config().contextLength());
       }
       Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
       try (Backend backend = choice.backend();
@@ -301,14 +308,17 @@ final class TrainCommand implements Callable<Integer> {
     return TokenData.open(console, label, files, loaded, file, interruption);
   }
 
-  private static void checkLongEnough(
-      String option, List<Path> files, TokenData opened, TrainingOptions options) {
-    int sequence = options.shape().sequence();
-    if (opened.size() <= sequence) {
+  private static void checkLength(String option, List<Path> files, TokenData opened, int window) {
+    if (opened.size() <= window) {
       throw new UserError(
-          "%s %s: %d tokens are fewer than the %d that one sequence of %d needs; use more data or a"
-                  .formatted(option, files.getFirst(), opened.size(), sequence + 1L, sequence)
-              + " shorter --sequence");
+          "%s %s: has %d tokens, one window of %d needs %d; use more text%s"
+              .formatted(
+                  option,
+                  files.getFirst(),
+                  opened.size(),
+                  window,
+                  window + 1L,
+                  option.equals("--data") ? " or a shorter --sequence" : ""));
     }
   }
 
@@ -320,11 +330,20 @@ final class TrainCommand implements Callable<Integer> {
     Backend backend = trainer.model().backend();
     boolean ceiling = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
     double peak = ceiling ? Machine.flops(compute.threads()) : 0;
-    MetricsLog metrics = MetricsLog.open(folder.path(), beginning.stepsDone());
+    String name =
+        "%s: %s parameters"
+            .formatted(
+                folder().toAbsolutePath().normalize().getFileName(),
+                Amount.count(beginning.config().parameters()));
+    MetricsFolder metrics = MetricsFolder.open(folder.path(), beginning.stepsDone());
     try (TrainingReport report =
-        new TrainingReport(console, metrics, beginning.stepsDone(), steps, peak)) {
+        new TrainingReport(console, metrics, name, beginning.stepsDone(), steps, peak)) {
       TrainingRun.Validation validation =
-          valid.isEmpty() ? null : new TrainingRun.Validation(measured, evalEvery);
+          valid.isEmpty()
+              ? null
+              : new TrainingRun.Validation(
+                  (model, cancellation) -> Evaluator.loss(model, measured, cancellation),
+                  evalEvery);
       TrainingRun run = new TrainingRun(trainer, folder, saveEvery, validation, report);
       report.finish(run.run(interruption));
     }

@@ -7,20 +7,25 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.MemoryNeeds;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.tensor.DType;
 
 /**
  * The memory that a run needs, beside what there is.
  *
  * @param state bytes of weights, gradients and moments
  * @param activations bytes of what a micro-batch computes in
+ * @param validation bytes of what a validation computes in, 0 if there is none
  */
-record TrainingNeeds(TokenFormerConfig config, TrainingShape shape, long state, long activations) {
-  static TrainingNeeds of(TokenFormerConfig config, TrainingShape shape) {
+record TrainingNeeds(
+    TokenFormerConfig config, TrainingShape shape, long state, long activations, long validation) {
+  static TrainingNeeds of(TokenFormerConfig config, TrainingShape shape, boolean validates) {
     MemoryNeeds needs = new MemoryNeeds(config);
     try {
       long bytes = needs.trainingBytes(shape);
       long state = needs.trainingStateBytes();
-      return new TrainingNeeds(config, shape, state, bytes - state);
+      long cache = needs.cacheBytes(config.contextLength(), DType.F32);
+      long validation = validates ? cache + needs.scratchBytes() : 0;
+      return new TrainingNeeds(config, shape, state, bytes - state, validation);
     } catch (ArithmeticException e) {
       throw new UserError(
           "the model would have more bytes than can be counted; use smaller sizes", e);
@@ -34,17 +39,18 @@ record TrainingNeeds(TokenFormerConfig config, TrainingShape shape, long state, 
   }
 
   private long bytes() {
-    return state + activations;
+    return state + activations + validation;
   }
 
   /** For people. */
   String line(long machineBytes) {
-    return "needs %s of the machine's %s: %s for weights, gradients and moments, %s for activations"
+    return "needs %s of the machine's %s: weights, gradients and two moments %s, activations %s%s"
         .formatted(
             Amount.bytes(bytes()),
             Amount.bytes(machineBytes),
             Amount.bytes(state),
-            Amount.bytes(activations));
+            Amount.bytes(activations),
+            validation > 0 ? ", validation " + Amount.bytes(validation) : "");
   }
 
   /** Refuses a run that cannot fit. */
@@ -65,7 +71,7 @@ record TrainingNeeds(TokenFormerConfig config, TrainingShape shape, long state, 
   private String advice(long machineBytes) {
     for (int batch : new int[] {shape.batch(), 1}) {
       TrainingShape smaller = new TrainingShape(batch, shape.sequence(), true);
-      long bytes = of(config, smaller).bytes();
+      long bytes = of(config, smaller, validation > 0).bytes();
       if (bytes <= machineBytes) {
         return "--recompute%s needs %s"
             .formatted(

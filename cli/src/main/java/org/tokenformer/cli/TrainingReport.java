@@ -3,11 +3,11 @@ package org.tokenformer.cli;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.StatusLine;
+import org.tokenformer.cli.metrics.MetricsFolder;
 import org.tokenformer.engine.train.RunListener;
 import org.tokenformer.engine.train.TrainingStep;
 
@@ -16,34 +16,77 @@ final class TrainingReport implements RunListener, Closeable {
   /** Speeds are those of about so many steps. */
   private static final int SPAN = 10;
 
+  /** A plot takes as long as some steps. */
+  private static final long PLOT_NANOS = 60_000_000_000L;
+
   private final Console console;
-  private final MetricsLog metrics;
+  private final MetricsFolder metrics;
+  private final String name;
   private final int firstStep;
   private final int lastStep;
   private final double peakFlops;
   private final StatusLine status;
+  private final Attempt writing = new Attempt("metrics");
+  private final Attempt drawing = new Attempt("plots");
   private final long started = System.nanoTime();
+  private long plotted = started;
   private double secondsPerToken;
   private double secondsPerFlop;
-  private boolean metricsFailed;
-  private @Nullable Path checkpoint;
   private @Nullable TrainingStep last;
+  private @Nullable Path checkpoint;
   private double validLoss = Double.NaN;
 
   /**
    * For a run.
    *
+   * @param name of the run, for the plots
    * @param stepsDone before it began
    * @param steps in all
    * @param peakFlops operations a second that this machine can do at most, or 0 if not known
    */
-  TrainingReport(Console console, MetricsLog metrics, int stepsDone, int steps, double peakFlops) {
+  TrainingReport(
+      Console console,
+      MetricsFolder metrics,
+      String name,
+      int stepsDone,
+      int steps,
+      double peakFlops) {
     this.console = console;
     this.metrics = metrics;
+    this.name = name;
     this.peakFlops = peakFlops;
     firstStep = stepsDone;
     lastStep = steps;
     status = console.status();
+  }
+
+  /**
+   * Something that is good to have. Weights are worth more: where it fails the run goes on without,
+   * and says so once.
+   */
+  private final class Attempt {
+    private final String what;
+    private boolean failed;
+
+    Attempt(String what) {
+      this.what = what;
+    }
+
+    void run(Writing writing) {
+      if (failed) {
+        return;
+      }
+      try {
+        writing.write();
+      } catch (IOException e) {
+        failed = true;
+        console.warn("no more %s are written: %s".formatted(what, Failures.describe(e)));
+      }
+    }
+  }
+
+  private interface Writing {
+    void write() throws IOException;
   }
 
   @Override
@@ -52,14 +95,14 @@ final class TrainingReport implements RunListener, Closeable {
     secondsPerToken += weight * (step.seconds() / step.stepTokens() - secondsPerToken);
     secondsPerFlop += weight * (step.seconds() / step.flops() - secondsPerFlop);
     last = step;
-    write(() -> metrics.step(step));
+    writing.run(() -> metrics.step(step));
     status.update(() -> line(step));
   }
 
   private String line(TrainingStep step) {
     double elapsed = (System.nanoTime() - started) / 1e9;
     double left = elapsed / (step.step() - firstStep) * (lastStep - step.step());
-    double timesPeak = secondsPerFlop * peakFlops;
+    double share = peakFlops == 0 ? 0 : 1 / (secondsPerFlop * peakFlops);
     return "step %d/%d  loss %.4f  smoothed %.4f  gradient %.3f  %s tok/s  %s GFLOP/s%s  %s left"
         .formatted(
             step.step(),
@@ -69,20 +112,38 @@ final class TrainingReport implements RunListener, Closeable {
             step.gradientNorm(),
             Amount.rate(1 / secondsPerToken),
             Amount.rate(1e-9 / secondsPerFlop),
-            timesPeak == 0 ? "" : " (%d %%)".formatted(Math.round(100 / timesPeak)),
+            peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * share)),
             Amount.duration(left));
   }
 
   @Override
   public void validated(int step, long tokens, double loss) {
     validLoss = loss;
-    write(() -> metrics.validated(step, tokens, loss));
+    writing.run(() -> metrics.validated(step, tokens, loss));
     console.note("step %d/%d  validation loss %.4f".formatted(step, lastStep, loss));
   }
 
   @Override
   public void saved(Path where) {
     checkpoint = where;
+    writing.run(metrics::writeTable);
+    if (System.nanoTime() - plotted > PLOT_NANOS) {
+      plot();
+    }
+  }
+
+  private void plot() {
+    TrainingStep step = last;
+    if (step != null) {
+      String title = "%s, step %d of %d: %s".formatted(name, step.step(), lastStep, losses(step));
+      drawing.run(() -> metrics.plot(title));
+      plotted = System.nanoTime();
+    }
+  }
+
+  private String losses(TrainingStep step) {
+    return "smoothed loss %.4f".formatted(step.smoothedLoss())
+        + (Double.isNaN(validLoss) ? "" : ", validation loss %.4f".formatted(validLoss));
   }
 
   @Override
@@ -91,23 +152,6 @@ final class TrainingReport implements RunListener, Closeable {
         "step %d was not saved, the run goes on and tries again at the next checkpoint: %s"
             .formatted(step, Failures.describe(reason)));
     return true;
-  }
-
-  private interface Writing {
-    void write() throws IOException;
-  }
-
-  /** Weights are worth more than metrics: a run does not end because these cannot be written. */
-  private void write(Writing writing) {
-    if (metricsFailed) {
-      return;
-    }
-    try {
-      writing.write();
-    } catch (IOException e) {
-      metricsFailed = true;
-      console.warn(MetricsLog.FILE + " lacks what comes from here on: " + Failures.describe(e));
-    }
   }
 
   /**
@@ -126,19 +170,23 @@ final class TrainingReport implements RunListener, Closeable {
       return;
     }
     console.note(
-        "%s after step %d of %d: %s; smoothed loss %.4f%s"
+        "%s after step %d of %d, saved as %s; %s"
             .formatted(
                 complete ? "done" : "interrupted",
                 step.step(),
                 lastStep,
-                "saved " + Objects.requireNonNull(checkpoint),
-                step.smoothedLoss(),
-                Double.isNaN(validLoss) ? "" : ", validation loss %.4f".formatted(validLoss)));
+                checkpoint,
+                losses(step)));
   }
 
+  /** Writes the table and the plots as they are now. */
   @Override
   public void close() throws IOException {
     status.close();
+    if (last != null) {
+      writing.run(metrics::writeTable);
+      plot();
+    }
     metrics.close();
   }
 }

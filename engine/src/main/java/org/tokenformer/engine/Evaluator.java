@@ -3,6 +3,7 @@ package org.tokenformer.engine;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.train.TokenSource;
 
 /**
  * The mean loss over a stream of ids of any length: windows of the model's context without overlap,
@@ -10,6 +11,8 @@ import org.tokenformer.engine.model.TokenFormer;
  * window is dropped: n ids are ⌊(n − 1)/context⌋ windows. One thread.
  */
 public final class Evaluator implements AutoCloseable {
+  private static final int CHUNK = 1 << 12;
+
   private final Scorer scorer;
   private final int context;
   private final int[] window; // a window's inputs, and the last one's target
@@ -23,6 +26,23 @@ public final class Evaluator implements AutoCloseable {
     context = model.config().contextLength();
     window = new int[context + 1];
     scorer = new Scorer(model, context);
+  }
+
+  /**
+   * The mean loss over a stream of at least one window, in nats.
+   *
+   * @throws java.util.concurrent.CancellationException if cancelled
+   */
+  public static double loss(
+      TokenFormer model, TokenSource data, @Nullable Cancellation cancellation) {
+    try (Evaluator evaluator = new Evaluator(model)) {
+      for (long from = 0; from < data.size(); from += CHUNK) {
+        int[] ids = new int[(int) Math.min(CHUNK, data.size() - from)];
+        data.read(from, ids, 0, ids.length);
+        evaluator.accept(ids, cancellation);
+      }
+      return evaluator.loss();
+    }
   }
 
   /**

@@ -161,29 +161,6 @@ public final class Backpropagation implements AutoCloseable {
         gradients.normBias());
   }
 
-  /**
-   * The losses of a micro-batch from which nothing is learned, without dropout.
-   *
-   * @param ids as in {@link #learn}
-   * @param targets as in {@link #learn}
-   * @param rows how many of the first rows count
-   * @return the sum of their losses, in nats
-   */
-  public double losses(int[] ids, int[] targets, int rows, @Nullable Cancellation cancellation) {
-    check(ids, targets);
-    model.lifetime().enter();
-    try {
-      model.forward(forward, memory.layers(), ids, 0, cancellation);
-      for (Chunk chunk : memory.chunks()) {
-        model.logits(chunk.hidden(), chunk.normed(), chunk.logits());
-        backend.crossEntropy(chunk.logits(), targets, chunk.from(), chunk.losses());
-      }
-      return sumOfLosses(rows);
-    } finally {
-      model.lifetime().exit();
-    }
-  }
-
   private double sumOfLosses(int rows) {
     backend.download(memory.losses(), MemorySegment.ofArray(losses));
     double sum = 0;

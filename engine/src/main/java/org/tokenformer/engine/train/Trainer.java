@@ -5,7 +5,6 @@ import org.tokenformer.engine.model.Backpropagation;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.DropoutSeeds;
 import org.tokenformer.engine.model.TokenFormer;
-import org.tokenformer.engine.model.TrainingShape;
 
 /**
  * Teaches a model step by step. One thread; between two steps the model may be used, its sessions
@@ -202,36 +201,6 @@ public final class Trainer implements AutoCloseable {
                 progress.trend().lowest()),
         step,
         null);
-  }
-
-  /**
-   * The mean loss over data from which nothing is learned: windows of the run's sequence without
-   * overlap, each predicting all its positions from nothing but itself; what does not fill a last
-   * window is dropped.
-   *
-   * @return nats
-   * @throws TrainingDataException if there is not one window, or an id is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException if cancelled
-   */
-  public double evaluate(TokenSource data, @Nullable Cancellation cancellation) {
-    TrainingShape shape = options.shape();
-    long count = (data.size() - 1) / shape.sequence();
-    if (count < 1) {
-      throw new TrainingDataException(
-          "the validation data have %d ids, and one window of %d positions needs %d"
-              .formatted(data.size(), shape.sequence(), shape.sequence() + 1L));
-    }
-    Windows batch = new Windows(data, shape, model.config());
-    double sum = 0;
-    for (long first = 0; first < count; first += shape.batch()) {
-      int rows = (int) Math.min(shape.batch(), count - first);
-      for (int row = 0; row < rows; row++) {
-        batch.read(row, (first + row) * shape.sequence());
-      }
-      // The last micro-batch is filled up with windows of the one before, which do not count.
-      sum += learning.losses(batch.ids(), batch.targets(), rows * shape.sequence(), cancellation);
-    }
-    return sum / (count * shape.sequence());
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.TokenFormer;
 
 /** A run from where its trainer stands to its last step, saved and validated on the way. */
 public final class TrainingRun {
@@ -16,12 +17,22 @@ public final class TrainingRun {
   private final RunListener listener;
   private int savedAt;
 
+  /** Finds how well a model predicts what it does not learn from. */
+  public interface Measure {
+    /**
+     * The mean loss, in nats.
+     *
+     * @throws CancellationException if cancelled
+     */
+    double loss(TokenFormer model, @Nullable Cancellation cancellation);
+  }
+
   /**
    * What is looked at from time to time.
    *
    * @param every so many steps, and after the last
    */
-  public record Validation(TokenSource data, int every) {
+  public record Validation(Measure measure, int every) {
     /** Checks the number. */
     public Validation {
       atLeastOne("eval-every", every);
@@ -73,7 +84,7 @@ public final class TrainingRun {
           saveOrAsk();
         }
         if (validation != null && (trainer.isDone() || step % validation.every() == 0)) {
-          double loss = trainer.evaluate(validation.data(), cancellation);
+          double loss = validation.measure().loss(trainer.model(), cancellation);
           listener.validated(step, trainer.tokens(), loss);
         }
       }

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.HostScope;
 import org.tokenformer.engine.checkpoint.LoadMode;
@@ -94,7 +95,9 @@ final class ResumeTest {
   }
 
   private static TrainingRun.Validation validation() {
-    return new TrainingRun.Validation(Runs.pattern(100, 2), 8);
+    Runs.Ids data = Runs.pattern(400, 2); // a window of the model's context
+    return new TrainingRun.Validation(
+        (model, cancellation) -> Evaluator.loss(model, data, cancellation), 8);
   }
 
   private boolean goOn(Backend backend) throws IOException {

@@ -2,22 +2,17 @@ package org.tokenformer.tokenizer.dataset;
 
 import com.google.flatbuffers.FlatBufferBuilder;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
-import org.apache.arrow.flatbuf.Block;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Field;
 import org.apache.arrow.flatbuf.FieldNode;
-import org.apache.arrow.flatbuf.Footer;
 import org.apache.arrow.flatbuf.Int;
 import org.apache.arrow.flatbuf.KeyValue;
-import org.apache.arrow.flatbuf.Message;
-import org.apache.arrow.flatbuf.MessageHeader;
-import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.flatbuf.Type;
+import org.tokenformer.tokenizer.dataset.IpcMessages.BatchBlock;
 
 /**
  * The bytes of an IPC file of one column, a list of int32, that are not its values.
@@ -32,23 +27,11 @@ final class ArrowMetadata {
   static final String VOCABULARY_SIZE_KEY = "tokenizer_vocab_size";
   static final String SHA256_KEY = "tokenizer_sha256";
 
-  /** The format wants buffers at multiples of 8 bytes and recommends 64. */
-  private static final int ALIGNMENT = 64;
-
-  /** A record batch in the file: where its message begins, and the lengths of the two parts. */
-  record BatchBlock(long offset, int metadataLength, long bodyLength) {}
-
   private ArrowMetadata() {}
 
-  /** Bytes up to the next multiple of the alignment. */
-  static int padding(long length) {
-    return (int) (-length & (ALIGNMENT - 1));
-  }
-
-  /** The first message. It begins at byte 8 of the file, and is padded so that the next aligns. */
+  /** The first message. */
   static ByteBuffer schemaMessage(TokenizerFingerprint tokenizer) {
-    FlatBufferBuilder fbb = new FlatBufferBuilder();
-    return message(fbb, MessageHeader.Schema, schema(fbb, tokenizer), 0, 8);
+    return IpcMessages.schema(fbb -> schema(fbb, tokenizer));
   }
 
   private static int schema(FlatBufferBuilder fbb, TokenizerFingerprint tokenizer) {
@@ -77,12 +60,12 @@ final class ArrowMetadata {
   /** Where the ids begin in the body of a batch: behind the {@code rows + 1} offsets. */
   static long idsStart(long rows) {
     long length = (rows + 1) * Integer.BYTES;
-    return length + padding(length);
+    return length + IpcMessages.padding(length);
   }
 
   static long bodyLength(long rows, long ids) {
     long length = idsStart(rows) + ids * Integer.BYTES;
-    return length + padding(length);
+    return length + IpcMessages.padding(length);
   }
 
   /** A batch's message without its body. Its length is the same for all batches. */
@@ -99,36 +82,11 @@ final class ArrowMetadata {
     FieldNode.createFieldNode(fbb, rows, 0);
     int nodes = fbb.endVector();
     int batch = RecordBatch.createRecordBatch(fbb, rows, nodes, buffers, 0, 0);
-    return message(fbb, MessageHeader.RecordBatch, batch, bodyLength(rows, ids), 0);
+    return IpcMessages.batch(fbb, batch, bodyLength(rows, ids));
   }
 
-  private static ByteBuffer message(
-      FlatBufferBuilder fbb, byte type, int header, long bodyLength, int fileOffset) {
-    fbb.finish(Message.createMessage(fbb, MetadataVersion.V5, type, header, bodyLength, 0));
-    ByteBuffer metadata = fbb.dataBuffer();
-    int length = metadata.remaining() + padding(fileOffset + 8L + metadata.remaining());
-    ByteBuffer message = ByteBuffer.allocate(8 + length).order(ByteOrder.LITTLE_ENDIAN);
-    message.putInt(IpcFormat.CONTINUATION).putInt(length).put(metadata);
-    return message.rewind();
-  }
-
-  /** What follows the last batch: the end of the stream, the footer, its length and the magic. */
+  /** What follows the last batch. */
   static ByteBuffer end(TokenizerFingerprint tokenizer, List<BatchBlock> batches) {
-    FlatBufferBuilder fbb = new FlatBufferBuilder();
-    int schema = schema(fbb, tokenizer);
-    Footer.startDictionariesVector(fbb, 0);
-    int dictionaries = fbb.endVector();
-    Footer.startRecordBatchesVector(fbb, batches.size());
-    for (BatchBlock batch : batches.reversed()) {
-      Block.createBlock(fbb, batch.offset(), batch.metadataLength(), batch.bodyLength());
-    }
-    int blocks = fbb.endVector();
-    fbb.finish(Footer.createFooter(fbb, MetadataVersion.V5, schema, dictionaries, blocks, 0));
-    ByteBuffer footer = fbb.dataBuffer();
-    int length = footer.remaining();
-    byte[] magic = IpcFormat.magic();
-    ByteBuffer end = ByteBuffer.allocate(8 + length + 4 + magic.length);
-    end.order(ByteOrder.LITTLE_ENDIAN).putInt(IpcFormat.CONTINUATION).putInt(0);
-    return end.put(footer).putInt(length).put(magic).rewind();
+    return IpcMessages.end(fbb -> schema(fbb, tokenizer), batches);
   }
 }

@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import org.tokenformer.tokenizer.dataset.ArrowMetadata.BatchBlock;
+import org.tokenformer.tokenizer.dataset.IpcMessages.BatchBlock;
 import org.tokenformer.tokenizer.io.AtomicFile;
 
 /**
@@ -226,7 +226,7 @@ public final class DatasetWriter implements Closeable {
 
   /** All buffers begin at aligned places of the file, so that padding needs no other start. */
   private void pad() throws IOException {
-    writeBytes(ByteBuffer.allocate(ArrowMetadata.padding(channel.position())));
+    writeBytes(ByteBuffer.allocate(IpcMessages.padding(channel.position())));
   }
 
   private void writeInts(int[] values, int count) throws IOException {

@@ -8,6 +8,8 @@
  * the mapped file, and neither needs an allocator, access to the JDK's internals, or options for
  * the JVM. The metadata around them is read and built by Arrow's own classes.
  *
+ * <p>{@link org.tokenformer.tokenizer.dataset.NumberTable} writes other tables of the same format.
+ *
  * <p>The only package that sees Arrow, which is an optional dependency of this module: whoever uses
  * this package adds {@code org.apache.arrow:arrow-format}. Bad files are reported by {@link
  * org.tokenformer.tokenizer.dataset.DatasetException} in one line.

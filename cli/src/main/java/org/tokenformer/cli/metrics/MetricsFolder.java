@@ -1,0 +1,167 @@
+package org.tokenformer.cli.metrics;
+
+import it.unimi.dsi.fastutil.doubles.DoubleArrayList;
+import it.unimi.dsi.fastutil.longs.LongArrayList;
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Set;
+import java.util.function.ToDoubleFunction;
+import org.tokenformer.cli.metrics.TrainingMetrics.Row;
+import org.tokenformer.cli.metrics.TrainingMetrics.Step;
+import org.tokenformer.cli.metrics.TrainingMetrics.Validation;
+import org.tokenformer.engine.checkpoint.AtomicFiles;
+import org.tokenformer.engine.checkpoint.AtomicFolder;
+import org.tokenformer.engine.train.TrainingStep;
+import org.tokenformer.tokenizer.dataset.NumberTable;
+
+/**
+ * How a run went, in the run's folder. {@code metrics.jsonl} has a line for each step, and one for
+ * each validation with {@code valid_loss}; a line is on its way to the disk before the next step
+ * begins. {@code metrics.arrow}, a row for each step, and the plots are made of them now and then.
+ */
+public final class MetricsFolder implements Closeable {
+  private static final String LINES_FILE = "metrics.jsonl";
+  private static final String TABLE_FILE = "metrics.arrow";
+
+  /** All that this writes. */
+  public static final Set<String> FILES =
+      Set.of(LINES_FILE, TABLE_FILE, TrainingPlot.IMAGE_FILE, TrainingPlot.PAGE_FILE);
+
+  private final Path folder;
+  private final TrainingMetrics metrics;
+  private final BufferedWriter lines;
+
+  private MetricsFolder(Path folder, TrainingMetrics metrics, BufferedWriter lines) {
+    this.folder = folder;
+    this.metrics = metrics;
+    this.lines = lines;
+  }
+
+  /**
+   * Goes on behind a step: what a killed run has written of the steps after it is dropped.
+   *
+   * @param folder is there
+   * @param stepsDone 0 for a new run
+   */
+  public static MetricsFolder open(Path folder, int stepsDone) throws IOException {
+    for (String name : FILES) {
+      AtomicFolder.deleteLeftovers(folder, name);
+    }
+    Path file = folder.resolve(LINES_FILE);
+    TrainingMetrics metrics = new TrainingMetrics();
+    StringBuilder kept = new StringBuilder();
+    if (Files.exists(file)) {
+      try (BufferedReader in = Files.newBufferedReader(file, StandardCharsets.ISO_8859_1)) {
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+          Row row = MetricsLine.parse(line);
+          if (row != null && row.step() <= stepsDone) {
+            metrics.add(row);
+            kept.append(line).append('\n');
+          }
+        }
+      }
+    }
+    AtomicFiles.writeText(file, kept.toString());
+    BufferedWriter lines =
+        Files.newBufferedWriter(file, StandardCharsets.UTF_8, StandardOpenOption.APPEND);
+    return new MetricsFolder(folder, metrics, lines);
+  }
+
+  /** Writes what a step did. */
+  public void step(TrainingStep step) throws IOException {
+    add(
+        new Step(
+            step.step(),
+            step.tokens(),
+            step.loss(),
+            step.smoothedLoss(),
+            step.gradientNorm(),
+            step.learningRate(),
+            Math.round(step.tokensPerSecond() * 10) / 10.0));
+  }
+
+  /**
+   * Writes what a validation found.
+   *
+   * @param step after which it was done
+   * @param tokens learned from until then
+   * @param loss in nats
+   */
+  public void validated(int step, long tokens, double loss) throws IOException {
+    add(new Validation(step, tokens, loss));
+  }
+
+  private void add(Row row) throws IOException {
+    metrics.add(row);
+    lines.write(MetricsLine.of(row) + "\n");
+    lines.flush();
+  }
+
+  /** Writes the table of all steps so far. */
+  public void writeTable() throws IOException {
+    LongArrayList steps = new LongArrayList(metrics.steps().size());
+    LongArrayList tokens = new LongArrayList(metrics.steps().size());
+    for (Step step : metrics.steps()) {
+      steps.add(step.step());
+      tokens.add(step.tokens());
+    }
+    NumberTable.write(
+        folder.resolve(TABLE_FILE),
+        List.of(
+            new NumberTable.Longs(MetricsLine.STEP, steps),
+            new NumberTable.Longs(MetricsLine.TOKENS, tokens),
+            column(MetricsLine.LOSS, Step::loss),
+            column(MetricsLine.SMOOTHED, Step::smoothed),
+            column(MetricsLine.GRADIENT_NORM, Step::gradientNorm),
+            column(MetricsLine.LEARNING_RATE, Step::learningRate),
+            column(MetricsLine.TOKENS_PER_SECOND, Step::tokensPerSecond),
+            new NumberTable.Doubles(MetricsLine.VALID_LOSS, validLosses())));
+  }
+
+  private NumberTable.Doubles column(String name, ToDoubleFunction<Step> value) {
+    DoubleArrayList values = new DoubleArrayList(metrics.steps().size());
+    for (Step step : metrics.steps()) {
+      values.add(value.applyAsDouble(step));
+    }
+    return new NumberTable.Doubles(name, values);
+  }
+
+  /** Of each step; NaN where none was measured. */
+  private DoubleArrayList validLosses() {
+    DoubleArrayList losses = new DoubleArrayList(metrics.steps().size());
+    int next = 0;
+    List<Validation> validations = metrics.validations();
+    for (Step step : metrics.steps()) {
+      double loss = Double.NaN;
+      for (; next < validations.size() && validations.get(next).step() <= step.step(); next++) {
+        loss = validations.get(next).loss();
+      }
+      losses.add(loss);
+    }
+    return losses;
+  }
+
+  /**
+   * Draws the plots of all steps so far, if there are any.
+   *
+   * @param title one line above them
+   * @throws IOException if they cannot be written, or if this Java cannot draw
+   */
+  public void plot(String title) throws IOException {
+    if (!metrics.steps().isEmpty()) {
+      TrainingPlot.write(folder, metrics, title);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    lines.close();
+  }
+}

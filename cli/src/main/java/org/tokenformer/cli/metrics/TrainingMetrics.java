@@ -1,0 +1,58 @@
+package org.tokenformer.cli.metrics;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** The numbers of a run. */
+final class TrainingMetrics {
+  private final List<Step> steps = new ArrayList<>();
+  private final List<Validation> validations = new ArrayList<>();
+
+  /** What is known of one moment of the run. */
+  sealed interface Row {
+    /** Steps done. */
+    long step();
+
+    /** Ids learned from. */
+    long tokens();
+  }
+
+  /**
+   * A step.
+   *
+   * @param loss in nats
+   * @param smoothed mean of the last losses, in nats
+   */
+  record Step(
+      long step,
+      long tokens,
+      double loss,
+      double smoothed,
+      double gradientNorm,
+      double learningRate,
+      double tokensPerSecond)
+      implements Row {}
+
+  /**
+   * A validation.
+   *
+   * @param loss in nats
+   */
+  record Validation(long step, long tokens, double loss) implements Row {}
+
+  void add(Row row) {
+    switch (row) {
+      case Step step -> steps.add(step);
+      case Validation validation -> validations.add(validation);
+    }
+  }
+
+  List<Step> steps() {
+    return Collections.unmodifiableList(steps);
+  }
+
+  List<Validation> validations() {
+    return Collections.unmodifiableList(validations);
+  }
+}
