@@ -19,8 +19,13 @@ import org.tokenformer.engine.Throughput;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.InitialValues;
+import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.Presets;
+import org.tokenformer.engine.model.RandomWeights;
+import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,18 +35,21 @@ import picocli.CommandLine.Option;
     name = "bench",
     description = {
       "Measures how fast a model runs on this machine, beside what the machine can do at most.",
-      "prefill reads a prompt at once, decode goes on token by token. The rate is the median of"
-          + " seven rounds, the spread half of the distance between the best and the worst. GFLOP/s"
-          + " and GB/s count what the mathematics asks for: weights read once for each pass."
+      "prefill reads a prompt at once, decode goes on token by token, train does whole steps of"
+          + " learning. The rate is the median of seven rounds, the spread half of the distance"
+          + " between the best and the worst. GFLOP/s and GB/s count what the mathematics asks for:"
+          + " weights read once for each pass, and three times a forward pass for a step."
     })
 final class BenchCommand implements Callable<Integer> {
   private static final int DEFAULT_PROMPT = 512;
   private static final int DEFAULT_DEPTH = 16;
+  private static final int DEFAULT_BATCH = 2;
   private static final long SEED = 1;
 
   enum Task {
     PREFILL,
-    DECODE;
+    DECODE,
+    TRAIN;
 
     @Override
     public String toString() {
@@ -93,6 +101,18 @@ final class BenchCommand implements Callable<Integer> {
   private @Nullable Integer depth;
 
   @Option(
+      names = "--batch",
+      paramLabel = "N",
+      description = "Sequences of a training step, by default 2.")
+  private int batch = DEFAULT_BATCH;
+
+  @Option(
+      names = "--sequence",
+      paramLabel = "N",
+      description = "Tokens of each, by default 512 or the whole context.")
+  private @Nullable Integer sequence;
+
+  @Option(
       names = "--type",
       paramLabel = "TYPE",
       defaultValue = "f32",
@@ -106,7 +126,16 @@ final class BenchCommand implements Callable<Integer> {
     this.console = console;
   }
 
-  private record Result(String name, String sizes, Throughput.Measured measured) {}
+  private record Field(String name, int value) {}
+
+  /**
+   * What was found.
+   *
+   * @param sizes of the work, for people
+   * @param fields of the work, for programs
+   */
+  private record Result(
+      Task task, String sizes, List<Field> fields, Throughput.Measured measured) {}
 
   @Override
   public Integer call() throws IOException {
@@ -118,6 +147,8 @@ final class BenchCommand implements Callable<Integer> {
       int context = model.config().contextLength();
       int promptTokens = within("--prompt", prompt, Math.min(DEFAULT_PROMPT, context), 1, context);
       int past = within("--depth", depth, Math.min(DEFAULT_DEPTH, context - 1), 0, context - 1);
+      TrainingShape shape = trainingShape(model.config());
+      boolean trains = canTrain(model.config(), shape);
       console.note("measuring the machine...");
       Machine.Ceilings ceilings =
           MachineFacts.vectorModule() ? Machine.measure(compute.threads()) : null;
@@ -125,19 +156,82 @@ final class BenchCommand implements Callable<Integer> {
       List<Result> results = new ArrayList<>();
       if (wanted(Task.PREFILL)) {
         console.note("measuring prefill...");
-        results.add(new Result("prefill", "of " + promptTokens, throughput.prefill(promptTokens)));
+        results.add(
+            new Result(
+                Task.PREFILL,
+                "of " + promptTokens,
+                List.of(new Field("prompt", promptTokens)),
+                throughput.prefill(promptTokens)));
       }
       if (wanted(Task.DECODE)) {
         console.note("measuring decode...");
-        results.add(new Result("decode", "at " + past, throughput.decode(past)));
+        results.add(
+            new Result(
+                Task.DECODE,
+                "at " + past,
+                List.of(new Field("depth", past)),
+                throughput.decode(past)));
+      }
+      if (trains) {
+        console.note("measuring train...");
+        results.add(train(model, shape));
       }
       if (json) {
-        printJson(model, ceilings, results, promptTokens, past);
+        printJson(model, ceilings, results);
       } else {
         printText(model, ceilings, results);
       }
     }
     return 0;
+  }
+
+  private TrainingShape trainingShape(TokenFormerConfig config) {
+    int context = config.contextLength();
+    int length = within("--sequence", sequence, Math.min(DEFAULT_PROMPT, context), 1, context);
+    try {
+      return new TrainingShape(batch, length, false);
+    } catch (ConfigException e) {
+      throw new UserError("--" + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * What was asked for has to fit; what is only part of everything is left out where it does not.
+   */
+  private boolean canTrain(TokenFormerConfig config, TrainingShape shape) {
+    if (!wanted(Task.TRAIN)) {
+      return false;
+    }
+    TrainingNeeds needs = TrainingNeeds.of(config, shape, false);
+    long machine = TrainingNeeds.machineBytes();
+    if (needs.fits(machine)) {
+      return true;
+    }
+    String problem = needs.tooMuch(machine);
+    if (!only.isEmpty()) {
+      throw new UserError(problem + "; use a smaller --batch or a shorter --sequence");
+    }
+    console.note("train is left out: " + problem);
+    return false;
+  }
+
+  private Result train(LanguageModel model, TrainingShape shape) throws IOException {
+    try (TokenFormer trainable = trainable(model)) {
+      return new Result(
+          Task.TRAIN,
+          shape.batch() + "x" + shape.sequence(),
+          List.of(new Field("batch", shape.batch()), new Field("sequence", shape.sequence())),
+          Throughput.train(trainable, shape));
+    }
+  }
+
+  private TokenFormer trainable(LanguageModel model) throws IOException {
+    if (source.model == null) {
+      return RandomWeights.trainable(model.config(), InitialValues.SCALED, SEED, model.backend());
+    }
+    try (ModelFolder folder = ModelFolder.open(source.model, LoadMode.MAP)) {
+      return TokenFormer.trainable(folder, model.backend());
+    }
   }
 
   private boolean wanted(Task task) {
@@ -194,16 +288,22 @@ final class BenchCommand implements Callable<Integer> {
       console
           .out()
           .println(
-              "%-15s %8s ± %s tok/s   %8s GFLOP/s%s   %6s GB/s%s"
+              "%-15s %8s ± %s tok/s   %8s GFLOP/s%s%s"
                   .formatted(
-                      result.name() + " " + result.sizes(),
+                      result.task() + " " + result.sizes(),
                       Amount.rate(measured.tokensPerSecond()),
                       Amount.rate(measured.spread()),
                       Amount.rate(flops / 1e9),
                       ceilings == null ? "" : share(flops, ceilings.flops()),
-                      Amount.rate(bytes / 1e9),
-                      ceilings == null ? "" : share(bytes, ceilings.bytesPerSecond())));
+                      bytes == 0 ? "" : traffic(bytes, ceilings)));
     }
+  }
+
+  private static String traffic(double bytes, Machine.@Nullable Ceilings ceilings) {
+    return "   %6s GB/s%s"
+        .formatted(
+            Amount.rate(bytes / 1e9),
+            ceilings == null ? "" : share(bytes, ceilings.bytesPerSecond()));
   }
 
   private static String share(double value, double most) {
@@ -211,11 +311,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void printJson(
-      LanguageModel model,
-      Machine.@Nullable Ceilings ceilings,
-      List<Result> results,
-      int promptTokens,
-      int past)
+      LanguageModel model, Machine.@Nullable Ceilings ceilings, List<Result> results)
       throws IOException {
     var text = new StringWriter();
     try (var out = new JsonWriter(text)) {
@@ -232,16 +328,16 @@ final class BenchCommand implements Callable<Integer> {
       for (Result result : results) {
         Throughput.Measured measured = result.measured();
         out.beginObject();
-        out.name("name").value(result.name());
-        if (result.name().equals("prefill")) {
-          out.name("prompt").value(promptTokens);
-        } else {
-          out.name("depth").value(past);
+        out.name("name").value(result.task().toString());
+        for (Field field : result.fields()) {
+          out.name(field.name()).value(field.value());
         }
         out.name("tokens_per_second").value(measured.tokensPerSecond());
         out.name("spread").value(measured.spread());
         out.name("gflops").value(measured.flopsPerSecond() / 1e9);
-        out.name("gigabytes_per_second").value(measured.bytesPerSecond() / 1e9);
+        if (measured.bytesPerToken() > 0) {
+          out.name("gigabytes_per_second").value(measured.bytesPerSecond() / 1e9);
+        }
         out.endObject();
       }
       out.endArray();

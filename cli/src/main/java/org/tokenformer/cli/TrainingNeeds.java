@@ -53,29 +53,35 @@ record TrainingNeeds(
             validation > 0 ? ", validation " + Amount.bytes(validation) : "");
   }
 
-  /** Refuses a run that cannot fit. */
+  boolean fits(long machineBytes) {
+    return bytes() <= machineBytes;
+  }
+
+  /** Why a run does not fit. */
+  String tooMuch(long machineBytes) {
+    return "%s parameters with --batch %d --sequence %d need %s of memory, this machine has %s"
+        .formatted(
+            Amount.count(config.parameters()),
+            shape.batch(),
+            shape.sequence(),
+            Amount.bytes(bytes()),
+            Amount.bytes(machineBytes));
+  }
+
+  /** Refuses a run that does not fit. */
   void check(long machineBytes) {
-    if (bytes() > machineBytes) {
-      throw new UserError(
-          "%s parameters with --batch %d --sequence %d need %s of memory, and this machine has %s; %s"
-              .formatted(
-                  Amount.count(config.parameters()),
-                  shape.batch(),
-                  shape.sequence(),
-                  Amount.bytes(bytes()),
-                  Amount.bytes(machineBytes),
-                  advice(machineBytes)));
+    if (!fits(machineBytes)) {
+      throw new UserError(tooMuch(machineBytes) + "; " + advice(machineBytes));
     }
   }
 
   private String advice(long machineBytes) {
     for (int batch : new int[] {shape.batch(), 1}) {
       TrainingShape smaller = new TrainingShape(batch, shape.sequence(), true);
-      long bytes = of(config, smaller, validation > 0).bytes();
-      if (bytes <= machineBytes) {
-        return "--recompute%s needs %s"
-            .formatted(
-                batch == shape.batch() ? "" : " --batch 1 (and --accumulate)", Amount.bytes(bytes));
+      TrainingNeeds needs = of(config, smaller, validation > 0);
+      if (needs.fits(machineBytes)) {
+        String batches = batch == shape.batch() ? "" : " --batch 1 (and --accumulate for more)";
+        return "with --recompute%s it needs %s".formatted(batches, Amount.bytes(needs.bytes()));
       }
     }
     return state < machineBytes ? "use a shorter --sequence" : "use a smaller model";

@@ -83,11 +83,32 @@ class MachineCommandsTest {
   }
 
   @Test
+  void benchTrains() {
+    Result result =
+        CommandLineHarness.run(
+            "bench", "--preset=laptop-7M", "--only=train", "--batch=1", "--sequence=8", "--json");
+    assertEquals(0, result.code(), result.err());
+    JsonObject json = JsonParser.parseString(result.out()).getAsJsonObject();
+    assertEquals(1, json.getAsJsonArray("results").size());
+    JsonObject train = json.getAsJsonArray("results").get(0).getAsJsonObject();
+    assertEquals("train", train.get("name").getAsString());
+    assertEquals(1, train.get("batch").getAsInt());
+    assertEquals(8, train.get("sequence").getAsInt());
+    double rate = train.get("tokens_per_second").getAsDouble();
+    // Twice for each weight there and twice that back; the attention sees 4.5 tokens on average.
+    double flops = 6 * (7_340_032.0 + 6 * 2 * 256 * 4.5);
+    assertEquals(rate * flops / 1e9, train.get("gflops").getAsDouble(), rate * flops / 1e12);
+    assertEquals(null, train.get("gigabytes_per_second"));
+  }
+
+  @Test
   void benchRefusesWhatTheModelCannotDo() {
     String[] bench = {"bench", "--quiet", "--preset=laptop-7M", "--backend=scalar"};
     assertBenchRefused(bench, "--prompt=257", "--prompt is 257", "1 and 256");
     assertBenchRefused(bench, "--depth=256", "--depth is 256", "0 and 255");
-    assertBenchRefused(bench, "--only=train", "'train'", "prefill, decode");
+    assertBenchRefused(bench, "--only=sleep", "'sleep'", "prefill, decode, train");
+    assertBenchRefused(bench, "--sequence=257", "--sequence is 257", "1 and 256");
+    assertBenchRefused(bench, "--batch=0", "--batch: 0 is not at least 1");
     CommandLineFixtures.assertRefused(
         List.of("--preset: 'huge'", "150M"), "bench", "--preset", "huge");
     CommandLineFixtures.assertRefused(

@@ -1,10 +1,18 @@
 package org.tokenformer.engine;
 
 import java.util.Arrays;
+import java.util.SplittableRandom;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.train.OptimizerOptions;
+import org.tokenformer.engine.train.Schedule;
+import org.tokenformer.engine.train.TokenSource;
+import org.tokenformer.engine.train.Trainer;
+import org.tokenformer.engine.train.TrainingOptions;
+import org.tokenformer.engine.train.TrainingStep;
 
 /**
  * How fast a model runs here. Each number is the median of several rounds after a warm-up; machines
@@ -12,6 +20,7 @@ import org.tokenformer.engine.tensor.DType;
  */
 public final class Throughput {
   private static final int ROUNDS = 7;
+  private static final int FEWEST = 2; // times that a round reads a prompt or decodes a token
   private static final long WARM_UP_NANOS = 1_500_000_000L;
   private static final long ROUND_NANOS = 300_000_000L;
 
@@ -30,7 +39,7 @@ public final class Throughput {
    *     second
    * @param flopsPerToken floating-point operations that the mathematics asks for
    * @param bytesPerToken bytes of weights and cache that have to be read for a token, if nothing
-   *     stays in the processor's caches from one pass to the next
+   *     stays in the processor's caches from one pass to the next; 0 where they are not counted
    */
   public record Measured(
       double tokensPerSecond, double spread, double flopsPerToken, double bytesPerToken) {
@@ -57,6 +66,7 @@ public final class Throughput {
       double[] rates =
           rates(
               prompt,
+              FEWEST,
               () -> {
                 session.truncate(0);
                 session.prefill(ids);
@@ -81,12 +91,53 @@ public final class Throughput {
       double[] rates =
           rates(
               1,
+              FEWEST,
               () -> {
                 session.truncate(depth);
                 session.decode(1 % model.config().vocabularySize());
               });
       double flops = model.config().blockFlops(depth + 1) + model.config().logitsFlops();
       return measured(rates, flops, (double) bytesOfPass(depth));
+    }
+  }
+
+  /**
+   * Whole training steps on random ids: forward, backward, and the optimiser. The weights change.
+   *
+   * @param model {@linkplain TokenFormer#trainable trainable}
+   * @return no bytes: what a step reads and writes hangs on the processor's caches
+   */
+  public static Measured train(TokenFormer model, TrainingShape shape) {
+    double rate = 1e-4;
+    TrainingOptions options =
+        new TrainingOptions(
+            new Schedule(Integer.MAX_VALUE, 0, rate, rate),
+            shape,
+            1,
+            OptimizerOptions.defaults(),
+            0,
+            1);
+    RandomIds data = new RandomIds(model.config().tokenizerVocabularySize());
+    try (Trainer trainer = new Trainer(model, data, options)) {
+      TrainingStep first = trainer.step(null);
+      double[] rates = rates(shape.rows(), 1, () -> trainer.step(null));
+      return measured(rates, first.flops() / first.stepTokens(), 0);
+    }
+  }
+
+  /** Ids to learn nothing from. */
+  private record RandomIds(int vocabulary) implements TokenSource {
+    @Override
+    public long size() {
+      return 1L << 32;
+    }
+
+    @Override
+    public void read(long from, int[] to, int offset, int count) {
+      SplittableRandom random = new SplittableRandom(from);
+      for (int i = 0; i < count; i++) {
+        to[offset + i] = random.nextInt(vocabulary);
+      }
     }
   }
 
@@ -107,23 +158,27 @@ public final class Throughput {
     return ids;
   }
 
-  /** Sorted tokens a second of each round. */
-  private static double[] rates(int tokens, Runnable work) {
-    run(work, WARM_UP_NANOS);
+  /**
+   * Sorted tokens a second of each round.
+   *
+   * @param fewest times that a round does the work
+   */
+  private static double[] rates(int tokens, int fewest, Runnable work) {
+    run(work, fewest, WARM_UP_NANOS);
     double[] rates = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-      rates[round] = tokens * run(work, ROUND_NANOS);
+      rates[round] = tokens * run(work, fewest, ROUND_NANOS);
     }
     Arrays.sort(rates);
     return rates;
   }
 
-  /** Repeats for so long, at least twice; returns repetitions a second. */
-  private static double run(Runnable work, long nanos) {
+  /** Repeats for so long; returns repetitions a second. */
+  private static double run(Runnable work, int fewest, long nanos) {
     long start = System.nanoTime();
     long elapsed = 0;
     int count = 0;
-    while (elapsed < nanos || count < 2) {
+    while (elapsed < nanos || count < fewest) {
       work.run();
       count++;
       elapsed = System.nanoTime() - start;
