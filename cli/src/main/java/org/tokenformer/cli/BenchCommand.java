@@ -230,7 +230,7 @@ final class BenchCommand implements Callable<Integer> {
       return RandomWeights.trainable(model.config(), InitialValues.SCALED, SEED, model.backend());
     }
     try (ModelFolder folder = ModelFolder.open(source.model, LoadMode.MAP)) {
-      return TokenFormer.trainable(folder, model.backend());
+      return TokenFormer.trainable(folder, model.backend(), false);
     }
   }
 

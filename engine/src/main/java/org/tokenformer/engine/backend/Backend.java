@@ -214,10 +214,10 @@ public interface Backend extends AutoCloseable {
    * @param table (V, C), as in the forward pass
    * @param outGradient (T, V)
    * @param xGradient (T, C)
-   * @param tableGradient (V, C)
+   * @param tableGradient (V, C), or null if it is not wanted
    */
   void logitsBackward(
-      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient);
+      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, @Nullable Tensor tableGradient);
 
   /**
    * The negative natural logarithm of softmax(logits)[target], a row each.

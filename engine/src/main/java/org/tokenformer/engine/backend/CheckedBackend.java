@@ -344,14 +344,20 @@ public final class CheckedBackend implements Backend {
 
   @Override
   public void logitsBackward(
-      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
+      Tensor x,
+      Tensor table,
+      Tensor outGradient,
+      Tensor xGradient,
+      @Nullable Tensor tableGradient) {
     weight("table", table);
     matrix("x", x);
     long columns = table.columns();
     activations("x", x, x.rows(), columns);
     activations("outGradient", outGradient, x.rows(), table.rows());
     result("xGradient", xGradient, x.rows(), columns);
-    result("tableGradient", tableGradient, table.rows(), columns);
+    if (tableGradient != null) {
+      result("tableGradient", tableGradient, table.rows(), columns);
+    }
     Tensor[] inputs = {x, table, outGradient};
     apart(inputs, xGradient, tableGradient);
     backend.logitsBackward(x, table, outGradient, xGradient, tableGradient);

@@ -46,7 +46,7 @@ public final class Backpropagation implements AutoCloseable {
     forward = new Pass(backend, model.rotary(), sequences);
     scope = backend.openScope();
     try {
-      memory = new TrainingMemory(model.config(), shape, scope);
+      memory = new TrainingMemory(model.config(), model.trained(), shape, scope);
       backward = new Pass(backend, negated(model.rotary()), sequences);
     } catch (RuntimeException | Error e) {
       scope.close();
@@ -75,7 +75,10 @@ public final class Backpropagation implements AutoCloseable {
     return shape;
   }
 
-  /** Gradients of all weights by name, F32 in their shapes, as {@link #learn} has added them up. */
+  /**
+   * Gradients of what is trained, by the weight's name, as {@link #learn} has added them up: F32,
+   * in the shapes of {@link TokenFormer#trainedWeights}.
+   */
   public SequencedMap<String, Tensor> gradients() {
     return memory.gradients().byName();
   }
@@ -129,7 +132,10 @@ public final class Backpropagation implements AutoCloseable {
         }
         block.backward(backward, layers.get(i), memory.gradients().block(i), memory.flow());
       }
-      backend.embedBackward(ids, 0, memory.flow().stream(), memory.gradients().embedding());
+      Tensor embedding = memory.gradients().embedding();
+      if (embedding != null) {
+        backend.embedBackward(ids, 0, memory.flow().stream(), embedding);
+      }
       return sumOfLosses(shape.rows());
     } finally {
       model.lifetime().exit();

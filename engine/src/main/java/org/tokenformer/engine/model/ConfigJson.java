@@ -33,7 +33,8 @@ final class ConfigJson {
           "rotary_pct",
           "rotary_emb_base",
           "layernorm_epsilon",
-          "no_weight_tying");
+          "no_weight_tying",
+          "history");
 
   private ConfigJson() {}
 
@@ -63,12 +64,9 @@ final class ConfigJson {
   static String write(TokenFormerConfig config) {
     Map<String, Object> fields = new LinkedHashMap<>();
     fields.put("model_type", MODEL_TYPE);
-    fields.put("num_layers", config.layers().size());
+    fields.putAll(layers(config.layers()));
     fields.put("hidden_size", config.hiddenSize());
     fields.put("num_attention_heads", config.heads());
-    fields.put("qkv_slot_num", oneOrAll(config, LayerSizes::qkv));
-    fields.put("proj_slot_num", oneOrAll(config, LayerSizes::proj));
-    fields.put("ffn_slot_num", oneOrAll(config, LayerSizes::ffn));
     fields.put("vocab_size", config.vocabularySize());
     fields.put("tokenizer_vocab_size", config.tokenizerVocabularySize());
     fields.put("max_position_embeddings", config.contextLength());
@@ -80,13 +78,25 @@ final class ConfigJson {
     fields.put("rotary_emb_base", config.rotaryBase());
     fields.put("layernorm_epsilon", config.layerNormEpsilon());
     fields.put("no_weight_tying", !config.tiedHead());
+    if (!config.history().isEmpty()) {
+      fields.put("history", config.history().stream().map(ConfigJson::layers).toList());
+    }
     Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
     return gson.toJson(fields) + "\n";
   }
 
+  private static Map<String, Object> layers(List<LayerSizes> layers) {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("num_layers", layers.size());
+    fields.put("qkv_slot_num", oneOrAll(layers, LayerSizes::qkv));
+    fields.put("proj_slot_num", oneOrAll(layers, LayerSizes::proj));
+    fields.put("ffn_slot_num", oneOrAll(layers, LayerSizes::ffn));
+    return fields;
+  }
+
   /** A number where all layers have the same one, else a list. */
-  static Object oneOrAll(TokenFormerConfig config, ToIntFunction<LayerSizes> size) {
-    List<Integer> all = config.layers().stream().mapToInt(size).boxed().toList();
+  static Object oneOrAll(List<LayerSizes> layers, ToIntFunction<LayerSizes> size) {
+    List<Integer> all = layers.stream().mapToInt(size).boxed().toList();
     return all.stream().distinct().count() == 1 ? all.getFirst() : all;
   }
 }

@@ -7,10 +7,22 @@ public final class MemoryNeeds {
   private static final int ADAM_MOMENTS = 2;
 
   private final TokenFormerConfig config;
+  private final TrainedWeights trained;
 
-  /** For models of this configuration. */
+  /** For models of this configuration, all of whose weights are trained. */
   public MemoryNeeds(TokenFormerConfig config) {
+    this(config, false);
+  }
+
+  /**
+   * For models of this configuration.
+   *
+   * @param onlyNew whether only the parameter tokens of the last growth are trained
+   * @throws ConfigException if so, and the model never grew
+   */
+  public MemoryNeeds(TokenFormerConfig config, boolean onlyNew) {
     this.config = config;
+    trained = new TrainedWeights(config, onlyNew);
   }
 
   /**
@@ -34,9 +46,10 @@ public final class MemoryNeeds {
     return Float.BYTES * (hidden + logitsRows * config.vocabularySize());
   }
 
-  /** Bytes that training keeps of every weight: F32 weight, gradient and Adam's two moments. */
+  /** Bytes that training keeps: F32 weights, and of those that are trained gradient and moments. */
   public long trainingStateBytes() {
-    return Math.multiplyExact(config.parameters(), (long) Float.BYTES * (2 + ADAM_MOMENTS));
+    long learning = Math.multiplyExact(trained.elements(), Float.BYTES * (1L + ADAM_MOMENTS));
+    return Math.addExact(learning, Math.multiplyExact(config.parameters(), (long) Float.BYTES));
   }
 
   /**
@@ -45,9 +58,9 @@ public final class MemoryNeeds {
    */
   public long activationBytes(TrainingShape shape) {
     CountedMemory all = new CountedMemory();
-    new TrainingMemory(config, shape, all);
+    new TrainingMemory(config, trained, shape, all);
     CountedMemory gradients = new CountedMemory();
-    new Gradients(config, gradients);
+    new Gradients(config, trained, gradients);
     return all.allocatedBytes() - gradients.allocatedBytes();
   }
 

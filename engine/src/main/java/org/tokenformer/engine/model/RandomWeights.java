@@ -18,7 +18,8 @@ import org.tokenformer.engine.tensor.Shape;
  * InitialValues} says; the last layer normalisation at 1 and 0.
  */
 public final class RandomWeights {
-  private static final double STANDARD_DEVIATION = 0.02;
+  /** Of embedding and keys. */
+  public static final double STANDARD_DEVIATION = 0.02;
 
   private RandomWeights() {}
 

@@ -4,6 +4,7 @@ import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -83,9 +84,8 @@ final class Settings extends Fields {
     return taus;
   }
 
-  /** The configuration that these values describe, for a table and a tokenizer of these sizes. */
-  TokenFormerConfig config(int vocabularySize, int tokenizerVocabularySize)
-      throws ModelFormatException {
+  /** One entry of numbers of parameter tokens for each layer. */
+  private List<LayerSizes> layers() throws ModelFormatException {
     int count = integer("num_layers");
     if (count < 1 || count > 4096) {
       throw problem("num_layers", count + " is not in 1 to 4096");
@@ -93,15 +93,39 @@ final class Settings extends Fields {
     int[] qkv = perLayer("qkv_slot_num", count);
     int[] proj = perLayer("proj_slot_num", count);
     int[] ffn = perLayer("ffn_slot_num", count);
-    try {
-      List<LayerSizes> layers = new ArrayList<>();
-      for (int i = 0; i < count; i++) {
-        layers.add(new LayerSizes(qkv[i], proj[i], ffn[i]));
+    List<LayerSizes> layers = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      layers.add(new LayerSizes(qkv[i], proj[i], ffn[i]));
+    }
+    return layers;
+  }
+
+  private List<List<LayerSizes>> history() throws ModelFormatException {
+    List<List<LayerSizes>> history = new ArrayList<>();
+    Object value = raw("history");
+    if (value instanceof List<?> list) {
+      for (Object entry : list) {
+        if (!(entry instanceof Map<?, ?> map)) {
+          throw problem("history", quoted(entry) + " is not an object of sizes");
+        }
+        Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+        map.forEach((name, field) -> fields.put(String.valueOf(name), field));
+        history.add(new Settings(file() + ": history", fields).layers());
       }
+    } else if (value != null) {
+      throw problem("history", quoted(value) + " is not a list");
+    }
+    return history;
+  }
+
+  /** The configuration that these values describe, for a table and a tokenizer of these sizes. */
+  TokenFormerConfig config(int vocabularySize, int tokenizerVocabularySize)
+      throws ModelFormatException {
+    try {
       return new TokenFormerConfig(
           integer("hidden_size"),
           integer("num_attention_heads"),
-          layers,
+          layers(),
           vocabularySize,
           tokenizerVocabularySize,
           integer("max_position_embeddings"),
@@ -110,7 +134,8 @@ final class Settings extends Fields {
           number("rotary_pct", 1),
           number("rotary_emb_base", 10000),
           (float) number("layernorm_epsilon", 1e-5),
-          !flag("no_weight_tying", false));
+          !flag("no_weight_tying", false),
+          history());
     } catch (ConfigException e) {
       throw new ModelFormatException(file() + ": " + e.getMessage(), e);
     }

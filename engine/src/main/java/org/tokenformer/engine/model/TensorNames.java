@@ -21,9 +21,15 @@ public final class TensorNames {
   /** (V, C), where the head is not tied to the embedding. */
   public static final String HEAD = "head.weight";
 
+  /** The projection of a layer's attention. */
+  public static final String PROJECTION = "attention.proj";
+
+  /** The feed-forward Pattention of a layer. */
+  public static final String FFN = "ffn";
+
   /** The Pattentions of a layer, in the order in which they are computed. */
-  static final List<String> PATTENTIONS =
-      List.of("attention.query", "attention.key", "attention.value", "attention.proj", "ffn");
+  public static final List<String> PATTENTIONS =
+      List.of("attention.query", "attention.key", "attention.value", PROJECTION, FFN);
 
   private static final String KEYS = ".key_param_tokens";
   private static final String VALUES = ".value_param_tokens";
@@ -57,10 +63,10 @@ public final class TensorNames {
   }
 
   /** Parameter tokens of one Pattention of a layer. */
-  static int count(TokenFormerConfig.LayerSizes sizes, String which) {
+  public static int count(TokenFormerConfig.LayerSizes sizes, String which) {
     return switch (which) {
-      case "attention.proj" -> sizes.proj();
-      case "ffn" -> sizes.ffn();
+      case PROJECTION -> sizes.proj();
+      case FFN -> sizes.ffn();
       default -> sizes.qkv();
     };
   }

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.ParameterTokens;
+import org.tokenformer.engine.backend.ParameterTokens.Segment;
 import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
@@ -31,6 +32,7 @@ public final class TokenFormer implements AutoCloseable {
   private final TokenFormerConfig config;
   private final Backend backend;
   private final SequencedMap<String, Tensor> weights;
+  private final TrainedWeights trained;
   private final Tensor embedding; // (V, C)
   private final List<Block> blocks;
   private final Tensor normWeight; // (C)
@@ -68,38 +70,54 @@ public final class TokenFormer implements AutoCloseable {
       Map<String, NamedTensor> tensors,
       Backend backend,
       Runnable onClose) {
-    this(config, tensors, backend, onClose, new Weights(backend)::view);
+    this(config, tensors, backend, false, onClose, new Weights(backend)::view);
   }
 
   /**
    * A model whose weights can be trained: copies in F32 in the backend's own memory.
    *
    * @param initial every tensor that {@link TensorNames#shapes} lists; not needed after this
+   * @param onlyNew whether only the parameter tokens of the last growth are trained
+   * @throws ConfigException if so, and the model never grew
    */
   public static TokenFormer trainable(
+      TokenFormerConfig config,
+      Map<String, NamedTensor> initial,
+      Backend backend,
+      boolean onlyNew) {
+    return new TokenFormer(config, initial, backend, onlyNew, () -> {}, new Weights(backend)::copy);
+  }
+
+  /** A model all of whose weights can be trained. */
+  public static TokenFormer trainable(
       TokenFormerConfig config, Map<String, NamedTensor> initial, Backend backend) {
-    return new TokenFormer(config, initial, backend, () -> {}, new Weights(backend)::copy);
+    return trainable(config, initial, backend, false);
   }
 
   /**
    * The model of a folder, to be trained further.
    *
    * @param folder may be closed after this
+   * @param onlyNew whether only the parameter tokens of the last growth are trained
    * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
+   * @throws ConfigException if only new ones are to be trained, and the model never grew
    */
-  public static TokenFormer trainable(ModelFolder folder, Backend backend) throws IOException {
+  public static TokenFormer trainable(ModelFolder folder, Backend backend, boolean onlyNew)
+      throws IOException {
     WeightCheck.refuseNotFinite(folder.weightsFile(), folder.tensors().values());
-    return trainable(folder.config(), folder.tensors(), backend);
+    return trainable(folder.config(), folder.tensors(), backend, onlyNew);
   }
 
   private TokenFormer(
       TokenFormerConfig config,
       Map<String, NamedTensor> tensors,
       Backend backend,
+      boolean onlyNew,
       Runnable onClose,
       BiFunction<MemoryScope, NamedTensor, Tensor> load) {
     this.config = config;
     this.backend = backend;
+    trained = new TrainedWeights(config, onlyNew);
     MemoryScope scope = backend.openScope();
     try {
       SequencedMap<String, Tensor> loaded = new LinkedHashMap<>();
@@ -153,7 +171,16 @@ public final class TokenFormer implements AutoCloseable {
     Tensor keys = weight(TensorNames.keys(name));
     Tensor values = weight(TensorNames.values(name));
     float tau = config.tau(name, keys.rows());
-    return new Pattention(ParameterTokens.of(config.theta(), tau, keys, values));
+    long old = trained.firstRow(TensorNames.keys(name));
+    List<Segment> segments = new ArrayList<>();
+    if (old > 0) {
+      segments.add(new Segment(keys.rows(0, old), values.rows(0, old), old, false));
+    }
+    if (old < keys.rows()) {
+      long added = keys.rows() - old;
+      segments.add(Segment.of(keys.rows(old, added), values.rows(old, added)));
+    }
+    return new Pattention(new ParameterTokens(config.theta(), tau, segments));
   }
 
   private RotaryTable rotaryTable(MemoryScope scope) {
@@ -192,6 +219,26 @@ public final class TokenFormer implements AutoCloseable {
   /** All weights by name, in the order of their file. */
   public SequencedMap<String, Tensor> weights() {
     return weights;
+  }
+
+  /**
+   * What training changes, by the weight's name, in the order of the file: views of {@link
+   * #weights}, of all their rows or of those that the last growth added.
+   */
+  public SequencedMap<String, Tensor> trainedWeights() {
+    SequencedMap<String, Tensor> views = new LinkedHashMap<>();
+    trained
+        .shapes()
+        .forEach((name, shape) -> {
+          Tensor whole = weight(name);
+          long first = trained.firstRow(name);
+          views.put(name, first == 0 ? whole : whole.rows(first, shape.size(0)));
+        });
+    return views;
+  }
+
+  TrainedWeights trained() {
+    return trained;
   }
 
   private Tensor weight(String name) {

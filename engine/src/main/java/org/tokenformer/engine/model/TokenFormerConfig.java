@@ -26,6 +26,8 @@ import org.tokenformer.engine.backend.Theta;
  * @param rotaryBase base of the angles
  * @param layerNormEpsilon ε of every layer normalisation
  * @param tiedHead whether the logits are had from the embedding table, without a table of their own
+ * @param history the layers that the model had before each time it grew, the oldest first: the
+ *     first parameter tokens of a Pattention are those that it had then
  */
 public record TokenFormerConfig(
     int hiddenSize,
@@ -39,11 +41,13 @@ public record TokenFormerConfig(
     double rotaryFraction,
     double rotaryBase,
     float layerNormEpsilon,
-    boolean tiedHead) {
+    boolean tiedHead,
+    List<List<LayerSizes>> history) {
 
   // Far above any model, far below what overflows an int when multiplied by a vector's bytes.
   private static final int LARGEST_SIZE = 1 << 24;
   private static final int MOST_LAYERS = 4096;
+  private static final int MOST_GROWTHS = 1024;
   private static final int VOCABULARY_MULTIPLE = 128;
 
   // No tensor of a file bounds it, and tables are made for all positions.
@@ -63,11 +67,16 @@ public record TokenFormerConfig(
       inRange("proj_slot_num", proj, LARGEST_SIZE);
       inRange("ffn_slot_num", ffn, LARGEST_SIZE);
     }
+
+    private boolean isWithin(LayerSizes later) {
+      return qkv <= later.qkv && proj <= later.proj && ffn <= later.ffn;
+    }
   }
 
   /** Checks everything. */
   public TokenFormerConfig {
     layers = List.copyOf(layers);
+    history = history.stream().map(List::copyOf).toList();
     taus = Collections.unmodifiableMap(new TreeMap<>(taus));
     inRange("hidden_size", hiddenSize, LARGEST_SIZE);
     inRange("num_attention_heads", heads, LARGEST_SIZE);
@@ -115,6 +124,53 @@ public record TokenFormerConfig(
       if (!(tau.getValue() > 0) || Float.isInfinite(tau.getValue())) {
         throw new ConfigException(
             "tau: " + tau.getValue() + " of " + tau.getKey() + " is not a number above 0");
+      }
+    }
+    checkHistory(history, layers);
+  }
+
+  /** A model that never grew. */
+  public TokenFormerConfig(
+      int hiddenSize,
+      int heads,
+      List<LayerSizes> layers,
+      int vocabularySize,
+      int tokenizerVocabularySize,
+      int contextLength,
+      Theta theta,
+      Map<String, Float> taus,
+      double rotaryFraction,
+      double rotaryBase,
+      float layerNormEpsilon,
+      boolean tiedHead) {
+    this(
+        hiddenSize,
+        heads,
+        layers,
+        vocabularySize,
+        tokenizerVocabularySize,
+        contextLength,
+        theta,
+        taus,
+        rotaryFraction,
+        rotaryBase,
+        layerNormEpsilon,
+        tiedHead,
+        List.of());
+  }
+
+  private static void checkHistory(List<List<LayerSizes>> history, List<LayerSizes> layers) {
+    inRange("history", history.size() + 1, MOST_GROWTHS);
+    for (int stage = 0; stage < history.size(); stage++) {
+      List<LayerSizes> before = history.get(stage);
+      List<LayerSizes> after = stage + 1 < history.size() ? history.get(stage + 1) : layers;
+      boolean grew = !before.isEmpty() && before.size() <= after.size();
+      for (int layer = 0; grew && layer < before.size(); layer++) {
+        grew = before.get(layer).isWithin(after.get(layer));
+      }
+      if (!grew) {
+        throw new ConfigException(
+            "history: entry " + stage + " has more than what the model grew to after it");
       }
     }
   }
@@ -211,18 +267,30 @@ public record TokenFormerConfig(
 
   /** The same model for a tokenizer of that many ids. */
   public TokenFormerConfig withTokenizerVocabularySize(int ids) {
+    return with(layers, ids, taus, history);
+  }
+
+  /** The same model with other layers. */
+  public TokenFormerConfig withLayers(
+      List<LayerSizes> sizes, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
+    return with(sizes, tokenizerVocabularySize, scales, earlier);
+  }
+
+  private TokenFormerConfig with(
+      List<LayerSizes> sizes, int ids, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
     return new TokenFormerConfig(
         hiddenSize,
         heads,
-        layers,
+        sizes,
         vocabularySize,
         ids,
         contextLength,
         theta,
-        taus,
+        scales,
         rotaryFraction,
         rotaryBase,
         layerNormEpsilon,
-        tiedHead);
+        tiedHead,
+        earlier);
   }
 }

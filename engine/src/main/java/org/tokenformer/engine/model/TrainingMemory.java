@@ -57,11 +57,12 @@ final class TrainingMemory {
   private final List<Chunk> chunks = new ArrayList<>();
   private final Tensor negatedSine; // (positions, R/2)
 
-  TrainingMemory(TokenFormerConfig config, TrainingShape shape, MemoryScope scope) {
+  TrainingMemory(
+      TokenFormerConfig config, TrainedWeights trained, TrainingShape shape, MemoryScope scope) {
     this.config = config;
     this.shape = shape;
     stream = Shape.of(shape.rows(), config.hiddenSize());
-    gradients = new Gradients(config, scope);
+    gradients = new Gradients(config, trained, scope);
     branch = scope.allocate(DType.F32, stream);
     addLayers(scope);
     flow = ActivationGradients.allocate(scope, stream);

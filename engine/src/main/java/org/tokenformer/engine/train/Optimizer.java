@@ -25,11 +25,11 @@ public final class Optimizer implements AutoCloseable {
   private final SequencedMap<String, Tensor> firstMoments = new LinkedHashMap<>();
   private final SequencedMap<String, Tensor> secondMoments = new LinkedHashMap<>();
 
-  /** With all moments 0, for a {@linkplain TokenFormer#trainable trainable} model. */
+  /** With all moments 0, for what is trained of a model. */
   public Optimizer(TokenFormer model, OptimizerOptions options) {
     this.options = options;
     backend = model.backend();
-    weights = model.weights();
+    weights = model.trainedWeights();
     scope = backend.openScope();
     try {
       for (Map.Entry<String, Tensor> weight : weights.entrySet()) {
@@ -75,10 +75,10 @@ public final class Optimizer implements AutoCloseable {
   }
 
   /**
-   * Changes all weights.
+   * Changes what is trained.
    *
    * @param step counted from 1
-   * @param gradients of all weights, by name
+   * @param gradients by the weight's name
    * @param norm of these gradients
    */
   public void step(

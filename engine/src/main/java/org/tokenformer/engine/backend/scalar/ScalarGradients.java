@@ -169,12 +169,18 @@ abstract class ScalarGradients extends HostBackend {
 
   @Override
   public void logitsBackward(
-      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
+      Tensor x,
+      Tensor table,
+      Tensor outGradient,
+      Tensor xGradient,
+      @Nullable Tensor tableGradient) {
     double[][] a = Matrix.of(x).all();
     double[][] e = Matrix.of(table).all();
     double[][] dy = Matrix.of(outGradient).all();
     addProduct(dy, e, Matrix.of(xGradient));
-    addTransposedProduct(dy, 0, e.length, a, Matrix.of(tableGradient));
+    if (tableGradient != null) {
+      addTransposedProduct(dy, 0, e.length, a, Matrix.of(tableGradient));
+    }
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.tokenformer.engine.backend.vector;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
@@ -34,12 +35,12 @@ final class LogitsBackwardTask implements Workers.Task {
       Tensor embeddings,
       Tensor outputGradient,
       Tensor inputGradient,
-      Tensor embeddingsGradient) {
+      @Nullable Tensor embeddingsGradient) {
     table = embeddings;
     x = HostBuffer.addressOf(input);
     outGradient = HostBuffer.addressOf(outputGradient);
     xGradient = HostBuffer.addressOf(inputGradient);
-    tableGradient = HostBuffer.addressOf(embeddingsGradient);
+    tableGradient = embeddingsGradient == null ? 0 : HostBuffer.addressOf(embeddingsGradient);
     rows = Math.toIntExact(input.rows());
     channels = Math.toIntExact(input.columns());
     vocabulary = Math.toIntExact(embeddings.rows());
@@ -76,7 +77,8 @@ final class LogitsBackwardTask implements Workers.Task {
       long to = panels + ((long) (row / PANEL) * vocabulary + column) * PANEL_BYTES;
       Packing.panel(from, 4L * vocabulary, lanes, m, 1, to);
     }
-    for (; piece < panelCount * (blocks + 1); piece = workers.next()) {
+    int last = panelCount * (tableGradient == 0 ? blocks : blocks + 1);
+    for (; piece < last; piece = workers.next()) {
       int row = (piece - panelCount * blocks) * PANEL;
       long from = x + 4L * (first + row) * channels;
       int lanes = Math.min(PANEL, inTile - row);
@@ -94,7 +96,7 @@ final class LogitsBackwardTask implements Workers.Task {
     int elementBytes = table.dtype().bytes();
     boolean bf16 = table.dtype() == DType.BF16;
     int columnBlocks = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-    int rowBlocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    int rowBlocks = tableGradient == 0 ? 0 : (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
     int piece = workers.next();
     for (; piece < columnBlocks; piece = workers.next()) {
       int column = piece * Gemm.ROW_BLOCK;

@@ -311,7 +311,11 @@ public final class VectorBackend extends HostBackend {
 
   @Override
   public void logitsBackward(
-      Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, Tensor tableGradient) {
+      Tensor x,
+      Tensor table,
+      Tensor outGradient,
+      Tensor xGradient,
+      @Nullable Tensor tableGradient) {
     lock.lock();
     try {
       logitsBackwardTask.run(x, table, outGradient, xGradient, tableGradient);

@@ -1,0 +1,193 @@
+package org.tokenformer.engine.grow;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+
+/**
+ * How large a model is to become.
+ *
+ * @param sizes numbers of parameter tokens; where two speak of the same layer, the later one counts
+ * @param layers of the grown model, or 0 for as many as before; new ones come last
+ */
+public record GrowthPlan(List<Size> sizes, int layers) {
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,9})(?:@(\\d{1,4})(?:-(\\d{1,4}))?)?");
+  private static final String LAYERS = "layers";
+
+  /** Copies the list. */
+  public GrowthPlan {
+    sizes = List.copyOf(sizes);
+    if (layers < 0) {
+      throw new ConfigException("layers: " + layers + " is not at least 1");
+    }
+    if (sizes.isEmpty() && layers == 0) {
+      throw new ConfigException("nothing to grow: give at least one of qkv, proj, ffn and layers");
+    }
+  }
+
+  /** Which Pattentions of a layer share a number of parameter tokens. */
+  public enum Part {
+    /** Query, key and value. */
+    QKV,
+    /** The projection of the attention. */
+    PROJ,
+    /** The feed-forward Pattention. */
+    FFN;
+
+    /** As the command line calls it. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    int of(LayerSizes sizes) {
+      return switch (this) {
+        case QKV -> sizes.qkv();
+        case PROJ -> sizes.proj();
+        case FFN -> sizes.ffn();
+      };
+    }
+
+    private LayerSizes set(LayerSizes sizes, int count) {
+      return switch (this) {
+        case QKV -> new LayerSizes(count, sizes.proj(), sizes.ffn());
+        case PROJ -> new LayerSizes(sizes.qkv(), count, sizes.ffn());
+        case FFN -> new LayerSizes(sizes.qkv(), sizes.proj(), count);
+      };
+    }
+  }
+
+  /**
+   * Parameter tokens of one part in consecutive layers.
+   *
+   * @param count N
+   * @param firstLayer counted from 0
+   * @param lastLayer included; {@link Integer#MAX_VALUE} for the last that there is
+   */
+  public record Size(Part part, int count, int firstLayer, int lastLayer) {
+    /**
+     * Reads {@code 2048}, {@code 2048@3} for one layer or {@code 2048@0-2} for some.
+     *
+     * @throws ConfigException if it is none of these
+     */
+    public static Size parse(Part part, String text) {
+      Matcher size = SIZE.matcher(text);
+      if (!size.matches()) {
+        throw new ConfigException(
+            "%s: '%s' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2"
+                .formatted(part, text));
+      }
+      String first = size.group(2);
+      String last = size.group(3);
+      int from = first == null ? 0 : Integer.parseInt(first);
+      int to = first == null ? Integer.MAX_VALUE : last == null ? from : Integer.parseInt(last);
+      if (from > to) {
+        throw new ConfigException("%s: '%s' ends before it begins".formatted(part, text));
+      }
+      return new Size(part, Integer.parseInt(size.group(1)), from, to);
+    }
+
+    /** As {@link #parse} reads it, with the part's name. */
+    @Override
+    public String toString() {
+      String where =
+          lastLayer == Integer.MAX_VALUE
+              ? ""
+              : firstLayer == lastLayer ? "@" + firstLayer : "@" + firstLayer + "-" + lastLayer;
+      return part + "=" + count + where;
+    }
+  }
+
+  /**
+   * Reads {@code ffn=2048,qkv=512@0-2,layers=8}.
+   *
+   * @throws ConfigException naming what cannot be read
+   */
+  public static GrowthPlan parse(String text) {
+    List<Size> sizes = new ArrayList<>();
+    int layers = 0;
+    for (String item : text.split(",", -1)) {
+      int equals = item.indexOf('=');
+      String name = equals < 0 ? item : item.substring(0, equals);
+      String value = equals < 0 ? "" : item.substring(equals + 1);
+      switch (name) {
+        case "qkv" -> sizes.add(Size.parse(Part.QKV, value));
+        case "proj" -> sizes.add(Size.parse(Part.PROJ, value));
+        case "ffn" -> sizes.add(Size.parse(Part.FFN, value));
+        case LAYERS -> layers = layers(value);
+        default ->
+            throw new ConfigException(
+                "'%s' is not one of qkv=N, proj=N, ffn=N and layers=N".formatted(item));
+      }
+    }
+    return new GrowthPlan(sizes, layers);
+  }
+
+  private static int layers(String value) {
+    if (!value.matches("\\d{1,4}") || Integer.parseInt(value) == 0) {
+      throw new ConfigException("layers: '%s' is not a number of layers".formatted(value));
+    }
+    return Integer.parseInt(value);
+  }
+
+  /**
+   * What the layers of a model become. New layers are like the last one.
+   *
+   * @throws ConfigException naming what would become less, or a layer that is not there
+   */
+  public List<LayerSizes> target(TokenFormerConfig config) {
+    List<LayerSizes> grown = new ArrayList<>(config.layers());
+    if (layers != 0 && layers < grown.size()) {
+      throw new ConfigException(
+          "layers: %d is less than the model's %d; growth only adds"
+              .formatted(layers, grown.size()));
+    }
+    while (grown.size() < layers) {
+      grown.add(grown.getLast());
+    }
+    for (Size size : sizes) {
+      boolean some = size.lastLayer != Integer.MAX_VALUE;
+      if (some && size.lastLayer >= grown.size()) {
+        throw new ConfigException(
+            "%s: there is no layer %d; the layers are 0 to %d"
+                .formatted(size, size.lastLayer, grown.size() - 1));
+      }
+      int last = Math.min(size.lastLayer, grown.size() - 1);
+      for (int layer = size.firstLayer; layer <= last; layer++) {
+        grown.set(layer, size.part.set(grown.get(layer), size.count));
+      }
+    }
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      checkGrows(config.layers().get(layer), grown.get(layer), layer);
+    }
+    if (grown.equals(config.layers())) {
+      throw new ConfigException(this + ": the model has these sizes already; give larger ones");
+    }
+    return grown;
+  }
+
+  private static void checkGrows(LayerSizes before, LayerSizes after, int layer) {
+    for (Part part : Part.values()) {
+      if (part.of(after) < part.of(before)) {
+        throw new ConfigException(
+            "%s: %d is less than the %d of layer %d; growth only adds, 'tokenformer shrink' takes"
+                    .formatted(part, part.of(after), part.of(before), layer)
+                + " away");
+      }
+    }
+  }
+
+  /** As {@link #parse} reads it. */
+  @Override
+  public String toString() {
+    String all = sizes.stream().map(Size::toString).collect(Collectors.joining(","));
+    String depth = layers == 0 ? "" : LAYERS + "=" + layers;
+    return all.isEmpty() || depth.isEmpty() ? all + depth : all + "," + depth;
+  }
+}
