@@ -8,6 +8,7 @@ module org.tokenformer.engine {
   exports org.tokenformer.engine;
   exports org.tokenformer.engine.backend;
   exports org.tokenformer.engine.generate;
+  exports org.tokenformer.engine.grow;
   exports org.tokenformer.engine.model;
   exports org.tokenformer.engine.tensor;
   exports org.tokenformer.engine.train;

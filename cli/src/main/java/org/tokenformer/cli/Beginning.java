@@ -7,6 +7,7 @@ import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.train.GrowthOptions;
 import org.tokenformer.engine.train.RunFolder;
 import org.tokenformer.engine.train.SavedRun;
 import org.tokenformer.engine.train.TokenSource;
@@ -31,6 +32,17 @@ sealed interface Beginning {
 
   TrainingShape shape(TrainingSettings settings);
 
+  /** How the model grows in this run. */
+  GrowthOptions growth();
+
+  /** Stages of the growth that the model has behind it. */
+  int growths();
+
+  /** The memory that the run needs, for its largest model. */
+  default TrainingNeeds needs(TrainingSettings settings, boolean validates) {
+    return TrainingNeeds.of(config(), growth(), growths(), shape(settings), validates);
+  }
+
   /**
    * What the run is to do.
    *
@@ -38,7 +50,7 @@ sealed interface Beginning {
    */
   TrainingOptions options(TrainingSettings settings, long tokens);
 
-  /** The model, trainable, for the caller to close. */
+  /** The model, trainable, for the caller to close, unless a trainer takes it. */
   TokenFormer model(Backend backend) throws IOException;
 
   /** The trainer, for the caller to close. */
@@ -48,9 +60,15 @@ sealed interface Beginning {
   RunFolder folder(Path folder, int keep) throws IOException;
 
   /** A new run, of a new model or of one that has learned elsewhere. */
-  record First(TokenFormerConfig config, Path tokenizer, Weights weights) implements Beginning {
+  record First(TokenFormerConfig config, Path tokenizer, GrowthOptions growth, Weights weights)
+      implements Beginning {
     @Override
     public int stepsDone() {
+      return 0;
+    }
+
+    @Override
+    public int growths() {
       return 0;
     }
 
@@ -61,7 +79,7 @@ sealed interface Beginning {
 
     @Override
     public TrainingOptions options(TrainingSettings settings, long tokens) {
-      return settings.options(shape(settings), tokens);
+      return settings.options(shape(settings), tokens, growth);
     }
 
     @Override
@@ -95,6 +113,16 @@ sealed interface Beginning {
     @Override
     public int stepsDone() {
       return run.stepsDone();
+    }
+
+    @Override
+    public GrowthOptions growth() {
+      return run.options().growth();
+    }
+
+    @Override
+    public int growths() {
+      return run.growths();
     }
 
     @Override

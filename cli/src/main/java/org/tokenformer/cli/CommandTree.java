@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.engine.grow.GrowthInit;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 
@@ -66,7 +67,8 @@ final class CommandTree {
     tree.registerConverter(
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
-    tree.registerConverter(TrainCommand.Init.class, new Choice<>(TrainCommand.Init.class));
+    tree.registerConverter(TrainingSettings.Init.class, new Choice<>(TrainingSettings.Init.class));
+    tree.registerConverter(GrowthInit.class, new Choice<>(GrowthInit.class));
     tree.registerConverter(BenchCommand.Task.class, new Choice<>(BenchCommand.Task.class));
     tree.setParameterExceptionHandler(failures);
     tree.setExecutionExceptionHandler(failures);

@@ -6,7 +6,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
@@ -22,11 +21,11 @@ import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.Machine;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
-import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.train.GrowthOptions;
 import org.tokenformer.engine.train.RunFolder;
 import org.tokenformer.engine.train.SavedRun;
 import org.tokenformer.engine.train.Trainer;
@@ -53,22 +52,6 @@ final class TrainCommand implements Callable<Integer> {
   private static final int DEFAULT_INTERVAL = 200;
   private static final int DEFAULT_KEEP = 3;
   private static final String VECTOR_BACKEND = "vector";
-
-  enum Init {
-    DEFAULT(InitialValues.SCALED),
-    RELEASED(InitialValues.RELEASED);
-
-    private final InitialValues values;
-
-    Init(InitialValues values) {
-      this.values = values;
-    }
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
 
   private final Console console;
 
@@ -115,15 +98,6 @@ final class TrainCommand implements Callable<Integer> {
 
   @Mixin private ModelSizeOptions sizes = new ModelSizeOptions();
 
-  @Option(
-      names = "--init",
-      paramLabel = "NAME",
-      defaultValue = "default",
-      description =
-          "How loud a new model begins: ${COMPLETION-CANDIDATES}. 'released' is as the released"
-              + " models began, which is too loud with few layers.")
-  private Init init = Init.DEFAULT;
-
   @Mixin private TrainingSettings settings = new TrainingSettings();
 
   @Option(
@@ -158,8 +132,7 @@ final class TrainCommand implements Callable<Integer> {
     try (var interruption = new Interruption()) {
       try {
         Beginning beginning = resume ? resumed() : first();
-        TrainingNeeds needs =
-            TrainingNeeds.of(beginning.config(), beginning.shape(settings), !valid.isEmpty());
+        TrainingNeeds needs = beginning.needs(settings, !valid.isEmpty());
         long machine = TrainingNeeds.machineBytes();
         needs.check(machine);
         console.note(ModelSummary.line(beginning.config()) + "; " + needs.line(machine));
@@ -194,7 +167,8 @@ final class TrainCommand implements Callable<Integer> {
       return new Beginning.First(
           config,
           tokenizer,
-          backend -> RandomWeights.trainable(config, init.values, settings.seed(), backend));
+          settings.growth(config),
+          backend -> RandomWeights.trainable(config, settings.values(), settings.seed(), backend));
     }
     List<String> forNewModels = sizes.given();
     if (tokenizer != null) {
@@ -209,12 +183,14 @@ final class TrainCommand implements Callable<Integer> {
     try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
       config = opened.config();
     }
+    GrowthOptions growth = settings.growth(config);
     return new Beginning.First(
         config,
         from.resolve(ModelFolder.TOKENIZER_FILE),
+        growth,
         backend -> {
           try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
-            return TokenFormer.trainable(opened, backend);
+            return TokenFormer.trainable(opened, backend, growth.trainsOnlyNew(config));
           }
         });
   }

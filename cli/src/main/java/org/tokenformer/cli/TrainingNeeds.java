@@ -8,6 +8,7 @@ import org.tokenformer.engine.model.MemoryNeeds;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.train.GrowthOptions;
 
 /**
  * The memory that a run needs, beside what there is.
@@ -15,17 +16,51 @@ import org.tokenformer.engine.tensor.DType;
  * @param state bytes of weights, gradients and moments
  * @param activations bytes of what a micro-batch computes in
  * @param validation bytes of what a validation computes in, 0 if there is none
+ * @param growth bytes of what is held twice while the model grows, 0 if it does not
  */
 record TrainingNeeds(
-    TokenFormerConfig config, TrainingShape shape, long state, long activations, long validation) {
+    TokenFormerConfig config,
+    TrainingShape shape,
+    boolean onlyNew,
+    long state,
+    long activations,
+    long validation,
+    long growth) {
+  /**
+   * Of the largest model of a run.
+   *
+   * @param growths stages that the model has behind it
+   */
+  static TrainingNeeds of(
+      TokenFormerConfig config,
+      GrowthOptions growing,
+      int growths,
+      TrainingShape shape,
+      boolean validates) {
+    TokenFormerConfig last = growing.last(config, growths);
+    boolean onlyNew = growing.trainsOnlyNew(last);
+    long growth = last.equals(config) ? 0 : new MemoryNeeds(last).growthBytes();
+    return of(last, shape, onlyNew, validates, growth);
+  }
+
+  /** Of a run in which nothing grows. */
   static TrainingNeeds of(TokenFormerConfig config, TrainingShape shape, boolean validates) {
-    MemoryNeeds needs = new MemoryNeeds(config);
+    return of(config, shape, false, validates, 0);
+  }
+
+  private static TrainingNeeds of(
+      TokenFormerConfig config,
+      TrainingShape shape,
+      boolean onlyNew,
+      boolean validates,
+      long growth) {
     try {
+      MemoryNeeds needs = new MemoryNeeds(config, onlyNew);
       long bytes = needs.trainingBytes(shape);
       long state = needs.trainingStateBytes();
       long cache = needs.cacheBytes(config.contextLength(), DType.F32);
       long validation = validates ? cache + needs.scratchBytes() : 0;
-      return new TrainingNeeds(config, shape, state, bytes - state, validation);
+      return new TrainingNeeds(config, shape, onlyNew, state, bytes - state, validation, growth);
     } catch (ArithmeticException e) {
       throw new UserError(
           "the model would have more bytes than can be counted; use smaller sizes", e);
@@ -39,18 +74,19 @@ record TrainingNeeds(
   }
 
   private long bytes() {
-    return state + activations + validation;
+    return state + activations + validation + growth;
   }
 
   /** For people. */
   String line(long machineBytes) {
-    return "needs %s of the machine's %s: weights, gradients and two moments %s, activations %s%s"
+    return "needs %s of the machine's %s: weights, gradients and two moments %s, activations %s%s%s"
         .formatted(
             Amount.bytes(bytes()),
             Amount.bytes(machineBytes),
             Amount.bytes(state),
             Amount.bytes(activations),
-            validation > 0 ? ", validation " + Amount.bytes(validation) : "");
+            validation > 0 ? ", validation " + Amount.bytes(validation) : "",
+            growth > 0 ? ", growth " + Amount.bytes(growth) : "");
   }
 
   boolean fits(long machineBytes) {
@@ -78,7 +114,7 @@ record TrainingNeeds(
   private String advice(long machineBytes) {
     for (int batch : new int[] {shape.batch(), 1}) {
       TrainingShape smaller = new TrainingShape(batch, shape.sequence(), true);
-      TrainingNeeds needs = of(config, smaller, validation > 0);
+      TrainingNeeds needs = of(config, smaller, onlyNew, validation > 0, growth);
       if (needs.fits(machineBytes)) {
         String batches = batch == shape.batch() ? "" : " --batch 1 (and --accumulate for more)";
         return "with --recompute%s it needs %s".formatted(batches, Amount.bytes(needs.bytes()));

@@ -8,6 +8,7 @@ import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.StatusLine;
 import org.tokenformer.cli.metrics.MetricsFolder;
+import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.train.RunListener;
 import org.tokenformer.engine.train.TrainingStep;
 
@@ -97,6 +98,17 @@ final class TrainingReport implements RunListener, Closeable {
     last = step;
     writing.run(() -> metrics.step(step));
     status.update(() -> line(step));
+  }
+
+  @Override
+  public void grown(int step, TokenFormerConfig before, TokenFormerConfig after) {
+    console.note(
+        "step %d/%d  grown from %s to %s parameters"
+            .formatted(
+                step,
+                lastStep,
+                Amount.count(before.parameters()),
+                ModelSummary.line(after).replace(" parameters", "")));
   }
 
   private String line(TrainingStep step) {

@@ -1,11 +1,17 @@
 package org.tokenformer.cli;
 
+import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.train.GrowthOptions;
+import org.tokenformer.engine.train.GrowthOptions.Stage;
 import org.tokenformer.engine.train.OptimizerOptions;
 import org.tokenformer.engine.train.Schedule;
 import org.tokenformer.engine.train.TrainingOptions;
@@ -17,6 +23,7 @@ final class TrainingSettings {
   private static final double DEFAULT_LEARNING_RATE = 1e-3;
   private static final int FEWEST_WARMUP_STEPS = 20;
   private static final long DEFAULT_SEED = 1;
+  private static final int DEFAULT_GROWTH_WARMUP = 20;
 
   @Option(
       names = "--steps",
@@ -96,6 +103,91 @@ final class TrainingSettings {
       description = "Of the first weights, the order of the data and dropout, by default 1.")
   private @Nullable Long seed;
 
+  @Option(
+      names = "--init",
+      paramLabel = "NAME",
+      description =
+          "How loud a new model begins: default, or released, as the released models began, which is"
+              + " too loud with few layers.")
+  private @Nullable Init init;
+
+  @Option(
+      names = "--value-scale",
+      paramLabel = "X",
+      description = "Times the first values of new parameter tokens, by default 1.")
+  private @Nullable Double valueScale;
+
+  @Option(
+      names = "--grow-at",
+      paramLabel = "STEP:SIZES",
+      description =
+          "After so many steps the model grows, as 400:ffn=1024,qkv=256: qkv, proj and ffn are"
+              + " numbers of parameter tokens, of all layers or as 1024@0-2 of some; layers=N adds"
+              + " layers. May be given several times.")
+  private @Nullable List<String> growAt;
+
+  @Option(
+      names = "--grow-init",
+      paramLabel = "NAME",
+      description =
+          "What new parameter tokens begin with: zero (by default) and split keep what the model"
+              + " computes, released does not.")
+  private @Nullable GrowthInit growInit;
+
+  @Option(
+      names = "--grow-warmup",
+      paramLabel = "N",
+      description =
+          "Steps after each growth in which the learning rate comes back from nothing, by default"
+              + " 20.")
+  private @Nullable Integer growWarmup;
+
+  @Option(
+      names = "--freeze-old",
+      description =
+          "Trains only the parameter tokens that the last growth added, of the model or in this run;"
+              + " all else stays as it is, to the bit.")
+  private boolean freezeOld;
+
+  enum Init {
+    DEFAULT(InitialValues.Kind.SCALED),
+    RELEASED(InitialValues.Kind.RELEASED);
+
+    private final InitialValues.Kind kind;
+
+    Init(InitialValues.Kind kind) {
+      this.kind = kind;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Of a new run: how loud values begin. */
+  InitialValues values() {
+    InitialValues.Kind kind = orElse(init, Init.DEFAULT).kind;
+    return checked(() -> new InitialValues(kind, orElse(valueScale, 1.0)));
+  }
+
+  /** Of a new run that begins with this model. */
+  GrowthOptions growth(TokenFormerConfig config) {
+    InitialValues values = values();
+    return checked(() -> {
+      List<Stage> stages = stages().stream().map(Stage::parse).toList();
+      GrowthInit with = orElse(growInit, GrowthInit.ZERO);
+      int warm = orElse(growWarmup, DEFAULT_GROWTH_WARMUP);
+      GrowthOptions growth = new GrowthOptions(stages, with, values, warm, freezeOld);
+      growth.check(config, 0);
+      return growth;
+    });
+  }
+
+  private List<String> stages() {
+    return orElse(growAt, List.of());
+  }
+
   /** Of a new run. */
   TrainingShape shape(TokenFormerConfig config) {
     int length = orElse(sequence, config.contextLength());
@@ -117,7 +209,7 @@ final class TrainingSettings {
    *
    * @param tokens of the training data
    */
-  TrainingOptions options(TrainingShape shape, long tokens) {
+  TrainingOptions options(TrainingShape shape, long tokens, GrowthOptions growth) {
     int batches = orElse(accumulate, 1);
     long perStep = (long) shape.rows() * Math.max(1, batches);
     int all = orElse(steps, Math.clamp(Math.ceilDiv(tokens, perStep), 1, Integer.MAX_VALUE));
@@ -136,7 +228,8 @@ final class TrainingSettings {
                 orElse(weightDecay, paper.weightDecay()),
                 orElse(clip, paper.clip())),
             orElse(dropout, 0.0),
-            seed()));
+            seed(),
+            growth));
   }
 
   /**
@@ -157,6 +250,7 @@ final class TrainingSettings {
     same("--clip", clip, saved.optimizer().clip());
     same("--dropout", dropout, saved.dropout());
     same("--seed", seed, saved.seed());
+    sameGrowth(saved.growth());
     TrainingShape shape = saved.shape();
     return new TrainingOptions(
         schedule,
@@ -164,7 +258,18 @@ final class TrainingSettings {
         saved.accumulate(),
         saved.optimizer(),
         saved.dropout(),
-        saved.seed());
+        saved.seed(),
+        saved.growth());
+  }
+
+  private void sameGrowth(GrowthOptions saved) {
+    List<String> plans = saved.stages().stream().map(Stage::toString).toList();
+    same("--grow-at", growAt, plans);
+    same("--grow-init", growInit, saved.init());
+    same("--grow-warmup", growWarmup, saved.warmup());
+    same("--freeze-old", freezeOld ? Boolean.TRUE : null, saved.freezeOld());
+    same("--init", init == null ? null : init.kind, saved.values().kind());
+    same("--value-scale", valueScale, saved.values().factor());
   }
 
   private static <T> void same(String option, @Nullable T given, T saved) {

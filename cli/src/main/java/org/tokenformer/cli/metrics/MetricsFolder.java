@@ -84,7 +84,9 @@ public final class MetricsFolder implements Closeable {
             step.smoothedLoss(),
             step.gradientNorm(),
             step.learningRate(),
-            Math.round(step.tokensPerSecond() * 10) / 10.0));
+            Math.round(step.tokensPerSecond() * 10) / 10.0,
+            step.flops(),
+            step.parameters()));
   }
 
   /**
@@ -108,9 +110,11 @@ public final class MetricsFolder implements Closeable {
   public void writeTable() throws IOException {
     LongArrayList steps = new LongArrayList(metrics.steps().size());
     LongArrayList tokens = new LongArrayList(metrics.steps().size());
+    LongArrayList parameters = new LongArrayList(metrics.steps().size());
     for (Step step : metrics.steps()) {
       steps.add(step.step());
       tokens.add(step.tokens());
+      parameters.add(step.parameters());
     }
     NumberTable.write(
         folder.resolve(TABLE_FILE),
@@ -122,6 +126,8 @@ public final class MetricsFolder implements Closeable {
             column(MetricsLine.GRADIENT_NORM, Step::gradientNorm),
             column(MetricsLine.LEARNING_RATE, Step::learningRate),
             column(MetricsLine.TOKENS_PER_SECOND, Step::tokensPerSecond),
+            column(MetricsLine.FLOPS, Step::flops),
+            new NumberTable.Longs(MetricsLine.PARAMETERS, parameters),
             new NumberTable.Doubles(MetricsLine.VALID_LOSS, validLosses())));
   }
 

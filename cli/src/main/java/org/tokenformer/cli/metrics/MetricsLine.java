@@ -17,6 +17,8 @@ final class MetricsLine {
   static final String GRADIENT_NORM = "gradient_norm";
   static final String LEARNING_RATE = "learning_rate";
   static final String TOKENS_PER_SECOND = "tokens_per_second";
+  static final String FLOPS = "flops";
+  static final String PARAMETERS = "parameters";
   static final String VALID_LOSS = "valid_loss";
 
   private MetricsLine() {}
@@ -32,6 +34,8 @@ final class MetricsLine {
         line.addProperty(GRADIENT_NORM, step.gradientNorm());
         line.addProperty(LEARNING_RATE, step.learningRate());
         line.addProperty(TOKENS_PER_SECOND, step.tokensPerSecond());
+        line.addProperty(FLOPS, step.flops());
+        line.addProperty(PARAMETERS, step.parameters());
       }
       case Validation validation -> line.addProperty(VALID_LOSS, validation.loss());
     }
@@ -54,7 +58,9 @@ final class MetricsLine {
           number(fields, SMOOTHED).doubleValue(),
           number(fields, GRADIENT_NORM).doubleValue(),
           number(fields, LEARNING_RATE).doubleValue(),
-          number(fields, TOKENS_PER_SECOND).doubleValue());
+          number(fields, TOKENS_PER_SECOND).doubleValue(),
+          number(fields, FLOPS).doubleValue(),
+          number(fields, PARAMETERS).longValue());
     } catch (JsonParseException | IllegalStateException | NumberFormatException e) {
       return null;
     }

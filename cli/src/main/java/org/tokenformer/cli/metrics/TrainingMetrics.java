@@ -23,6 +23,8 @@ final class TrainingMetrics {
    *
    * @param loss in nats
    * @param smoothed mean of the last losses, in nats
+   * @param flops floating-point operations that the step's mathematics asks for
+   * @param parameters of the model, which may grow
    */
   record Step(
       long step,
@@ -31,7 +33,9 @@ final class TrainingMetrics {
       double smoothed,
       double gradientNorm,
       double learningRate,
-      double tokensPerSecond)
+      double tokensPerSecond,
+      double flops,
+      long parameters)
       implements Row {}
 
   /**

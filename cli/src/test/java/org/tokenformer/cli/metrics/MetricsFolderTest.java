@@ -27,7 +27,7 @@ class MetricsFolderTest {
 
   private static TrainingStep step(int step) {
     double loss = 2 + 6.0 / step;
-    return new TrainingStep(step, 64L * step, loss, loss + 0.1, 1.0 / step, 1e-3, 64, 0.5, 1e9);
+    return new TrainingStep(step, 64L * step, loss, loss + 0.1, 1.0 / step, 1e-3, 64, 0.5, 1e9, 7000);
   }
 
   private void run(int from, int to) throws IOException {
@@ -52,9 +52,9 @@ class MetricsFolderTest {
     assertEquals(
         List.of(
             "{\"step\":1,\"tokens\":64,\"loss\":8.0,\"smoothed\":8.1,\"gradient_norm\":1.0,"
-                + "\"learning_rate\":0.001,\"tokens_per_second\":128.0}",
+                + "\"learning_rate\":0.001,\"tokens_per_second\":128.0,\"flops\":1.0E9,\"parameters\":7000}",
             "{\"step\":2,\"tokens\":128,\"loss\":5.0,\"smoothed\":5.1,\"gradient_norm\":0.5,"
-                + "\"learning_rate\":0.001,\"tokens_per_second\":128.0}",
+                + "\"learning_rate\":0.001,\"tokens_per_second\":128.0,\"flops\":1.0E9,\"parameters\":7000}",
             "{\"step\":2,\"tokens\":128,\"valid_loss\":2.5}"),
         lines());
   }

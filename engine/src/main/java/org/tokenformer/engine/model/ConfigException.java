@@ -8,4 +8,9 @@ public final class ConfigException extends IllegalArgumentException {
   public ConfigException(String message) {
     super(message);
   }
+
+  /** The same about what another exception said. */
+  public ConfigException(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

@@ -126,6 +126,32 @@ public class Fields {
     throw problem(key, quoted(values.get(key)) + " is not text");
   }
 
+  /** A list of texts that must be given. */
+  public final List<String> texts(String key) throws ModelFormatException {
+    List<String> texts = new ArrayList<>();
+    if (required(key) instanceof List<?> list) {
+      for (Object item : list) {
+        if (!(item instanceof String text)) {
+          throw problem(key, quoted(item) + " is not text");
+        }
+        texts.add(text);
+      }
+      return texts;
+    }
+    throw problem(key, quoted(values.get(key)) + " is not a list");
+  }
+
+  /** The one of these that is called so. */
+  public final <T> T oneOf(String key, T[] choices) throws ModelFormatException {
+    String text = text(key);
+    for (T choice : choices) {
+      if (String.valueOf(choice).equals(text)) {
+        return choice;
+      }
+    }
+    throw problem(key, quote(text) + " is not one of " + List.of(choices));
+  }
+
   final @Nullable Object raw(String key) {
     return values.get(key);
   }

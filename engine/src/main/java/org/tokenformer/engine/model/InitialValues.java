@@ -1,5 +1,7 @@
 package org.tokenformer.engine.model;
 
+import java.util.Locale;
+
 /**
  * How loud the values of the Pattentions are when training starts.
  *
@@ -28,7 +30,13 @@ public record InitialValues(Kind kind, double factor) {
      */
     SCALED,
     /** N(0, 2/(L·√C)), as the released models began; too loud at few layers. */
-    RELEASED
+    RELEASED;
+
+    /** As files call it. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /** Of every value's numbers. */

@@ -53,6 +53,14 @@ public final class MemoryNeeds {
   }
 
   /**
+   * Bytes that are held besides at most while a model grows to this one: its weights on their way,
+   * and weights and moments of the smaller one.
+   */
+  public long growthBytes() {
+    return Math.multiplyExact(config.parameters(), Float.BYTES * (3L + ADAM_MOMENTS));
+  }
+
+  /**
    * Bytes of what a forward and a backward pass compute in: activations, scores, their gradients
    * and a chunk of logits. A backend adds packed copies of the weights in use.
    */

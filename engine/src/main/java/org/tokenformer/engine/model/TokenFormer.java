@@ -237,6 +237,20 @@ public final class TokenFormer implements AutoCloseable {
     return views;
   }
 
+  /**
+   * Elements of the trained matrices that a step multiplies by: those that are looked up are not.
+   */
+  public long multipliedWeights() {
+    long sum = 0;
+    for (Map.Entry<String, Shape> entry : trained.shapes().entrySet()) {
+      boolean lookedUp = entry.getKey().equals(TensorNames.EMBEDDING) && !config.tiedHead();
+      if (entry.getValue().rank() == 2 && !lookedUp) {
+        sum += entry.getValue().elements();
+      }
+    }
+    return sum;
+  }
+
   TrainedWeights trained() {
     return trained;
   }

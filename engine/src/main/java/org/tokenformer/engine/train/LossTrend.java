@@ -30,6 +30,11 @@ record LossTrend(long count, double smoothed, double lowest, int high) {
     return 1.5 * lowest + 0.5;
   }
 
+  /** When the model has become another one: what it had reached counts no more. */
+  LossTrend afresh() {
+    return new LossTrend(count, smoothed, Double.MAX_VALUE, 0);
+  }
+
   boolean exploded() {
     return high >= MOST_HIGH;
   }

@@ -42,6 +42,10 @@ public final class Optimizer implements AutoCloseable {
     }
   }
 
+  OptimizerOptions options() {
+    return options;
+  }
+
   /** The mean of the gradients so far, by the weight's name. */
   SequencedMap<String, Tensor> firstMoments() {
     return Collections.unmodifiableSequencedMap(firstMoments);

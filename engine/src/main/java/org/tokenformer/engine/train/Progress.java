@@ -8,8 +8,10 @@ package org.tokenformer.engine.train;
  * @param tokens ids learned from
  * @param place in the data
  * @param trend of the loss
+ * @param growths how many times the model has grown
  */
-record Progress(int step, long tokens, WindowSampler.Place place, LossTrend trend) {
+record Progress(int step, long tokens, WindowSampler.Place place, LossTrend trend, int growths) {
   /** Before the first step. */
-  static final Progress START = new Progress(0, 0, new WindowSampler.Place(0, 0), LossTrend.START);
+  static final Progress START =
+      new Progress(0, 0, new WindowSampler.Place(0, 0), LossTrend.START, 0);
 }

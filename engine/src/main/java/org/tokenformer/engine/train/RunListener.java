@@ -2,11 +2,19 @@ package org.tokenformer.engine.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.tokenformer.engine.model.TokenFormerConfig;
 
 /** Hears how a run goes. Called on the run's own thread, between its steps. */
 public interface RunListener {
   /** A step was done. */
   void step(TrainingStep step);
+
+  /**
+   * The model grew, at the beginning of the step that was done last.
+   *
+   * @param step steps done before it
+   */
+  void grown(int step, TokenFormerConfig before, TokenFormerConfig after);
 
   /**
    * The validation data were gone through.

@@ -10,6 +10,7 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormer;
@@ -57,7 +58,10 @@ public final class SavedRun {
     Checksums.verify(folder, FILES, "delete " + folder + " to go on from the checkpoint before it");
     SavedState state = SavedState.read(folder.resolve(STATE_FILE));
     try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
+      state.options().growth().check(model.config(), state.progress().growths());
       return new SavedRun(folder, state, model.config());
+    } catch (ConfigException e) {
+      throw new ModelFormatException(folder.resolve(STATE_FILE) + ": " + e.getMessage(), e);
     }
   }
 
@@ -81,17 +85,23 @@ public final class SavedRun {
     return state.progress().step();
   }
 
+  /** How many times the model has grown in the run. */
+  public int growths() {
+    return state.progress().growths();
+  }
+
   /** The model as it was, {@linkplain TokenFormer#trainable trainable}, for the caller to close. */
   public TokenFormer model(Backend backend) throws IOException {
     try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
-      return TokenFormer.trainable(config, model.tensors(), backend);
+      boolean onlyNew = options().growth().trainsOnlyNew(config);
+      return TokenFormer.trainable(config, model.tensors(), backend, onlyNew);
     }
   }
 
   /**
    * A trainer that goes on.
    *
-   * @param model {@link #model}
+   * @param model {@link #model}; the trainer's from now on, but if this fails
    * @param data those of the run
    * @param options {@link #options}, or others of the same sequence and seed, on which the order of
    *     the data hangs
@@ -112,7 +122,7 @@ public final class SavedRun {
           "the training data have other ids than those of the run in %s; resume with the same data"
               .formatted(folder));
     }
-    Trainer trainer = new Trainer(model, data, options);
+    Trainer trainer = new Trainer(model, data, options, state.progress());
     try {
       restore(trainer);
       return trainer;
@@ -137,7 +147,6 @@ public final class SavedRun {
       upload(moments, FIRST, trainer.optimizer().firstMoments(), backend);
       upload(moments, SECOND, trainer.optimizer().secondMoments(), backend);
     }
-    trainer.goOn(state.progress());
   }
 
   private static void upload(

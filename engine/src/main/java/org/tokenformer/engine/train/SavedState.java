@@ -4,10 +4,14 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Fields;
+import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TrainingShape;
 
@@ -20,7 +24,7 @@ import org.tokenformer.engine.model.TrainingShape;
  */
 record SavedState(
     Progress progress, TrainingOptions options, long dataSize, String dataFingerprint) {
-  private static final int FORMAT = 1;
+  private static final int FORMAT = 2;
 
   String toJson() {
     Map<String, Object> fields = new LinkedHashMap<>();
@@ -51,6 +55,14 @@ record SavedState(
     fields.put("clip", options.optimizer().clip());
     fields.put("dropout", options.dropout());
     fields.put("seed", Long.toString(options.seed())); // more digits than JSON's readers keep
+    fields.put("growths", progress.growths());
+    GrowthOptions growth = options.growth();
+    fields.put("grow_at", growth.stages().stream().map(GrowthOptions.Stage::toString).toList());
+    fields.put("grow_init", growth.init().toString());
+    fields.put("grow_warmup", growth.warmup());
+    fields.put("freeze_old", growth.freezeOld());
+    fields.put("init", growth.values().kind().toString());
+    fields.put("value_scale", growth.values().factor());
     Gson gson = new GsonBuilder().setPrettyPrinting().create();
     return gson.toJson(fields) + "\n";
   }
@@ -69,8 +81,14 @@ record SavedState(
             fields.integer("high_losses"));
     WindowSampler.Place place =
         new WindowSampler.Place(fields.whole("epoch"), fields.whole("window"));
-    Progress progress = new Progress(fields.integer("step"), fields.whole("tokens"), place, trend);
-    if (progress.step() < 0 || progress.tokens() < 0 || place.epoch() < 0 || place.window() < 0) {
+    int growths = fields.integer("growths");
+    Progress progress =
+        new Progress(fields.integer("step"), fields.whole("tokens"), place, trend, growths);
+    if (growths < 0
+        || progress.step() < 0
+        || progress.tokens() < 0
+        || place.epoch() < 0
+        || place.window() < 0) {
       throw new ModelFormatException(file + ": counts less than nothing: " + progress);
     }
     return new SavedState(
@@ -95,10 +113,25 @@ record SavedState(
               fields.number("weight_decay"),
               fields.number("clip")),
           fields.number("dropout"),
-          seed(fields));
+          seed(fields),
+          growth(fields));
     } catch (ConfigException e) {
       throw new ModelFormatException(fields.file() + ": " + e.getMessage(), e);
     }
+  }
+
+  private static GrowthOptions growth(Fields fields) throws ModelFormatException {
+    List<GrowthOptions.Stage> stages = new ArrayList<>();
+    for (String stage : fields.texts("grow_at")) {
+      stages.add(GrowthOptions.Stage.parse(stage));
+    }
+    InitialValues.Kind kind = fields.oneOf("init", InitialValues.Kind.values());
+    return new GrowthOptions(
+        stages,
+        fields.oneOf("grow_init", GrowthInit.values()),
+        new InitialValues(kind, fields.number("value_scale")),
+        fields.integer("grow_warmup"),
+        fields.flag("freeze_old", false));
   }
 
   private static long seed(Fields fields) throws ModelFormatException {

@@ -1,52 +1,58 @@
 package org.tokenformer.engine.train;
 
+import java.util.List;
+import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.model.Backpropagation;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.DropoutSeeds;
+import org.tokenformer.engine.model.SplitMix;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Teaches a model step by step. One thread; between two steps the model may be used, its sessions
- * too. Closing it frees its memory, not the model.
+ * Teaches a model step by step, and has it grow where the options say so: then it goes on with
+ * another, larger model. One thread; between two steps the model may be used, its sessions too.
+ * Closing it closes the model as well.
  */
 public final class Trainer implements AutoCloseable {
-  private final TokenFormer model;
   private final TrainingOptions options;
   private final Windows windows;
   private final WindowSampler sampler;
-  private final Backpropagation learning;
-  private final Optimizer optimizer;
   private final TokenSource data;
-  private Progress progress = Progress.START;
+  private Learner learner;
+  private Progress progress;
   private @Nullable String fingerprint; // of the data, when first asked for
 
   /**
    * At the beginning of a run.
    *
-   * @param model {@linkplain TokenFormer#trainable trainable}
+   * @param model {@linkplain TokenFormer#trainable trainable}; this trainer's from now on, but if
+   *     this fails
    * @param data at least one id more than a sequence has rows
    * @throws TrainingDataException if they are fewer
    * @throws org.tokenformer.engine.model.ConfigException if the options do not fit the model
    */
   public Trainer(TokenFormer model, TokenSource data, TrainingOptions options) {
-    this.model = model;
-    this.options = options;
-    this.data = data;
-    sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
-    windows = new Windows(data, options.shape(), model.config());
-    learning = new Backpropagation(model, options.shape());
-    try {
-      optimizer = new Optimizer(model, options.optimizer());
-    } catch (RuntimeException | Error e) {
-      learning.close();
-      throw e;
-    }
+    this(model, data, options, Progress.START);
   }
 
-  /** What is learned. */
+  /** Where a run has come to; weights and moments are to be those of then. */
+  Trainer(TokenFormer model, TokenSource data, TrainingOptions options, Progress progress) {
+    this.options = options;
+    this.data = data;
+    this.progress = progress;
+    options.growth().last(model.config(), progress.growths());
+    sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
+    windows = new Windows(data, options.shape(), model.config());
+    learner = new Learner(model, options.shape(), options.optimizer());
+  }
+
+  /** What is learned. After a growth it is another one than before, and that one is closed. */
   public TokenFormer model() {
-    return model;
+    return learner.model();
   }
 
   /** What the run is to do. */
@@ -55,7 +61,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   Optimizer optimizer() {
-    return optimizer;
+    return learner.optimizer();
   }
 
   /** What is to be saved besides weights and moments. */
@@ -66,11 +72,6 @@ public final class Trainer implements AutoCloseable {
       fingerprint = known;
     }
     return new SavedState(progress, options, data.size(), known);
-  }
-
-  /** Goes on from there; weights and moments are those of then already. */
-  void goOn(Progress from) {
-    progress = from;
   }
 
   /** Steps done. */
@@ -99,10 +100,12 @@ public final class Trainer implements AutoCloseable {
    */
   public TrainingStep step(@Nullable Cancellation cancellation) {
     long start = System.nanoTime();
+    growIfDue();
     int step = progress.step() + 1;
     sampler.goTo(progress.place());
     double loss = learn(step, cancellation);
-    double norm = optimizer.norm(learning.gradients());
+    SequencedMap<String, Tensor> gradients = learner.learning().gradients();
+    double norm = optimizer().norm(gradients);
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw notFinite(step, loss, norm);
     }
@@ -110,10 +113,11 @@ public final class Trainer implements AutoCloseable {
     if (trend.exploded()) {
       throw exploded(step, loss);
     }
-    double rate = options.schedule().rate(step);
-    optimizer.step(step, rate, learning.gradients(), norm);
+    double rate = options.schedule().rate(step) * options.growth().warmth(step);
+    optimizer().step(step, rate, gradients, norm);
     long tokens = options.tokensPerStep();
-    progress = new Progress(step, progress.tokens() + tokens, sampler.place(), trend);
+    progress =
+        new Progress(step, progress.tokens() + tokens, sampler.place(), trend, progress.growths());
     double seconds = (System.nanoTime() - start) / 1e9;
     return new TrainingStep(
         step,
@@ -124,11 +128,31 @@ public final class Trainer implements AutoCloseable {
         rate,
         tokens,
         seconds,
-        tokens * flopsPerToken());
+        tokens * flopsPerToken(),
+        model().config().parameters());
+  }
+
+  /** Grows at the beginning of a step, so that a checkpoint may lie on either side of a growth. */
+  private void growIfDue() {
+    List<GrowthOptions.Stage> stages = options.growth().stages();
+    while (progress.growths() < stages.size()
+        && stages.get(progress.growths()).afterStep() <= progress.step()) {
+      int number = progress.growths();
+      Growth growth = options.growth().growth(stages.get(number), model().config());
+      learner = learner.grown(growth, options, SplitMix.hash(options.seed(), number));
+      progress =
+          new Progress(
+              progress.step(),
+              progress.tokens(),
+              progress.place(),
+              progress.trend().afresh(),
+              number + 1);
+    }
   }
 
   /** Adds up the gradients of all micro-batches; returns the mean loss. */
   private double learn(int step, @Nullable Cancellation cancellation) {
+    Backpropagation learning = learner.learning();
     learning.zeroGradients();
     float weight = 1f / options.tokensPerStep();
     double sum = 0;
@@ -149,19 +173,25 @@ public final class Trainer implements AutoCloseable {
     return sum / options.tokensPerStep();
   }
 
-  /** A backward pass takes twice the operations of a forward pass. */
+  /**
+   * The way back takes the operations of the way forth once for the gradients of activations, and
+   * once more for those of weights, of frozen ones not.
+   */
   private double flopsPerToken() {
+    TokenFormerConfig config = model().config();
     double positions = (options.shape().sequence() + 1) / 2.0;
-    return 3 * (model.config().blockFlops(positions) + model.config().logitsFlops());
+    double forward = config.blockFlops(positions) + config.logitsFlops();
+    double attention = config.blockFlops(positions) - config.blockFlops(0);
+    return 2 * forward + attention + 2.0 * model().multipliedWeights();
   }
 
   private DivergedException notFinite(int step, double loss, double norm) {
     String where;
-    String tensor = optimizer.firstNotFinite(model.weights());
+    String tensor = optimizer().firstNotFinite(model().weights());
     if (tensor != null) {
       where = "weights of " + tensor + " are NaN or infinite";
     } else {
-      tensor = optimizer.firstNotFinite(learning.gradients());
+      tensor = optimizer().firstNotFinite(learner.learning().gradients());
       where =
           tensor == null
               ? "all gradients are finite"
@@ -180,7 +210,7 @@ public final class Trainer implements AutoCloseable {
    * @throws DivergedException if some are NaN or infinite
    */
   void checkWeights() {
-    String tensor = optimizer.firstNotFinite(model.weights());
+    String tensor = optimizer().firstNotFinite(model().weights());
     if (tensor != null) {
       throw new DivergedException(
           "step %d: weights of %s became NaN or infinite".formatted(progress.step(), tensor),
@@ -205,7 +235,6 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
-    learning.close();
-    optimizer.close();
+    learner.close();
   }
 }

@@ -12,6 +12,7 @@ import org.tokenformer.engine.model.TrainingShape;
  * @param optimizer how weights change
  * @param dropout share of Θ that is left out in each step, 0 to below 1
  * @param seed of everything random: same seed, same run
+ * @param growth how the model grows meanwhile
  */
 public record TrainingOptions(
     Schedule schedule,
@@ -19,7 +20,8 @@ public record TrainingOptions(
     int accumulate,
     OptimizerOptions optimizer,
     double dropout,
-    long seed) {
+    long seed,
+    GrowthOptions growth) {
   /** Checks the numbers. */
   public TrainingOptions {
     if (accumulate < 1) {
@@ -28,6 +30,28 @@ public record TrainingOptions(
     if (!(dropout >= 0 && (float) dropout < 1)) {
       throw new ConfigException("dropout: " + dropout + " is not in 0 to below 1");
     }
+    for (GrowthOptions.Stage stage : growth.stages()) {
+      if (stage.afterStep() >= schedule.steps()) {
+        throw new ConfigException(
+            "grow-at: '%s' comes after the last of %d steps".formatted(stage, schedule.steps()));
+      }
+    }
+  }
+
+  /** Of a run in which nothing grows. */
+  public TrainingOptions(
+      Schedule schedule,
+      TrainingShape shape,
+      int accumulate,
+      OptimizerOptions optimizer,
+      double dropout,
+      long seed) {
+    this(schedule, shape, accumulate, optimizer, dropout, seed, GrowthOptions.NONE);
+  }
+
+  /** The same with these growths. */
+  public TrainingOptions with(GrowthOptions growths) {
+    return new TrainingOptions(schedule, shape, accumulate, optimizer, dropout, seed, growths);
   }
 
   /** Ids that a step learns from. */

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
 
 /** A run from where its trainer stands to its last step, saved and validated on the way. */
 public final class TrainingRun {
@@ -78,7 +79,7 @@ public final class TrainingRun {
     try {
       while (!trainer.isDone()) {
         Cancellation.check(cancellation);
-        listener.step(trainer.step(cancellation));
+        step(cancellation);
         int step = trainer.stepsDone();
         if (!trainer.isDone() && step % saveEvery == 0) {
           saveOrAsk();
@@ -96,6 +97,16 @@ public final class TrainingRun {
     }
     saveIfNew();
     return true;
+  }
+
+  private void step(@Nullable Cancellation cancellation) {
+    TokenFormerConfig before = trainer.model().config();
+    TrainingStep step = trainer.step(cancellation);
+    TokenFormerConfig after = trainer.model().config();
+    if (!after.equals(before)) {
+      listener.grown(step.step() - 1, before, after);
+    }
+    listener.step(step);
   }
 
   private void saveOrAsk() throws IOException {

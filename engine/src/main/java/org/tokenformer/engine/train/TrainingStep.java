@@ -13,6 +13,7 @@ package org.tokenformer.engine.train;
  * @param seconds that it took
  * @param flops floating-point operations that the mathematics of a forward and a backward pass asks
  *     for; recomputing counts nothing
+ * @param parameters of the model, which may grow from one step to the next
  */
 public record TrainingStep(
     int step,
@@ -23,7 +24,8 @@ public record TrainingStep(
     double learningRate,
     long stepTokens,
     double seconds,
-    double flops) {
+    double flops,
+    long parameters) {
   /** Ids a second. */
   public double tokensPerSecond() {
     return stepTokens / seconds;

@@ -468,6 +468,9 @@ abstract class GradientContract {
         double[][] dTable = sums(GradientMagnitudes.transposed(d, size[2]), rows(x), size[1]);
         double[][] magnitudes = {flat(dx), flat(dTable)};
         compare("logits " + dy, b -> logitsBackward(b, x, table, dy), magnitudes);
+        Tensor onlyX = gradient(x.rows(), x.columns());
+        backend.logitsBackward(x, table, dy, onlyX, null);
+        assertArrayEquals(logitsBackward(backend, x, table, dy)[0], numbers(onlyX)[0]);
       }
     }
   }

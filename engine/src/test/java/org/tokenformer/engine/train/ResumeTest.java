@@ -33,6 +33,7 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 
@@ -64,6 +65,11 @@ final class ResumeTest {
     public void step(TrainingStep step) {
       losses.add(step.loss());
       smoothed.add(step.smoothedLoss());
+    }
+
+    @Override
+    public void grown(int step, TokenFormerConfig before, TokenFormerConfig after) {
+      throw new AssertionError("nothing was to grow");
     }
 
     @Override
@@ -281,7 +287,7 @@ final class ResumeTest {
         new String[][] {
           {"\"step\": 3", "\"step\": -3", "counts less than nothing"},
           {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
-          {"\"format\": 1", "\"format\": 2", "format: 2 is not 1"},
+          {"\"format\": 2", "\"format\": 3", "format: 3 is not 2"},
           {"\"lr\": 0.01", "\"lr\": 0", "lr: 0.0 is not a number above 0"},
           {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a whole number"},
           {"\"data_sha256\"", "\"data_sha\"", "data_sha256: is missing"},

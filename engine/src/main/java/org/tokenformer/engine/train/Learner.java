@@ -1,0 +1,103 @@
+package org.tokenformer.engine.train;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SequencedMap;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.grow.Growth;
+import org.tokenformer.engine.model.Backpropagation;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * A model with what it takes to teach it: activations, gradients and moments. Closing it frees all
+ * of them.
+ */
+final class Learner implements AutoCloseable {
+  private final TokenFormer model;
+  private final Backpropagation learning;
+  private final Optimizer optimizer;
+
+  /** With all moments 0. Where this fails the model stays open. */
+  Learner(TokenFormer model, TrainingShape shape, OptimizerOptions options) {
+    this.model = model;
+    learning = new Backpropagation(model, shape);
+    try {
+      optimizer = new Optimizer(model, options);
+    } catch (RuntimeException | Error e) {
+      learning.close();
+      throw e;
+    }
+  }
+
+  TokenFormer model() {
+    return model;
+  }
+
+  Backpropagation learning() {
+    return learning;
+  }
+
+  Optimizer optimizer() {
+    return optimizer;
+  }
+
+  /**
+   * The same after a growth: old weights and moments are carried over, and this one is closed. What
+   * is frozen from then on has no moments.
+   *
+   * @param seed of the new rows
+   */
+  Learner grown(Growth growth, TrainingOptions options, long seed) {
+    GrowthOptions growing = options.growth();
+    boolean onlyNew = growing.trainsOnlyNew(growth.after());
+    Backend backend = model.backend();
+    TokenFormer next;
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, NamedTensor> weights = download(model.weights(), backend, arena);
+      next =
+          TokenFormer.trainable(
+              growth.after(),
+              growth.weights(weights, growing.values(), seed, arena),
+              backend,
+              onlyNew);
+    }
+    try {
+      learning.close(); // before as much is asked for anew
+      Learner grown = new Learner(next, options.shape(), optimizer.options());
+      if (!onlyNew) {
+        Growth.carryOver(optimizer.firstMoments(), grown.optimizer.firstMoments(), backend);
+        Growth.carryOver(optimizer.secondMoments(), grown.optimizer.secondMoments(), backend);
+      }
+      close();
+      return grown;
+    } catch (RuntimeException | Error e) {
+      next.close();
+      throw e;
+    }
+  }
+
+  private static Map<String, NamedTensor> download(
+      SequencedMap<String, Tensor> weights, Backend backend, Arena arena) {
+    Map<String, NamedTensor> downloaded = new LinkedHashMap<>();
+    for (Map.Entry<String, Tensor> weight : weights.entrySet()) {
+      Tensor tensor = weight.getValue();
+      MemorySegment data = arena.allocate(tensor.byteSize(), 64);
+      backend.download(tensor, data);
+      String name = weight.getKey();
+      downloaded.put(name, new NamedTensor(name, tensor.dtype(), tensor.shape(), data));
+    }
+    return downloaded;
+  }
+
+  @Override
+  public void close() {
+    learning.close();
+    optimizer.close();
+    model.close();
+  }
+}
