@@ -57,6 +57,12 @@ public final class SavedRun {
     Checksums.verify(folder, FILES, "delete " + folder + " to go on from the checkpoint before it");
     SavedState state = SavedState.read(folder.resolve(STATE_FILE));
     try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
+      int sequence = state.options().shape().sequence();
+      if (sequence > model.config().contextLength()) {
+        throw new ModelFormatException(
+            "%s: sequence: %d is more than the model's context of %d"
+                .formatted(folder.resolve(STATE_FILE), sequence, model.config().contextLength()));
+      }
       return new SavedRun(folder, state, model.config());
     }
   }
