@@ -66,6 +66,7 @@ final class CommandTree {
     tree.registerConverter(
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
+    tree.registerConverter(OnSaveError.class, new Choice<>(OnSaveError.class));
     tree.registerConverter(TrainCommand.Init.class, new Choice<>(TrainCommand.Init.class));
     tree.registerConverter(BenchCommand.Task.class, new Choice<>(BenchCommand.Task.class));
     tree.setParameterExceptionHandler(failures);
