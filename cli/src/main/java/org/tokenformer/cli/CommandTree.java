@@ -69,6 +69,7 @@ final class CommandTree {
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
     tree.registerConverter(TrainingSettings.Init.class, new Choice<>(TrainingSettings.Init.class));
     tree.registerConverter(GrowthInit.class, new Choice<>(GrowthInit.class));
+    tree.registerConverter(OnSaveError.class, new Choice<>(OnSaveError.class));
     tree.registerConverter(BenchCommand.Task.class, new Choice<>(BenchCommand.Task.class));
     tree.setParameterExceptionHandler(failures);
     tree.setExecutionExceptionHandler(failures);

@@ -107,6 +107,17 @@ final class TrainCommand implements Callable<Integer> {
   private int saveEvery = DEFAULT_INTERVAL;
 
   @Option(
+      names = "--on-save-error",
+      paramLabel = "WHAT",
+      defaultValue = "continue",
+      description =
+          "When a checkpoint cannot be written, as on a full disk: ${COMPLETION-CANDIDATES}."
+              + " 'continue', the default, warns and tries again at the next one; 'stop' ends the"
+              + " run. The checkpoints before stay in either case, and a run whose last one cannot"
+              + " be written has failed.")
+  private OnSaveError onSaveError = OnSaveError.CONTINUE;
+
+  @Option(
       names = "--keep",
       paramLabel = "N",
       description = "Checkpoints that are kept, by default 3.")
@@ -313,7 +324,8 @@ final class TrainCommand implements Callable<Integer> {
                 Amount.count(beginning.config().parameters()));
     MetricsFolder metrics = MetricsFolder.open(folder.path(), beginning.stepsDone());
     try (TrainingReport report =
-        new TrainingReport(console, metrics, name, beginning.stepsDone(), steps, peak)) {
+        new TrainingReport(
+            console, metrics, name, beginning.stepsDone(), steps, peak, onSaveError)) {
       TrainingRun.Validation validation =
           valid.isEmpty()
               ? null

@@ -26,6 +26,7 @@ final class TrainingReport implements RunListener, Closeable {
   private final int firstStep;
   private final int lastStep;
   private final double peakFlops;
+  private final OnSaveError onSaveError;
   private final StatusLine status;
   private final Attempt writing = new Attempt("metrics");
   private final Attempt drawing = new Attempt("plots");
@@ -44,6 +45,7 @@ final class TrainingReport implements RunListener, Closeable {
    * @param stepsDone before it began
    * @param steps in all
    * @param peakFlops operations a second that this machine can do at most, or 0 if not known
+   * @param onSaveError what to do when a checkpoint on the way cannot be written
    */
   TrainingReport(
       Console console,
@@ -51,11 +53,13 @@ final class TrainingReport implements RunListener, Closeable {
       String name,
       int stepsDone,
       int steps,
-      double peakFlops) {
+      double peakFlops,
+      OnSaveError onSaveError) {
     this.console = console;
     this.metrics = metrics;
     this.name = name;
     this.peakFlops = peakFlops;
+    this.onSaveError = onSaveError;
     firstStep = stepsDone;
     lastStep = steps;
     status = console.status();
@@ -74,14 +78,20 @@ final class TrainingReport implements RunListener, Closeable {
     }
 
     void run(Writing writing) {
-      if (failed) {
-        return;
+      if (!failed) {
+        runLast(writing);
       }
+    }
+
+    /** Also where it failed before, which is said already. */
+    void runLast(Writing writing) {
       try {
         writing.write();
       } catch (IOException e) {
+        if (!failed) {
+          console.warn("no more %s are written: %s".formatted(what, Failures.describe(e)));
+        }
         failed = true;
-        console.warn("no more %s are written: %s".formatted(what, Failures.describe(e)));
       }
     }
   }
@@ -115,17 +125,18 @@ final class TrainingReport implements RunListener, Closeable {
     double elapsed = (System.nanoTime() - started) / 1e9;
     double left = elapsed / (step.step() - firstStep) * (lastStep - step.step());
     double share = peakFlops == 0 ? 0 : 1 / (secondsPerFlop * peakFlops);
-    return "step %d/%d  loss %.4f  smoothed %.4f  gradient %.3f  %s tok/s  %s GFLOP/s%s  %s left"
+    // What a narrow terminal cuts off is what can be missed most easily.
+    return "step %d/%d  %s left  loss %.4f  smoothed %.4f  gradient %.3f  %s tok/s  %s GFLOP/s%s"
         .formatted(
             step.step(),
             lastStep,
+            Amount.duration(left),
             step.loss(),
             step.smoothedLoss(),
             step.gradientNorm(),
             Amount.rate(1 / secondsPerToken),
             Amount.rate(1e-9 / secondsPerFlop),
-            peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * share)),
-            Amount.duration(left));
+            peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * share)));
   }
 
   @Override
@@ -160,6 +171,9 @@ final class TrainingReport implements RunListener, Closeable {
 
   @Override
   public boolean saveFailed(int step, IOException reason) {
+    if (onSaveError == OnSaveError.STOP) {
+      return false; // the run ends with an error that says it all
+    }
     console.warn(
         "step %d was not saved, the run goes on and tries again at the next checkpoint: %s"
             .formatted(step, Failures.describe(reason)));
@@ -182,23 +196,24 @@ final class TrainingReport implements RunListener, Closeable {
       return;
     }
     console.note(
-        "%s after step %d of %d, saved as %s; %s"
+        "%s after step %d of %d, saved as %s; %s%s"
             .formatted(
                 complete ? "done" : "interrupted",
                 step.step(),
                 lastStep,
                 checkpoint,
-                losses(step)));
+                losses(step),
+                complete ? "" : "; add --resume to go on"));
   }
 
   /** Writes the table and the plots as they are now. */
   @Override
-  public void close() throws IOException {
+  public void close() {
     status.close();
     if (last != null) {
       writing.run(metrics::writeTable);
       plot();
     }
-    metrics.close();
+    writing.runLast(metrics::close);
   }
 }

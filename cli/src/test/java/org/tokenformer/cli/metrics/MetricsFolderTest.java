@@ -27,7 +27,8 @@ class MetricsFolderTest {
 
   private static TrainingStep step(int step) {
     double loss = 2 + 6.0 / step;
-    return new TrainingStep(step, 64L * step, loss, loss + 0.1, 1.0 / step, 1e-3, 64, 0.5, 1e9, 7000);
+    return new TrainingStep(
+        step, 64L * step, loss, loss + 0.1, 1.0 / step, 1e-3, 64, 0.5, 1e9, 7000);
   }
 
   private void run(int from, int to) throws IOException {

@@ -32,7 +32,7 @@ public record TrainingShape(int batch, int sequence, boolean recompute) {
   }
 
   /** Refuses sequences that the model has no positions for. */
-  void checkFits(TokenFormerConfig config) {
+  public void checkFits(TokenFormerConfig config) {
     if (sequence > config.contextLength()) {
       throw new ConfigException(
           "sequence: %d is more than the model's context of %d"

@@ -98,6 +98,7 @@ public final class RunFolder {
   private void clear() {
     AtomicFolder.deleteLeftovers(folder, PREFIX);
     AtomicFolder.deleteLeftovers(folder, LATEST);
+    MODEL_FILES.forEach(file -> AtomicFolder.deleteLeftovers(folder, file));
   }
 
   /** Where it lies. */
@@ -177,7 +178,7 @@ public final class RunFolder {
       AtomicFiles.link(folder.resolve(LATEST), checkpoint.getFileName());
       for (String file : MODEL_FILES) {
         Path link = folder.resolve(file);
-        if (!Files.exists(link, LinkOption.NOFOLLOW_LINKS)) {
+        if (!Files.isSymbolicLink(link)) { // it may be a copy, from where there were no links
           AtomicFiles.link(link, Path.of(LATEST, file));
         }
       }

@@ -58,6 +58,7 @@ public final class SavedRun {
     Checksums.verify(folder, FILES, "delete " + folder + " to go on from the checkpoint before it");
     SavedState state = SavedState.read(folder.resolve(STATE_FILE));
     try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
+      state.options().shape().checkFits(model.config());
       state.options().growth().check(model.config(), state.progress().growths());
       return new SavedRun(folder, state, model.config());
     } catch (ConfigException e) {

@@ -84,15 +84,26 @@ record SavedState(
     int growths = fields.integer("growths");
     Progress progress =
         new Progress(fields.integer("step"), fields.whole("tokens"), place, trend, growths);
-    if (growths < 0
-        || progress.step() < 0
-        || progress.tokens() < 0
-        || place.epoch() < 0
-        || place.window() < 0) {
-      throw new ModelFormatException(file + ": counts less than nothing: " + progress);
-    }
+    TrainingOptions options = options(fields);
+    check(fields, progress, options.schedule());
     return new SavedState(
-        progress, options(fields), fields.whole("data_tokens"), fields.text("data_sha256"));
+        progress, options, fields.whole("data_tokens"), fields.text("data_sha256"));
+  }
+
+  private static void check(Fields fields, Progress progress, Schedule schedule)
+      throws ModelFormatException {
+    WindowSampler.Place place = progress.place();
+    LossTrend trend = progress.trend();
+    if (Math.min(progress.step(), progress.tokens()) < 0
+        || progress.growths() < 0
+        || Math.min(place.epoch(), place.window()) < 0
+        || Math.min(trend.count(), trend.high()) < 0) {
+      throw new ModelFormatException(fields.file() + ": counts less than nothing: " + progress);
+    }
+    if (progress.step() > schedule.steps()) {
+      throw fields.problem(
+          "step", progress.step() + " is more than the run's " + schedule.steps() + " steps");
+    }
   }
 
   private static TrainingOptions options(Fields fields) throws ModelFormatException {

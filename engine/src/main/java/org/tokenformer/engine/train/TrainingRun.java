@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.CheckpointException;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 
@@ -73,7 +75,8 @@ public final class TrainingRun {
    *
    * @return whether it came to its end
    * @throws DivergedException naming the last good checkpoint
-   * @throws IOException if the run ends here and cannot be saved
+   * @throws IOException if the run ends here and cannot be saved; with one line for people, which
+   *     names the last good checkpoint
    */
   public boolean run(@Nullable Cancellation cancellation) throws IOException {
     try {
@@ -90,12 +93,12 @@ public final class TrainingRun {
         }
       }
     } catch (CancellationException e) {
-      saveIfNew();
+      saveLast();
       return false;
     } catch (DivergedException e) {
       throw e.with(advice());
     }
-    saveIfNew();
+    saveLast();
     return true;
   }
 
@@ -114,9 +117,33 @@ public final class TrainingRun {
       saveIfNew();
     } catch (IOException e) {
       if (!listener.saveFailed(trainer.stepsDone(), e)) {
-        throw e;
+        throw notSaved(e);
       }
     }
+  }
+
+  /** Saves where the run ends: there is no next time. */
+  private void saveLast() throws IOException {
+    try {
+      saveIfNew();
+    } catch (IOException e) {
+      throw notSaved(e);
+    }
+  }
+
+  private ModelFormatException notSaved(IOException reason) throws IOException {
+    Path last = RunFolder.latest(folder.path());
+    return new ModelFormatException(
+        "step %d was not saved: %s; %s"
+            .formatted(
+                trainer.stepsDone(),
+                CheckpointException.reason(reason),
+                last == null
+                    ? "there is no checkpoint yet to go on from"
+                    : "the last good checkpoint is "
+                        + last
+                        + ", resume the run when that is mended"),
+        reason);
   }
 
   private void saveIfNew() throws IOException {

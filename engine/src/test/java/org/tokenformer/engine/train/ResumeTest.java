@@ -53,13 +53,14 @@ final class ResumeTest {
     Files.writeString(tokenizer, "{\"any\": 1}");
   }
 
-  /** Keeps what it hears, and answers failures with yes. */
+  /** Keeps what it hears, and goes on when a checkpoint fails, if nothing else was asked for. */
   private static final class Heard implements RunListener {
     final List<Double> losses = new ArrayList<>();
     final List<Double> smoothed = new ArrayList<>();
     final List<Double> validations = new ArrayList<>();
     final List<String> saved = new ArrayList<>();
     final List<String> failures = new ArrayList<>();
+    boolean goesOn = true;
 
     @Override
     public void step(TrainingStep step) {
@@ -85,7 +86,7 @@ final class ResumeTest {
     @Override
     public boolean saveFailed(int step, IOException reason) {
       failures.add(step + ": " + reason.getMessage());
-      return true;
+      return goesOn;
     }
   }
 
@@ -286,6 +287,10 @@ final class ResumeTest {
     for (String[] change :
         new String[][] {
           {"\"step\": 3", "\"step\": -3", "counts less than nothing"},
+          {"\"step\": 3", "\"step\": 4", "step: 4 is more than the run's 3 steps"},
+          {"\"losses\": 3", "\"losses\": -3", "counts less than nothing"},
+          {"\"lowest_loss\": ", "\"lowest_loss\": 1e999, \"x\": ", "JSON forbids NaN and inf"},
+          {"\"sequence\": 16", "\"sequence\": 999", "sequence: 999 is more than the model's"},
           {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
           {"\"format\": 2", "\"format\": 3", "format: 3 is not 2"},
           {"\"lr\": 0.01", "\"lr\": 0", "lr: 0.0 is not a number above 0"},
@@ -351,7 +356,46 @@ final class ResumeTest {
       folder = temporary.resolve("last");
       Files.createDirectories(folder);
       Files.writeString(folder.resolve("step-000008"), "");
-      refused(() -> begin(backend, Runs.options(8, 1, 0), () -> false), "step-000008: exists");
+      refused(
+          () -> begin(backend, Runs.options(8, 1, 0), () -> false),
+          "step 8 was not saved: ",
+          "step-000008: exists",
+          "no checkpoint yet");
+    }
+  }
+
+  @Test
+  void aRunStopsWhenItCannotBeSavedAndIsToStop() throws IOException {
+    Files.createDirectories(folder);
+    Files.writeString(folder.resolve("step-000020"), "");
+    heard.goesOn = false;
+    try (Backend backend = Computing.SCALAR.open()) {
+      refused(
+          () -> begin(backend, Runs.options(25, 1, 0), () -> false),
+          "step 20 was not saved: ",
+          "step-000020: exists",
+          "the last good checkpoint is " + folder.resolve("step-000010"));
+      assertEquals(1, heard.failures.size());
+      assertEquals(20, heard.losses.size());
+      assertEquals(10, saved().stepsDone());
+      Files.delete(folder.resolve("step-000020"));
+      assertTrue(goOn(backend));
+    }
+  }
+
+  @Test
+  void copiesFromWhereThereAreNoLinksBecomeLinks() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      begin(backend, Runs.options(25, 1, 0), () -> heard.losses.size() == 10);
+      for (String file : List.of("config.json", "model.safetensors", "tokenizer.json")) {
+        Path copy = folder.resolve(file);
+        byte[] bytes = Files.readAllBytes(copy);
+        Files.delete(copy);
+        Files.write(copy, bytes);
+      }
+      assertTrue(goOn(backend));
+      String weights = ModelFolder.WEIGHTS_FILE;
+      assertEquals(-1, Files.mismatch(last(folder).resolve(weights), folder.resolve(weights)));
     }
   }
 
@@ -362,6 +406,7 @@ final class ResumeTest {
       List<String> whole = entries();
       copy(last(folder), folder.resolve(".step-000004.1x2y.tmp"));
       Files.createSymbolicLink(folder.resolve(".latest.1x2y.tmp"), Path.of("step-000004"));
+      Files.writeString(folder.resolve(".model.safetensors.1x2y.tmp"), "half a copy");
       // Killed between the new checkpoint and the link to it.
       copy(last(folder), folder.resolve("step-000005"));
       RunFolder.resume(folder, 2);

@@ -1,0 +1,14 @@
+package org.tokenformer.cli;
+
+import java.util.Locale;
+
+/** What a run does when a checkpoint on its way cannot be written. */
+enum OnSaveError {
+  CONTINUE,
+  STOP;
+
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}
