@@ -17,6 +17,7 @@ final class CommandTree {
   private static final List<Map.Entry<String, Function<Console, Object>>> COMMANDS =
       List.of(
           Map.entry("generate", GenerateCommand::new),
+          Map.entry("explain", ExplainCommand::new),
           Map.entry("score", ScoreCommand::new),
           Map.entry("eval", EvalCommand::new),
           Map.entry("train", TrainCommand::new),
