@@ -17,7 +17,6 @@ import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.explain.ExplainPage;
 import org.tokenformer.cli.explain.ExplainedToken;
 import org.tokenformer.cli.explain.Firings;
-import org.tokenformer.cli.explain.Origins;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.model.Cancellation;
@@ -37,7 +36,6 @@ import picocli.CommandLine.Option;
 final class ExplainCommand implements Callable<Integer> {
   private static final String NAME = "explain";
   private static final String ENDING = ".html";
-  private static final Origins FROM_THE_START = (_, _, _) -> 0;
 
   private final Console console;
 
@@ -88,7 +86,7 @@ final class ExplainCommand implements Callable<Integer> {
       throws IOException {
     int[] prompt = WritingOptions.ids(text, loaded);
     int[] ids = write(loaded, prompt, options, interruption);
-    Firings firings = Firings.of(loaded.model().model(), ids, FROM_THE_START, interruption);
+    Firings firings = Firings.of(loaded.model().model(), ids, interruption);
     List<ExplainedToken> tokens = tokens(loaded, ids, prompt.length);
     String facts =
         ModelSummary.line(loaded.model().config()) + "; seed " + options.sampling().seed();

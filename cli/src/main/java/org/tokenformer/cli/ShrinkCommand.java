@@ -163,6 +163,7 @@ final class ShrinkCommand implements Callable<Integer> {
                   Amount.decimal(row.loss, 4),
                   Amount.decimal(row.randomLoss, 4)));
     }
+    console.out().flush(); // the table is there even where the folder cannot be written
   }
 
   /** One number where all layers have the same one, else the least and the most. */

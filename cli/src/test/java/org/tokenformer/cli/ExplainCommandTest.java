@@ -42,6 +42,10 @@ final class ExplainCommandTest {
   }
 
   private static String[] arguments(Path page, String... more) {
+    return arguments(model, page, more);
+  }
+
+  private static String[] arguments(Path model, Path page, String... more) {
     return Stream.concat(
             Stream.of(
                 "explain", PROMPT, "-m", model.toString(), "-o", page.toString(), "--seed", "7"),
@@ -50,8 +54,12 @@ final class ExplainCommandTest {
   }
 
   private static String page(String name, String... more) throws IOException {
+    return page(model, name, more);
+  }
+
+  private static String page(Path model, String name, String... more) throws IOException {
     Path page = folder.resolve(name);
-    Result result = CommandLineHarness.run(arguments(page, more));
+    Result result = CommandLineHarness.run(arguments(model, page, more));
     assertEquals(0, result.code(), result.err());
     assertEquals("", result.out());
     assertTrue(
@@ -118,6 +126,32 @@ final class ExplainCommandTest {
     assertFalse(later.isEmpty());
     int stopped = tokens(page("stopped.html", "--stop", later)).size();
     assertTrue(stopped <= 81, stopped + " tokens before '" + later + "'");
+  }
+
+  @Test
+  void tellsWhatGrowthAdded() throws IOException {
+    assertFalse(page("whole.html", "--max-tokens", "2").contains("--later:"));
+    Path grown = CommandLineFixtures.copy(model, folder.resolve("grown"));
+    Path config = grown.resolve("config.json");
+    String history =
+        "{\"history\": [{\"num_layers\": 2, \"qkv_slot_num\": 32, \"proj_slot_num\": 40,"
+            + " \"ffn_slot_num\": 90}],";
+    Files.writeString(config, Files.readString(config).replaceFirst("\\{", history));
+    String html = page(grown, "grown.html", "--max-tokens", "2");
+    assertTrue(html.contains("452 parameter tokens, there first<"), "the old ones");
+    assertTrue(html.contains("108 parameter tokens, added by growth, step 1<"), "the new ones");
+    String[] strips = html.split("<svg ", -1);
+    assertEquals(1 + 2 * 5, strips.length);
+    assertEquals(48, strips[1].split("<rect", -1).length - 1);
+    assertEquals(16, strips[1].split("class=\"s1\"", -1).length - 1 - chips(strips[1]));
+    assertEquals(0, strips[4].split("class=\"s1\"", -1).length - 1);
+    int tokens = tokens(html).size();
+    assertEquals(tokens, html.split("style=\"--later:0\\.\\d\\d\"", -1).length - 1);
+  }
+
+  /** Parameter tokens of the second stage beside a strip. */
+  private static int chips(String strip) {
+    return strip.split("<span class=\"s1\"", -1).length - 1;
   }
 
   @Test

@@ -57,6 +57,8 @@ public final class ExplainPage {
       case "title" -> escaped(title());
       case "facts" -> escaped(facts);
       case "legend" -> legend();
+      case "later" ->
+          isGrown() ? "<span class=\"later\">as strong as the part that growth added</span>" : "";
       case "map" -> map();
       case "data" -> data();
       case "text" -> text();
@@ -89,7 +91,7 @@ public final class ExplainPage {
 
   private String text() {
     StringBuilder html = new StringBuilder();
-    boolean grown = firings.perStage().length > 1;
+    boolean grown = isGrown();
     for (int i = 0; i < tokens.size(); i++) {
       ExplainedToken token = tokens.get(i);
       html.append("<span class=\"t").append(token.prompt() ? " given\"" : "\"");
@@ -101,6 +103,10 @@ public final class ExplainPage {
       html.append("</span>");
     }
     return html.toString().replace("\n", "<i>↵</i>\n");
+  }
+
+  private boolean isGrown() {
+    return firings.perStage().length > 1;
   }
 
   private String legend() {

@@ -32,8 +32,8 @@ public final class Firings {
    * @param ids at most as many as the model's context
    * @throws java.util.concurrent.CancellationException if cancelled
    */
-  public static Firings of(
-      TokenFormer model, int[] ids, Origins origins, Cancellation cancellation) {
+  public static Firings of(TokenFormer model, int[] ids, Cancellation cancellation) {
+    Origins origins = Origins.of(model.config());
     ValueNorms norms = ValueNorms.of(model);
     int pattentions = model.config().layers().size() * TensorNames.PATTENTIONS.size();
     int room = ROOM / pattentions / ids.length;

@@ -281,7 +281,7 @@ final class ShrinkingTest {
     ShrinkPlan plan = ShrinkPlan.mostImportant(config, SMALL, new Importance(importance));
     List<LayerSizes> rest = List.of(new LayerSizes(8, 20, 10), new LayerSizes(9, 20, 16));
     assertEquals(List.of(first, rest), plan.config().history());
-    // Keys keep 2 to 11, the third and the fourth of the first four among them.
+    // Keys keep 2 to 10, the third and the fourth of the first four among them.
     double[] keys = {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
     importance.put("layers.0.attention.key", keys);
     plan = ShrinkPlan.mostImportant(config, SMALL, new Importance(importance));
@@ -358,7 +358,8 @@ final class ShrinkingTest {
       }
       List<NamedTensor> released =
           ReleasedLayout.toReleased(target, plan.config(), small.tensors(), arena);
-      TokenFormerConfig plain = plan.config().withLayers(plan.config().layers(), Map.of(), List.of());
+      TokenFormerConfig plain =
+          plan.config().withLayers(plan.config().layers(), Map.of(), List.of());
       assertFalse(plan.config().taus().isEmpty());
       List<NamedTensor> back =
           ReleasedLayout.fromReleased(target, plain, Models.byName(released), null, arena);
