@@ -58,7 +58,7 @@ public final class ExplainPage {
       case "facts" -> escaped(facts);
       case "legend" -> legend();
       case "later" ->
-          isGrown() ? "<span class=\"later\">as strong as the part that growth added</span>" : "";
+          isGrown() ? "<span class=\"later\">the share of what growth added</span>" : "";
       case "map" -> map();
       case "data" -> data();
       case "text" -> text();

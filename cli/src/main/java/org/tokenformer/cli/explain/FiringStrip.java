@@ -1,9 +1,7 @@
 package org.tokenformer.cli.explain;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * How strongly one Pattention's parameter tokens fired, reduced to what a page shows: the strongest
@@ -16,6 +14,8 @@ import java.util.stream.IntStream;
 final class FiringStrip {
   /** Strongest parameter tokens that are kept of each row. */
   static final int STRONGEST = 4;
+
+  private static final float TAKEN = -1;
 
   private final int tokens;
   private final float largestOfTokens;
@@ -89,17 +89,23 @@ final class FiringStrip {
       strengths[at] = Math.max(strengths[at], strength[n]);
     }
     later[row] = all == 0 ? 0 : grown / all;
-    int[] order =
-        IntStream.range(0, theta.length)
-            .boxed()
-            .sorted((a, b) -> Float.compare(strength[b], strength[a]))
-            .limit(STRONGEST)
-            .mapToInt(Integer::intValue)
-            .toArray();
-    Arrays.fill(strongest, row * STRONGEST, (row + 1) * STRONGEST, -1);
-    for (int i = 0; i < order.length; i++) {
-      strongest[row * STRONGEST + i] = order[i];
-      thetas[row * STRONGEST + i] = theta[order[i]];
+    rank(row, theta, strength);
+  }
+
+  /** Takes the strongest out of the strengths, one after the other. */
+  private void rank(int row, float[] theta, float[] strength) {
+    for (int i = row * STRONGEST; i < (row + 1) * STRONGEST; i++) {
+      int best = -1;
+      for (int n = 0; n < strength.length; n++) {
+        if (strength[n] > (best < 0 ? TAKEN : strength[best])) {
+          best = n;
+        }
+      }
+      strongest[i] = best;
+      if (best >= 0) {
+        thetas[i] = theta[best];
+        strength[best] = TAKEN;
+      }
     }
   }
 
