@@ -17,9 +17,11 @@ final class CommandTree {
   private static final List<Map.Entry<String, Function<Console, Object>>> COMMANDS =
       List.of(
           Map.entry("generate", GenerateCommand::new),
+          Map.entry("explain", ExplainCommand::new),
           Map.entry("score", ScoreCommand::new),
           Map.entry("eval", EvalCommand::new),
           Map.entry("train", TrainCommand::new),
+          Map.entry("shrink", ShrinkCommand::new),
           Map.entry("import", ImportCommand::new),
           Map.entry("export", ExportCommand::new),
           Map.entry("inspect", InspectCommand::new),
@@ -66,6 +68,7 @@ final class CommandTree {
         ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class));
     tree.registerConverter(
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
+    tree.registerConverter(TokenShare.class, new TokenShare.Converter());
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
     tree.registerConverter(TrainingSettings.Init.class, new Choice<>(TrainingSettings.Init.class));
     tree.registerConverter(GrowthInit.class, new Choice<>(GrowthInit.class));

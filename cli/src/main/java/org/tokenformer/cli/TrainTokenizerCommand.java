@@ -1,7 +1,6 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,7 +67,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(output);
-    checkWritable(file);
+    OutputFile.check(file, force);
     BpeTrainer.Options options = options();
     Tokenizer tokenizer;
     try (var progress = new PhaseProgress()) {
@@ -82,20 +81,6 @@ final class TrainTokenizerCommand implements Callable<Integer> {
               .formatted(tokenizer.vocabularySize(), vocabSize));
     }
     return 0;
-  }
-
-  /** What would keep the file from being written is said before the texts are read. */
-  private void checkWritable(Path file) {
-    Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent());
-    if (Files.isDirectory(file)) {
-      throw new UserError(file + ": is a folder; name the file to write");
-    }
-    if (!Files.isDirectory(folder)) {
-      throw new UserError(file + ": cannot write: there is no folder " + folder);
-    }
-    if (!force && Files.exists(file)) {
-      throw new UserError(file + ": exists already; add --force to replace it");
-    }
   }
 
   private BpeTrainer.Options options() {

@@ -111,6 +111,17 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
+   * θ itself, as {@link #pattention} weighted the values by it, of the scores that it kept: for a
+   * look at which parameter tokens a token calls on. No dropout is applied, whatever {@code saved}
+   * names.
+   *
+   * @param tokens as in the forward pass
+   * @param saved as the forward pass of T rows left it
+   * @param out (T, N)
+   */
+  void thetas(ParameterTokens tokens, SavedScores saved, Tensor out);
+
+  /**
    * Gradients of {@link #pattention}. Where a row's norm is 0, Θ passes no gradient.
    *
    * @param x (T, C), as in the forward pass

@@ -144,7 +144,7 @@ public final class CheckedBackend implements Backend {
     weights(tokens, out);
     disjoint("x", x, "out", out);
     if (saved != null) {
-      Tensor scores = saved(saved, x, tokens);
+      Tensor scores = saved(saved, x.rows(), tokens);
       weights(tokens, scores);
       disjoint("x", x, "scores", scores);
       disjoint("out", out, "scores", scores);
@@ -152,8 +152,8 @@ public final class CheckedBackend implements Backend {
     backend.pattention(x, tokens, saved, out);
   }
 
-  private static Tensor saved(SavedScores saved, Tensor x, ParameterTokens tokens) {
-    Shape shape = SavedScores.shape(x.rows(), tokens.count());
+  private static Tensor saved(SavedScores saved, long rows, ParameterTokens tokens) {
+    Shape shape = SavedScores.shape(rows, tokens.count());
     result("scores", saved.scores(), shape.size(0), shape.size(1));
     return saved.scores();
   }
@@ -169,6 +169,15 @@ public final class CheckedBackend implements Backend {
   }
 
   @Override
+  public void thetas(ParameterTokens tokens, SavedScores saved, Tensor out) {
+    matrix("out", out);
+    result("out", out, out.rows(), tokens.count());
+    weights(tokens, out);
+    disjoint("scores", saved(saved, out.rows(), tokens), "out", out);
+    backend.thetas(tokens, saved, out);
+  }
+
+  @Override
   public void pattentionBackward(
       Tensor x,
       ParameterTokens tokens,
@@ -180,7 +189,7 @@ public final class CheckedBackend implements Backend {
     activations("x", x, x.rows(), tokens.inputChannels());
     activations("outGradient", outGradient, x.rows(), tokens.outputChannels());
     result("xGradient", xGradient, x.rows(), tokens.inputChannels());
-    Tensor[] inputs = {x, outGradient, saved(saved, x, tokens)};
+    Tensor[] inputs = {x, outGradient, saved(saved, x.rows(), tokens)};
     apart(inputs, xGradient);
     weights(tokens, xGradient);
     if (gradients.segments().size() != tokens.segments().size()) {

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.model;
 
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.MemoryScope;
@@ -52,6 +54,11 @@ record Activations(
       @Nullable SavedScores ffn,
       @Nullable Tensor logSums) {
     static final Saved NOTHING = new Saved(null, null, null, null, null, null);
+
+    /** Scores in the order of {@link TensorNames#PATTENTIONS}. */
+    List<@Nullable SavedScores> scores() {
+      return Arrays.asList(query, key, value, projection, ffn);
+    }
 
     /** The same memory, with dropout on Θ by another seed for each of the five. */
     Saved with(float rate, DropoutSeeds seeds, int layer) {

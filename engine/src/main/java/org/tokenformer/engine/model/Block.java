@@ -1,5 +1,6 @@
 package org.tokenformer.engine.model;
 
+import java.util.List;
 import org.tokenformer.engine.backend.Backend;
 
 /**
@@ -7,6 +8,12 @@ import org.tokenformer.engine.backend.Backend;
  * parameters, and its feed-forward network is one Pattention.
  */
 public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
+  /** Its Pattentions in the order of {@link TensorNames#PATTENTIONS}. */
+  List<Pattention> pattentions() {
+    return List.of(
+        attention.query(), attention.key(), attention.value(), attention.projection(), ffn);
+  }
+
   /** From {@code a.input()} to {@code a.output()}, both (T, C). */
   void forward(Pass pass, Activations a) {
     Backend backend = pass.backend();

@@ -315,11 +315,16 @@ public final class TokenFormer implements AutoCloseable {
       int[] ids,
       int from,
       @Nullable Cancellation cancellation) {
-    backend.embed(embedding, ids, from, layers.getFirst().input());
+    embed(ids, from, layers.getFirst().input());
     for (int i = 0; i < blocks.size(); i++) {
       Cancellation.check(cancellation);
       blocks.get(i).forward(pass, layers.get(i));
     }
+  }
+
+  /** Ids from there on to the residual stream before the first block, (T, C). */
+  void embed(int[] ids, int from, Tensor stream) {
+    backend.embed(embedding, ids, from, stream);
   }
 
   /**

@@ -2,11 +2,7 @@ package org.tokenformer.engine.model;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.MemoryScope;
-import org.tokenformer.engine.backend.SavedScores;
-import org.tokenformer.engine.model.Activations.Saved;
-import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -42,16 +38,10 @@ final class TrainingMemory {
       Tensor hiddenGradient,
       Tensor normedGradient) {}
 
-  private interface Allocator {
-    Tensor allocate(Shape shape);
-  }
-
   private final TokenFormerConfig config;
   private final TrainingShape shape;
-  private final Shape stream; // (T, C)
   private final Gradients gradients;
-  private final Tensor branch; // (T, C), of all blocks
-  private final List<Activations> layers = new ArrayList<>();
+  private final LayerMemory layers;
   private final ActivationGradients flow;
   private final Tensor losses; // (T)
   private final List<Chunk> chunks = new ArrayList<>();
@@ -61,81 +51,13 @@ final class TrainingMemory {
       TokenFormerConfig config, TrainedWeights trained, TrainingShape shape, MemoryScope scope) {
     this.config = config;
     this.shape = shape;
-    stream = Shape.of(shape.rows(), config.hiddenSize());
     gradients = new Gradients(config, trained, scope);
-    branch = scope.allocate(DType.F32, stream);
-    addLayers(scope);
-    flow = ActivationGradients.allocate(scope, stream);
+    layers = new LayerMemory(config, shape, scope);
+    flow = ActivationGradients.allocate(scope, Shape.of(shape.rows(), config.hiddenSize()));
     losses = scope.allocate(DType.F32, Shape.of(shape.rows()));
     addChunks(scope);
     Shape angles = Shape.of(config.contextLength(), config.rotaryDimensions() / 2);
     negatedSine = scope.allocate(DType.F32, angles);
-  }
-
-  private void addLayers(MemoryScope scope) {
-    Allocator allocator = of -> scope.allocate(DType.F32, of);
-    Tensor shared = shape.recompute() ? allocator.allocate(Shape.of(largestLayer())) : null;
-    Tensor input = allocator.allocate(stream);
-    for (LayerSizes sizes : config.layers()) {
-      Tensor output = allocator.allocate(stream);
-      Allocator own = shared == null ? allocator : new Reused(shared)::allocate;
-      layers.add(layer(sizes, input, output, own));
-      input = output;
-    }
-  }
-
-  /** Memory of one block after the other. */
-  private static final class Reused {
-    private final Tensor whole;
-    private long used;
-
-    Reused(Tensor whole) {
-      this.whole = whole;
-    }
-
-    Tensor allocate(Shape shape) {
-      long offset = whole.offset() + used;
-      used += CountedMemory.aligned(shape.bytes(DType.F32));
-      return new Tensor(whole.buffer(), offset, DType.F32, shape);
-    }
-  }
-
-  /** Elements of the largest block's activations, its input and output left out. */
-  private long largestLayer() {
-    long most = 0;
-    for (LayerSizes sizes : config.layers()) {
-      CountedMemory counted = new CountedMemory();
-      layer(sizes, branch, branch, of -> counted.allocate(DType.F32, of));
-      most = Math.max(most, counted.allocatedBytes());
-    }
-    return most / DType.F32.bytes();
-  }
-
-  private Activations layer(LayerSizes sizes, Tensor input, Tensor output, Allocator allocator) {
-    Shape logSums = Shape.of(shape.rows(), config.heads());
-    return new Activations(
-        input,
-        allocator.allocate(stream),
-        allocator.allocate(stream),
-        allocator.allocate(stream),
-        allocator.allocate(stream),
-        allocator.allocate(stream),
-        branch,
-        allocator.allocate(stream),
-        allocator.allocate(stream),
-        output,
-        new Saved(
-            scores(sizes.qkv(), allocator),
-            scores(sizes.qkv(), allocator),
-            scores(sizes.qkv(), allocator),
-            scores(sizes.proj(), allocator),
-            scores(sizes.ffn(), allocator),
-            allocator.allocate(logSums)));
-  }
-
-  private SavedScores scores(int parameterTokens, Allocator allocator) {
-    Shape scores = SavedScores.shape(shape.rows(), parameterTokens);
-    return new SavedScores(allocator.allocate(scores), Dropout.NONE);
   }
 
   private void addChunks(MemoryScope scope) {
@@ -143,7 +65,7 @@ final class TrainingMemory {
     int fitting = LOGITS / vocabulary / FEWEST_ROWS * FEWEST_ROWS;
     int most = Math.min(shape.rows(), Math.max(FEWEST_ROWS, fitting));
     Tensor logits = scope.allocate(DType.F32, Shape.of(most, vocabulary));
-    Tensor hidden = layers.getLast().output();
+    Tensor hidden = layers.activations().getLast().output();
     for (int from = 0; from < shape.rows(); from += most) {
       int count = Math.min(most, shape.rows() - from);
       long lossesAt = losses.offset() + (long) from * Float.BYTES;
@@ -151,7 +73,7 @@ final class TrainingMemory {
           new Chunk(
               from,
               hidden.rows(from, count),
-              branch.rows(from, count),
+              layers.branch().rows(from, count),
               logits.rows(0, count),
               new Tensor(losses.buffer(), lossesAt, DType.F32, Shape.of(count)),
               flow.stream().rows(from, count),
@@ -165,7 +87,7 @@ final class TrainingMemory {
 
   /** What each block works with. */
   List<Activations> layers() {
-    return layers;
+    return layers.activations();
   }
 
   ActivationGradients flow() {

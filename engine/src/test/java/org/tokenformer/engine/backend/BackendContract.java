@@ -1,6 +1,7 @@
 package org.tokenformer.engine.backend;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
@@ -128,11 +129,7 @@ abstract class BackendContract {
   /** |error| is held against Σ|θ·W|, with θ had from the reference by values that are 1 or 0. */
   private void pattentionMatches(Tensor x, ParameterTokens tokens) {
     int n = (int) tokens.count();
-    float[] one = new float[n * n];
-    for (int i = 0; i < n; i++) {
-      one[i * n + i] = 1;
-    }
-    Tensor identity = Tensors.of(reference, memory, DType.F32, one, n, n);
+    Tensor identity = unit(n);
     List<ParameterTokens.Segment> units = new ArrayList<>();
     int first = 0;
     for (ParameterTokens.Segment segment : tokens.segments()) {
@@ -195,6 +192,99 @@ abstract class BackendContract {
     Tensor out = memory.allocate(DType.F32, Shape.of(x.rows(), tokens.outputChannels()));
     b.pattention(x, tokens, out);
     return Tensors.get(b, out);
+  }
+
+  @Test
+  void thetasAreWhatTheForwardPassWeighedBy() {
+    int[][] sizes = {
+      {1, 1, 1},
+      {2, 3, 1},
+      {7, 5, 7},
+      {1, 33, 97},
+      {8, 16, 16},
+      {17, 31, 103},
+      {33, 48, 40},
+      {65, 20, 30},
+      {64, 9, 257},
+      {3, 257, 515},
+      {300, 9, 11},
+      {1030, 4, 33}
+    };
+    for (int[] size : sizes) {
+      for (Theta theta : Theta.values()) {
+        for (DType dtype : List.of(DType.F32, DType.BF16)) {
+          Tensor x = activations(size[0], size[1], 1);
+          if (size[0] > 1) {
+            reference.zero(x.rows(size[0] - 1, 1));
+          }
+          float tau = theta.defaultTau(size[2]);
+          thetasMatch(
+              x, ParameterTokens.of(theta, tau, weights(dtype, size[2], size[1]), unit(size[2])));
+        }
+      }
+    }
+  }
+
+  @Test
+  void thetasOfSeveralSegments() {
+    Tensor keys = weights(DType.F32, 301, 24);
+    Tensor unit = unit(301);
+    for (Theta theta : Theta.values()) {
+      List<ParameterTokens.Segment> parts = new ArrayList<>();
+      int first = 0;
+      for (int rows : new int[] {1, 130, 0, 7, 163}) {
+        // More rows than are in use, except in the last segment.
+        Tensor k = keys.rows(first, 301 - first);
+        parts.add(new ParameterTokens.Segment(k, unit.rows(first, 301 - first), rows, true));
+        first += rows;
+      }
+      for (int rows : new int[] {1, 19, 65}) {
+        Tensor x = activations(rows, 24, 1);
+        float[] cut = thetasMatch(x, new ParameterTokens(theta, 5, parts));
+        assertArrayEquals(thetas(backend, x, ParameterTokens.of(theta, 5, keys, unit)), cut);
+      }
+    }
+  }
+
+  /** Holds θ against the output for values that are 1 or 0, and against the reference's θ. */
+  private float[] thetasMatch(Tensor x, ParameterTokens unit) {
+    Tensor scores = memory.allocate(DType.F32, SavedScores.shape(x.rows(), unit.count()));
+    Tensor weighed = memory.allocate(DType.F32, Shape.of(x.rows(), unit.count()));
+    backend.pattention(x, unit, new SavedScores(scores, Dropout.NONE), weighed);
+    Tensor actual = memory.allocate(DType.F32, weighed.shape());
+    backend.thetas(unit, new SavedScores(scores, new Dropout(0.5f, 1)), actual);
+    float[] thetas = Tensors.get(backend, actual);
+    float[] expected = Tensors.get(backend, weighed);
+    float[] ofReference = thetas(reference, x, unit);
+    // The reference weighs by scores that have not been rounded to F32 yet.
+    double rounded = backend.name().equals("scalar") ? 4e-6 : 0;
+    for (int i = 0; i < expected.length; i++) {
+      String what = unit.theta() + " x " + x + ", element " + i;
+      double scale = 1 + Math.abs(ofReference[i]);
+      float theta = thetas[i] + 0f; // −0 is lost in a sum
+      assertTrue(Math.abs(expected[i] - theta) <= rounded * scale, what);
+      assertEquals(ofReference[i], theta, 1e-4 * scale, what);
+    }
+    return thetas;
+  }
+
+  private float[] thetas(Backend b, Tensor x, ParameterTokens tokens) {
+    Tensor scores = memory.allocate(DType.F32, SavedScores.shape(x.rows(), tokens.count()));
+    SavedScores saved = new SavedScores(scores, Dropout.NONE);
+    Shape output = Shape.of(x.rows(), tokens.outputChannels());
+    b.pattention(x, tokens, saved, memory.allocate(DType.F32, output));
+    Tensor thetas = memory.allocate(DType.F32, Shape.of(x.rows(), tokens.count()));
+    b.thetas(tokens, saved, thetas);
+    return Tensors.get(b, thetas);
+  }
+
+  /** The unit matrix. */
+  private Tensor unit(int n) {
+    float[] one = new float[n * n];
+    for (int i = 0; i < n; i++) {
+      one[i * n + i] = 1;
+    }
+    return Tensors.of(backend, memory, DType.F32, one, n, n);
   }
 
   @Test
@@ -465,7 +555,9 @@ abstract class BackendContract {
         float[] all = new float[0];
         for (Tensor rows : List.of(x, x.rows(3, 1), x.rows(3, 20))) {
           for (Theta theta : Theta.values()) {
-            all = join(all, pattention(b, rows, ParameterTokens.of(theta, 9, keys, values)));
+            ParameterTokens tokens = ParameterTokens.of(theta, 9, keys, values);
+            all = join(all, pattention(b, rows, tokens));
+            all = join(all, thetas(b, rows, tokens));
           }
           all = join(all, logits(b, rows, keys));
           all = join(all, Tensors.get(b, norm(b, rows, null, null)));

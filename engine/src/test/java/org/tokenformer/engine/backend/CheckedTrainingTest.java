@@ -117,6 +117,30 @@ final class CheckedTrainingTest extends ArgumentChecks {
   }
 
   @Test
+  void thetas() {
+    ParameterTokens tokens = tokens(keys, values);
+    Tensor thetas = f32(4, 5);
+    passes("thetas", () -> backend.thetas(tokens, saved(scores), thetas));
+    onlyResults(
+        "out",
+        thetas,
+        bad -> {
+          boolean onlyLonger = bad.dtype() == DType.F32 && bad.shape().equals(Shape.of(5, 5));
+          backend.thetas(tokens, saved(scores), onlyLonger ? f32(4, 4) : bad);
+        });
+    onlyActivations("scores", scores, bad -> backend.thetas(tokens, saved(bad), thetas));
+    refused("scores", () -> backend.thetas(tokens, saved(scores), f32(65, 5)));
+    apart(
+        3,
+        t -> backend.thetas(tokens(t[0], t[1]), saved(t[2]), t[3]),
+        keys,
+        values,
+        scores,
+        thetas);
+    refused("freed", () -> backend.thetas(tokens(freed(keys), values), saved(scores), thetas));
+  }
+
+  @Test
   void pattentionBackward() {
     String name = "pattentionBackward";
     Tensor dk = f32(5, 6);

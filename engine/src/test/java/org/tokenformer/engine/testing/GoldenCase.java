@@ -145,7 +145,19 @@ public record GoldenCase(Path folder) {
 
   /** A tensor of the golden file, widened to double, and the shape it has. */
   public Values values(String name) {
-    try (SafetensorsFile file = SafetensorsFile.open(folder.resolve("golden.safetensors"))) {
+    return values("golden.safetensors", name);
+  }
+
+  /**
+   * Of θ of a Pattention, by its released name, (2, N): the mean of |θ| over {@link #inputs}, and θ
+   * of the last of them.
+   */
+  public Values thetas(String name) {
+    return values("thetas.safetensors", name);
+  }
+
+  private Values values(String fileName, String name) {
+    try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(fileName))) {
       NamedTensor tensor = file.tensors().get(name);
       if (tensor == null) {
         throw new AssertionError(folder + " has no golden " + name);

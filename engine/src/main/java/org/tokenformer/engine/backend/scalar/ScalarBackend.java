@@ -91,6 +91,18 @@ public final class ScalarBackend extends ScalarGradients {
   }
 
   @Override
+  public void thetas(ParameterTokens tokens, SavedScores saved, Tensor out) {
+    Matrix scores = Matrix.of(saved.scores());
+    Matrix y = Matrix.of(out);
+    for (int t = 0; t < y.rows(); t++) {
+      double[] theta = Thetas.apply(tokens.theta(), tokens.tau(), scores.row(t));
+      for (int n = 0; n < theta.length; n++) {
+        y.set(t, n, theta[n]);
+      }
+    }
+  }
+
+  @Override
   public void rotary(Tensor x, int heads, RotaryTable table, List<Sequence> sequences) {
     Matrix a = Matrix.of(x);
     Matrix cosine = Matrix.of(table.cosine());

@@ -25,6 +25,7 @@ public final class VectorBackend extends HostBackend {
   private final RowsTask.Add addTask;
   private final RowsTask.CrossEntropy crossEntropyTask;
   private final PattentionTask pattentionTask;
+  private final ThetasTask thetasTask;
   private final AttentionTask attentionTask;
   private final LogitsTask logitsTask;
   private final RowsTask.LayerNormBackward layerNormBackwardTask;
@@ -49,6 +50,7 @@ public final class VectorBackend extends HostBackend {
     addTask = new RowsTask.Add(workers, scratch);
     crossEntropyTask = new RowsTask.CrossEntropy(workers, scratch);
     pattentionTask = new PattentionTask(workers, scratch);
+    thetasTask = new ThetasTask(workers, scratch);
     attentionTask = new AttentionTask(workers, scratch);
     logitsTask = new LogitsTask(workers, scratch);
     layerNormBackwardTask = new RowsTask.LayerNormBackward(workers, scratch);
@@ -122,6 +124,16 @@ public final class VectorBackend extends HostBackend {
     lock.lock();
     try {
       pattentionTask.run(x, tokens, saved, out);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void thetas(ParameterTokens tokens, SavedScores saved, Tensor out) {
+    lock.lock();
+    try {
+      thetasTask.run(tokens, saved, out);
     } finally {
       lock.unlock();
     }

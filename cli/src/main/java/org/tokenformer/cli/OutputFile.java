@@ -1,0 +1,25 @@
+package org.tokenformer.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import org.tokenformer.cli.console.UserError;
+
+/** The file that a command makes. */
+final class OutputFile {
+  private OutputFile() {}
+
+  /** What would keep the file from being written is said before any work is done for it. */
+  static void check(Path file, boolean force) {
+    Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent());
+    if (Files.isDirectory(file)) {
+      throw new UserError(file + ": is a folder; name the file to write");
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new UserError(file + ": cannot write: there is no folder " + folder);
+    }
+    if (!force && Files.exists(file)) {
+      throw new UserError(file + ": exists already; add --force to replace it");
+    }
+  }
+}

@@ -1,0 +1,227 @@
+package org.tokenformer.cli.explain;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.engine.model.TensorNames;
+
+/**
+ * One page of HTML that needs no other file, no network and, to be read, no script: the text and a
+ * map of what fired while the model read it. With scripts the map follows the token that is chosen.
+ */
+public final class ExplainPage {
+  private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
+  private static final List<String> NAMES =
+      List.of("query", "key", "value", "projection", "feed-forward");
+  private static final int TITLE_LENGTH = 48;
+  private static final int COLOURS = 4; // stages beyond share the last one
+
+  private final List<ExplainedToken> tokens;
+  private final Firings firings;
+  private final String facts;
+
+  /**
+   * A page.
+   *
+   * @param tokens those that the model read
+   * @param facts one line about the model
+   */
+  public ExplainPage(List<ExplainedToken> tokens, Firings firings, String facts) {
+    if (tokens.size() != firings.tokens()) {
+      throw new IllegalArgumentException(
+          tokens.size() + " tokens, of which " + firings.tokens() + " were read");
+    }
+    this.tokens = tokens;
+    this.firings = firings;
+    this.facts = facts;
+  }
+
+  /** The whole page. */
+  public String html() {
+    // One pass: what a place is filled with has no places, whatever the text says.
+    return PLACE
+        .matcher(resource("page.html"))
+        .replaceAll(place -> Matcher.quoteReplacement(filled(place.group(1))));
+  }
+
+  private String filled(String place) {
+    return switch (place) {
+      case "style" -> resource("page.css");
+      case "script" -> resource("page.js");
+      case "title" -> escaped(title());
+      case "facts" -> escaped(facts);
+      case "legend" -> legend();
+      case "later" ->
+          isGrown() ? "<span class=\"later\">the share of what growth added</span>" : "";
+      case "map" -> map();
+      case "data" -> data();
+      case "text" -> text();
+      default -> throw new IllegalStateException("the page has a place for '" + place + "'");
+    };
+  }
+
+  private static String resource(String name) {
+    try (InputStream in = ExplainPage.class.getResourceAsStream(name)) {
+      return new String(Objects.requireNonNull(in, name).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** How the text begins. */
+  private String title() {
+    StringBuilder text = new StringBuilder();
+    for (ExplainedToken token : tokens) {
+      text.append(token.text());
+    }
+    String line = text.toString().strip().replaceAll("\\s+", " ");
+    if (line.codePointCount(0, line.length()) <= TITLE_LENGTH) {
+      return line;
+    }
+    int end = line.offsetByCodePoints(0, TITLE_LENGTH);
+    int word = line.lastIndexOf(' ', end);
+    return line.substring(0, word > 0 ? word : end) + "…";
+  }
+
+  private String text() {
+    StringBuilder html = new StringBuilder();
+    boolean grown = isGrown();
+    for (int i = 0; i < tokens.size(); i++) {
+      ExplainedToken token = tokens.get(i);
+      html.append("<span class=\"t").append(token.prompt() ? " given\"" : "\"");
+      if (grown) {
+        html.append(" style=\"--later:").append(Amount.decimal(firings.later(i), 2)).append('"');
+      }
+      html.append('>');
+      html.append(token.text().isEmpty() ? "<i>·</i>" : escaped(token.text()));
+      html.append("</span>");
+    }
+    return html.toString().replace("\n", "<i>↵</i>\n");
+  }
+
+  private boolean isGrown() {
+    return firings.perStage().length > 1;
+  }
+
+  private String legend() {
+    long[] counts = firings.perStage();
+    StringBuilder html = new StringBuilder();
+    for (int stage = 0; stage < counts.length; stage++) {
+      String name =
+          counts.length == 1
+              ? "all there from the start"
+              : stage == 0 ? "there first" : "added by growth, step " + stage;
+      html.append(
+          "<li><b class=\"%s\"></b>%d parameter tokens, %s</li>"
+              .formatted(colour(stage), counts[stage], name));
+    }
+    return html.toString();
+  }
+
+  private static String colour(int stage) {
+    return "s" + Math.min(stage, COLOURS - 1);
+  }
+
+  /** A strip for each Pattention, of the whole text. */
+  private String map() {
+    StringBuilder html = new StringBuilder();
+    int perLayer = TensorNames.PATTENTIONS.size();
+    for (int i = 0; i < firings.strips().size(); i++) {
+      FiringStrip strip = firings.strips().get(i);
+      if (i % perLayer == 0) {
+        html.append("<h3>layer ").append(i / perLayer).append("</h3>\n");
+      }
+      html.append("<div class=\"p\" data-layer=\"")
+          .append(i / perLayer)
+          .append("\"><span>")
+          .append(NAMES.get(i % perLayer))
+          .append("</span>");
+      appendStrip(html, strip);
+      html.append("<span class=\"chips\">");
+      for (int n = 0; n < Math.min(FiringStrip.STRONGEST, strip.count()); n++) {
+        int index = strip.strongest(strip.wholeText(), n);
+        String theta = Amount.decimal(strip.theta(strip.wholeText(), n), 2);
+        html.append(
+            "<span class=\"%s\">%d<i>%s</i></span>"
+                .formatted(colour(strip.stageOf(index)), index, theta));
+      }
+      html.append("</span></div>\n");
+    }
+    return html.toString();
+  }
+
+  private void appendStrip(StringBuilder html, FiringStrip strip) {
+    int cells = strip.firsts().length;
+    html.append("<svg viewBox=\"0 0 %d 1\" preserveAspectRatio=\"none\">".formatted(cells));
+    for (int cell = 0; cell < cells; cell++) {
+      int level = PageNumbers.level(strip, strip.wholeText(), cell);
+      html.append(
+          "<rect x=\"%d\" class=\"%s\" opacity=\"%s\"/>"
+              .formatted(
+                  cell,
+                  colour(strip.stageOf(strip.firsts()[cell])),
+                  Amount.decimal((double) level / PageNumbers.MOST, 2)));
+    }
+    html.append("</svg>");
+  }
+
+  /** JSON of numbers and digits only, so that nothing in it can end the script element. */
+  private String data() {
+    StringBuilder json = new StringBuilder("{\"ids\":[");
+    for (int i = 0; i < tokens.size(); i++) {
+      json.append(i == 0 ? "" : ",").append(tokens.get(i).id());
+    }
+    json.append("],\"permille\":[");
+    for (int i = 0; i < tokens.size(); i++) {
+      double probability = tokens.get(i).probability();
+      json.append(i == 0 ? "" : ",");
+      json.append(Double.isNaN(probability) ? "null" : Amount.decimal(1000 * probability, 1));
+    }
+    json.append("],\"strips\":[");
+    for (int i = 0; i < firings.strips().size(); i++) {
+      FiringStrip strip = firings.strips().get(i);
+      json.append(i == 0 ? "" : ",\n");
+      json.append("{\"count\":").append(strip.count()).append(",\"firsts\":[");
+      int[] firsts = strip.firsts();
+      for (int cell = 0; cell < firsts.length; cell++) {
+        json.append(cell == 0 ? "" : ",").append(firsts[cell]);
+      }
+      json.append("],\"theta\":").append(strip.largestTheta());
+      json.append(",\"strengths\":\"").append(PageNumbers.strengths(strip));
+      json.append("\",\"strongest\":\"").append(PageNumbers.strongest(strip));
+      json.append("\"}");
+    }
+    return json.append("]}").toString();
+  }
+
+  /** Text of a page: nothing in it is markup, and nothing is invisible but spaces. */
+  static String escaped(String text) {
+    StringBuilder html = new StringBuilder();
+    text.codePoints()
+        .forEach(c -> {
+          switch (c) {
+            case '&' -> html.append("&amp;");
+            case '<' -> html.append("&lt;");
+            case '>' -> html.append("&gt;");
+            case '"' -> html.append("&quot;");
+            case '\'' -> html.append("&#39;");
+            case '\n', '\t' -> html.append((char) c);
+            default -> html.appendCodePoint(visible(c));
+          }
+        });
+    return html.toString();
+  }
+
+  private static int visible(int c) {
+    if (c < ' ') {
+      return '\u2400' + c; // the picture of the control character
+    }
+    return Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE ? '\uFFFD' : c;
+  }
+}

@@ -1,0 +1,56 @@
+package org.tokenformer.cli.explain;
+
+/**
+ * Numbers as digits of base 64, which need no escapes in a page: six bits a character, the highest
+ * first. The page's script reads them.
+ */
+final class PageNumbers {
+  private static final String DIGITS =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+  /** The largest number of one digit. */
+  static final int MOST = DIGITS.length() - 1;
+
+  private static final int INDEX_DIGITS = 4; // indices below 2²⁴
+  private static final int THETA_DIGITS = 2;
+  private static final int THETA_MIDDLE = 2048;
+
+  private PageNumbers() {}
+
+  /** Strengths of all rows of a strip, a digit each. */
+  static String strengths(FiringStrip strip) {
+    StringBuilder text = new StringBuilder();
+    for (int row = 0; row <= strip.wholeText(); row++) {
+      for (int cell = 0; cell < strip.firsts().length; cell++) {
+        append(text, level(strip, row, cell), 1);
+      }
+    }
+    return text.toString();
+  }
+
+  /** 0 to {@link #MOST}. */
+  static int level(FiringStrip strip, int row, int cell) {
+    return Math.round(MOST * strip.share(row, cell));
+  }
+
+  /** Index and θ of the strongest of all rows; θ in 2047ths of the largest. */
+  static String strongest(FiringStrip strip) {
+    StringBuilder text = new StringBuilder();
+    float largest = strip.largestTheta();
+    int shown = Math.min(FiringStrip.STRONGEST, strip.count());
+    for (int row = 0; row <= strip.wholeText(); row++) {
+      for (int i = 0; i < shown; i++) {
+        append(text, strip.strongest(row, i), INDEX_DIGITS);
+        float theta = largest == 0 ? 0 : strip.theta(row, i) / largest;
+        append(text, THETA_MIDDLE + Math.round((THETA_MIDDLE - 1) * theta), THETA_DIGITS);
+      }
+    }
+    return text.toString();
+  }
+
+  private static void append(StringBuilder text, int number, int digits) {
+    for (int digit = digits - 1; digit >= 0; digit--) {
+      text.append(DIGITS.charAt(number >> (6 * digit) & MOST));
+    }
+  }
+}

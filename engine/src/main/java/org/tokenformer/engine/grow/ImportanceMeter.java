@@ -1,0 +1,77 @@
+package org.tokenformer.engine.grow;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.ThetaProbe;
+import org.tokenformer.engine.model.TokenFormer;
+
+/**
+ * Measures the {@link Importance} of a model's parameter tokens, window after window. One thread.
+ */
+public final class ImportanceMeter implements AutoCloseable {
+  private final ValueNorms norms;
+  private final ThetaProbe probe;
+  private final int window;
+  private final Map<String, double[]> sums = new HashMap<>(); // Σ|θᵢ| of each Pattention
+  private long rows;
+
+  /**
+   * For windows of one size.
+   *
+   * @param window ids in each, at most the model's context
+   */
+  public ImportanceMeter(TokenFormer model, int window) {
+    this.window = window;
+    norms = ValueNorms.of(model);
+    probe = new ThetaProbe(model, 1, window);
+  }
+
+  /**
+   * Adds a window's ids; each sees those before it in the window.
+   *
+   * @throws java.util.concurrent.CancellationException if cancelled; the window counts in part then
+   */
+  public void accept(int[] ids, @Nullable Cancellation cancellation) {
+    probe.run(ids, this::add, cancellation);
+    rows += window;
+  }
+
+  private void add(int layer, String which, float[] thetas, int count) {
+    double[] sum =
+        sums.computeIfAbsent(TensorNames.pattention(layer, which), _ -> new double[count]);
+    for (int t = 0; t < window; t++) {
+      for (int n = 0; n < count; n++) {
+        sum[n] += Math.abs(thetas[t * count + n]);
+      }
+    }
+  }
+
+  /**
+   * What was measured.
+   *
+   * @throws IllegalStateException if there was no window
+   */
+  public Importance importance() {
+    if (rows == 0) {
+      throw new IllegalStateException("no window was measured");
+    }
+    Map<String, double[]> means = new HashMap<>();
+    sums.forEach((pattention, sum) -> {
+      float[] norm = norms.of(pattention);
+      double[] mean = new double[sum.length];
+      for (int n = 0; n < mean.length; n++) {
+        mean[n] = sum[n] / rows * norm[n];
+      }
+      means.put(pattention, mean);
+    });
+    return new Importance(means);
+  }
+
+  @Override
+  public void close() {
+    probe.close();
+  }
+}

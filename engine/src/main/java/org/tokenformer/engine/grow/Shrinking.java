@@ -1,0 +1,52 @@
+package org.tokenformer.engine.grow;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TokenFormer;
+
+/** A model folder made smaller by a {@link ShrinkPlan}: to be run, or to be kept. */
+public final class Shrinking {
+  private Shrinking() {}
+
+  /**
+   * The smaller model in a backend's memory.
+   *
+   * @param folder stays open as long as the model
+   */
+  @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
+  public static TokenFormer open(ModelFolder folder, ShrinkPlan plan, Backend backend) {
+    Arena arena = Arena.ofShared();
+    try {
+      Map<String, NamedTensor> tensors = new LinkedHashMap<>();
+      plan.tensors(folder.tensors(), arena).forEach(tensor -> tensors.put(tensor.name(), tensor));
+      return new TokenFormer(plan.config(), tensors, backend, arena::close);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Writes the smaller model, with the tokenizer of the old one, as a whole or not at all.
+   *
+   * @throws IOException with one line for people, if it cannot be written
+   */
+  public static void save(ModelFolder folder, ShrinkPlan plan, Path target, IfExists ifExists)
+      throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      ModelFolder.save(
+          target,
+          ifExists,
+          plan.config(),
+          plan.tensors(folder.tensors(), arena),
+          folder.path().resolve(ModelFolder.TOKENIZER_FILE));
+    }
+  }
+}
