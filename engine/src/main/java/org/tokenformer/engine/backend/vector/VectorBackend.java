@@ -25,6 +25,7 @@ public final class VectorBackend extends HostBackend {
   private final RowsTask.Add addTask;
   private final RowsTask.CrossEntropy crossEntropyTask;
   private final PattentionTask pattentionTask;
+  private final PattentionTokenTask pattentionTokenTask;
   private final AttentionTask attentionTask;
   private final LogitsTask logitsTask;
   private final RowsTask.LayerNormBackward layerNormBackwardTask;
@@ -49,6 +50,7 @@ public final class VectorBackend extends HostBackend {
     addTask = new RowsTask.Add(workers, scratch);
     crossEntropyTask = new RowsTask.CrossEntropy(workers, scratch);
     pattentionTask = new PattentionTask(workers, scratch);
+    pattentionTokenTask = new PattentionTokenTask(workers, scratch);
     attentionTask = new AttentionTask(workers, scratch);
     logitsTask = new LogitsTask(workers, scratch);
     layerNormBackwardTask = new RowsTask.LayerNormBackward(workers, scratch);
@@ -121,7 +123,11 @@ public final class VectorBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
-      pattentionTask.run(x, tokens, saved, out);
+      if (x.rows() == 1 && saved == null) {
+        pattentionTokenTask.run(x, tokens, out);
+      } else {
+        pattentionTask.run(x, tokens, saved, out);
+      }
     } finally {
       lock.unlock();
     }
