@@ -166,6 +166,7 @@ final class AttentionBackwardTask implements Workers.Task {
             tokens,
             dq + skippedHead + c * PANEL_BYTES,
             headPanel,
+            true,
             packed);
       }
       long skippedRows = (long) blind * PANEL * PANEL_BYTES;

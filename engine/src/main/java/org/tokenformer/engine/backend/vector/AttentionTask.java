@@ -232,7 +232,7 @@ final class AttentionTask implements Workers.Task {
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
         long sum = sums + blind * headPanel + c * PANEL_BYTES;
-        Gemm.timesColumns(weights, c, m, s, scorePanel, tokens, sum, headPanel, packed);
+        Gemm.timesColumns(weights, c, m, s, scorePanel, tokens, sum, headPanel, true, packed);
       }
     }
     for (int i = 0; i < panelCount; i++) {

@@ -70,11 +70,13 @@ final class Gemm {
       int tokens,
       long c,
       long resultStride,
+      boolean accumulate,
       long packed) {
-    for (int p = 0; p < a.rows(); p += K_BLOCK) {
+    for (int p = 0; p == 0 || p < a.rows(); p += K_BLOCK) { // no rows: sums of 0
       int steps = Math.min(K_BLOCK, a.rows() - p);
       a.packColumns(column, m, p, steps, packed);
-      tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, true);
+      boolean add = accumulate || p > 0;
+      tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, add);
     }
   }
 

@@ -97,9 +97,8 @@ final class LogitsBackwardTask implements Workers.Task {
     for (; piece < columnBlocks; piece = workers.next()) {
       int column = piece * Gemm.ROW_BLOCK;
       int m = Math.min(Gemm.ROW_BLOCK, channels - column);
-      Simd.clear(result, panelCount * resultStride);
       Gemm.timesColumns(
-          table, column, m, panels, panelStride, inTile, result, resultStride, packed);
+          table, column, m, panels, panelStride, inTile, result, resultStride, false, packed);
       long to = xGradient + ((long) first * channels + column) * 4;
       Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
     }

@@ -38,15 +38,18 @@ final class Packing {
    * @param stride bytes from one row to the next
    */
   static void rows(long from, long stride, boolean bf16, int rows, int k, long to) {
+    int done = 0;
     if (rows == Tile.ROWS && !bf16) {
-      sixRows(from, stride, k, to, Tile.ROW_BYTES, Float.BYTES);
-      return;
+      int vectors = k / LANES;
+      Interleave.sixRows(from, stride, vectors, VECTOR_BYTES, to, Tile.ROWS * VECTOR_BYTES);
+      done = vectors * LANES;
     }
+    long rest = to + done * Tile.ROW_BYTES;
     if (rows < Tile.ROWS) {
-      Simd.clear(to, k * Tile.ROW_BYTES);
+      Simd.clear(rest, (k - done) * Tile.ROW_BYTES);
     }
     for (int i = 0; i < rows; i++) {
-      row(from + i * stride, bf16, k, to + 4L * i);
+      row(from + i * stride + 4L * done, bf16, k - done, rest + 4L * i);
     }
   }
 
@@ -67,30 +70,6 @@ final class Packing {
         panel += panelStride;
       }
       to += tokens * Tile.ROW_BYTES;
-    }
-  }
-
-  /** The steps are parameters for the reason that {@link Tile} gives. */
-  private static void sixRows(long a, long stride, int k, long to, long toStep, long step) {
-    long a1 = a + stride;
-    long a2 = a1 + stride;
-    long a3 = a2 + stride;
-    long a4 = a3 + stride;
-    long a5 = a4 + stride;
-    for (int p = 0; p < k; p++) {
-      Simd.set(to, Simd.get(a));
-      Simd.set(to + 4, Simd.get(a1));
-      Simd.set(to + 8, Simd.get(a2));
-      Simd.set(to + 12, Simd.get(a3));
-      Simd.set(to + 16, Simd.get(a4));
-      Simd.set(to + 20, Simd.get(a5));
-      a += step;
-      a1 += step;
-      a2 += step;
-      a3 += step;
-      a4 += step;
-      a5 += step;
-      to += toStep;
     }
   }
 

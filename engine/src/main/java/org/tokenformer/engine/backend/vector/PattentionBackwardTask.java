@@ -160,9 +160,8 @@ final class PattentionBackwardTask implements Workers.Task {
     for (; block < blocks; block = workers.next()) {
       int column = block * Gemm.ROW_BLOCK;
       int m = Math.min(Gemm.ROW_BLOCK, channels - column);
-      Simd.clear(result, panelCount * resultStride);
       Gemm.timesColumns(
-          keys, column, m, ds, count * PANEL_BYTES, inTile, result, resultStride, packed);
+          keys, column, m, ds, count * PANEL_BYTES, inTile, result, resultStride, false, packed);
       long to = xGradient + ((long) first * channels + column) * 4;
       Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
     }

@@ -141,9 +141,17 @@ final class PattentionTask implements Workers.Task {
     long result = scratch.local(worker, panelCount * resultStride);
     for (int column = firstOfNextBlock(); column < outputs; column = firstOfNextBlock()) {
       int m = Math.min(Gemm.ROW_BLOCK, outputs - column);
-      Simd.clear(result, panelCount * resultStride);
       Gemm.timesColumns(
-          values, column, m, thetas, count * PANEL_BYTES, inTile, result, resultStride, packed);
+          values,
+          column,
+          m,
+          thetas,
+          count * PANEL_BYTES,
+          inTile,
+          result,
+          resultStride,
+          false,
+          packed);
       long to = y + ((long) first * outputs + column) * 4;
       Packing.unpackAll(result, resultStride, inTile, m, to, 4L * outputs);
     }

@@ -49,7 +49,7 @@ final class Tile {
    * @param lanes how many lanes of the panel matter: the first vector or both are read and written
    */
   static void multiply(long a, long b, int k, long c, int lanes, boolean accumulate) {
-    for (int p = 0; p < k; p += SUM_BLOCK) {
+    for (int p = 0; p == 0 || p < k; p += SUM_BLOCK) { // of nothing, the sum is 0
       int steps = Math.min(SUM_BLOCK, k - p);
       if (lanes <= LANES) {
         tile6x1(a, ROW_BYTES, b, PANEL_BYTES, steps, c, accumulate || p > 0);
