@@ -30,7 +30,7 @@ public abstract class HostBackend implements Backend {
   }
 
   @Override
-  public final void zero(Tensor tensor) {
+  public void zero(Tensor tensor) {
     HostBuffer.segmentOf(tensor).fill((byte) 0);
   }
 }

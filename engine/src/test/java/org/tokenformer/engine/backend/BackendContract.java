@@ -381,7 +381,7 @@ abstract class BackendContract {
 
   @Test
   void rotaryTurnsPairsByPosition() {
-    for (int[] size : new int[][] {{1, 2, 2}, {3, 7, 4}, {4, 16, 4}, {2, 64, 64}}) {
+    for (int[] size : new int[][] {{1, 2, 2}, {3, 7, 4}, {4, 16, 4}, {2, 64, 64}, {64, 64, 16}}) {
       int heads = size[0];
       int channels = heads * size[1];
       int half = size[2] / 2;
@@ -486,6 +486,19 @@ abstract class BackendContract {
     Tensor keys = memory.allocate(dtype, Shape.of(capacity, channels));
     Tensor values = memory.allocate(dtype, Shape.of(capacity, channels));
     return new KeyValueCache(List.of(values, keys), List.of(keys, values));
+  }
+
+  @Test
+  void zeroSetsItsRowsAndNoOther() {
+    for (int columns : new int[] {1, 37, 9001}) {
+      for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+        Tensor x = weights(dtype, 7, columns);
+        float[] expected = Tensors.get(backend, x);
+        Arrays.fill(expected, columns, 6 * columns, 0);
+        backend.zero(x.rows(1, 5));
+        assertArrayEquals(expected, Tensors.get(backend, x));
+      }
+    }
   }
 
   @Test

@@ -118,6 +118,7 @@ final class AttentionBackwardTask implements Workers.Task {
     Simd.clear(dq, panelCount * headPanel);
     rowFacts(firstRow, rows, padded, head, logarithms, deltas);
     long packed = scratch.packed(worker);
+    WeightRows weights = scratch.weights(worker);
     for (int first = 0; first < rows; first += AttentionTask.KEYS) {
       int keys = Math.min(AttentionTask.KEYS, rows - first);
       int blind = first / PANEL; // panels whose queries see none of this block
@@ -126,24 +127,22 @@ final class AttentionBackwardTask implements Workers.Task {
       long skippedScore = blind * scorePanel;
       long k = at(key, firstRow + first, head);
       long v = at(value, firstRow + first, head);
+      weights.set(k, keys, size, stride, false);
       Gemm.timesRows(
-          k,
-          stride,
-          false,
+          weights,
+          0,
           keys,
-          size,
           q + skippedHead,
           headPanel,
           tokens,
           p + skippedScore,
           scorePanel,
           packed);
+      weights.set(v, keys, size, stride, false);
       Gemm.timesRows(
-          v,
-          stride,
-          false,
+          weights,
+          0,
           keys,
-          size,
           gradient + skippedHead,
           headPanel,
           tokens,
@@ -155,19 +154,19 @@ final class AttentionBackwardTask implements Workers.Task {
         AttentionTask.hideFuture(p + vector, keys, first, lane);
         weights(p + vector, ds + vector, keys, logarithms + 4L * lane, deltas + 4L * lane, packed);
       }
+      weights.set(k, keys, size, stride, false);
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
         Gemm.timesColumns(
-            k + 4L * c,
-            stride,
-            false,
+            weights,
+            c,
             m,
-            keys,
             ds + skippedScore,
             scorePanel,
             tokens,
             dq + skippedHead + c * PANEL_BYTES,
             headPanel,
+            true,
             packed);
       }
       long skippedRows = (long) blind * PANEL * PANEL_BYTES;

@@ -193,6 +193,7 @@ final class AttentionTask implements Workers.Task {
     long headPanel = size * PANEL_BYTES;
     long scorePanel = KEYS * PANEL_BYTES;
     long packed = scratch.packed(worker);
+    WeightRows weights = scratch.weights(worker);
     long panels =
         scratch.local(worker, panelCount * (2 * headPanel + scorePanel + 2 * PANEL_BYTES));
     long sums = panels + panelCount * headPanel;
@@ -213,9 +214,8 @@ final class AttentionTask implements Workers.Task {
       int tokens = rows - blind * PANEL;
       long p = panels + blind * headPanel;
       long s = scores + blind * scorePanel;
-      long keyBlock = k + key * stride;
-      Gemm.timesRows(
-          keyBlock, stride, bf16, keys, size, p, headPanel, tokens, s, scorePanel, packed);
+      weights.set(k + key * stride, keys, size, stride, bf16);
+      Gemm.timesRows(weights, 0, keys, p, headPanel, tokens, s, scorePanel, packed);
       for (int i = blind; i < panelCount; i++) {
         for (int vector = 0; vector < PANEL_VECTORS; vector++) {
           int lane = i * PANEL + vector * LANES;
@@ -228,12 +228,11 @@ final class AttentionTask implements Workers.Task {
           }
         }
       }
+      weights.set(v + key * stride, keys, size, stride, bf16);
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
-        long block = v + key * stride + (long) c * (bf16 ? 2 : 4);
         long sum = sums + blind * headPanel + c * PANEL_BYTES;
-        Gemm.timesColumns(
-            block, stride, bf16, m, keys, s, scorePanel, tokens, sum, headPanel, packed);
+        Gemm.timesColumns(weights, c, m, s, scorePanel, tokens, sum, headPanel, true, packed);
       }
     }
     for (int i = 0; i < panelCount; i++) {

@@ -14,7 +14,10 @@ import jdk.incubator.vector.FloatVector;
  * that stays in the second-level cache, and runs {@link Tile} over all panels while they are there.
  */
 final class Gemm {
-  /** Steps of k at a time: a piece of a panel of this length stays in the first-level cache. */
+  /**
+   * Steps of k at a time, whole {@linkplain Tile#SUM_BLOCK sums}: a piece of a panel of this length
+   * stays in the first-level cache.
+   */
   static final int K_BLOCK = 256;
 
   /** Rows of weights in a block. */
@@ -29,57 +32,57 @@ final class Gemm {
   private Gemm() {}
 
   /**
-   * Scores: C[i, t] = Σₚ A[i, p]·B[p, t] for up to {@link #ROW_BLOCK} rows of A.
+   * Scores: C[i, t] = Σₚ A[row + i, p]·B[p, t] for up to {@link #ROW_BLOCK} rows of A.
    *
-   * @param a rows of weights, row-major, {@code stride} bytes apart
-   * @param b panels (k, PANEL), {@code panelStride} bytes apart
+   * @param m rows of A that are wanted
+   * @param b panels (columns of A, PANEL), {@code panelStride} bytes apart
    * @param tokens in all panels together
    * @param c panels (m, PANEL), {@code resultStride} bytes apart
    * @param packed scratch of {@link #PACKED_BYTES}
    */
   static void timesRows(
-      long a,
-      long stride,
-      boolean bf16,
+      WeightRows a,
+      int row,
       int m,
-      int k,
       long b,
       long panelStride,
       int tokens,
       long c,
       long resultStride,
       long packed) {
-    int elementBytes = bf16 ? Short.BYTES : Float.BYTES;
-    for (int p = 0; p < k; p += K_BLOCK) {
-      int steps = Math.min(K_BLOCK, k - p);
-      Packing.rows(a + (long) p * elementBytes, stride, bf16, m, steps, packed);
+    for (int p = 0; p < a.columns(); p += K_BLOCK) {
+      int steps = Math.min(K_BLOCK, a.columns() - p);
+      a.packRows(row, m, p, steps, packed);
       tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, p > 0);
     }
   }
 
-  /** Weighted sums: C[i, t] += Σₚ A[p, i]·B[p, t] for up to {@link #ROW_BLOCK} columns of A. */
+  /**
+   * Weighted sums: C[i, t] += Σₚ A[p, column + i]·B[p, t] for up to {@link #ROW_BLOCK} columns of
+   * A. The other operands as in {@link #timesRows}.
+   */
   static void timesColumns(
-      long a,
-      long stride,
-      boolean bf16,
+      WeightRows a,
+      int column,
       int m,
-      int k,
       long b,
       long panelStride,
       int tokens,
       long c,
       long resultStride,
+      boolean accumulate,
       long packed) {
-    for (int p = 0; p < k; p += K_BLOCK) {
-      int steps = Math.min(K_BLOCK, k - p);
-      Packing.columns(a + p * stride, stride, bf16, m, steps, packed);
-      tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, true);
+    for (int p = 0; p == 0 || p < a.rows(); p += K_BLOCK) { // no rows: sums of 0
+      int steps = Math.min(K_BLOCK, a.rows() - p);
+      a.packColumns(column, m, p, steps, packed);
+      boolean add = accumulate || p > 0;
+      tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, add);
     }
   }
 
   /**
    * Sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A. Blocks
-   * of {@link #K_BLOCK} tokens are chains of their own: what C holds may be much larger than one
+   * of {@link #K_BLOCK} tokens are summed by themselves: what C holds may be much larger than one
    * token's part, which would be rounded away.
    *
    * @param a panels of tokens (rows, PANEL), {@code panelStride} bytes apart, from the first row

@@ -4,7 +4,6 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 
 import org.jspecify.annotations.Nullable;
-import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -12,7 +11,7 @@ import org.tokenformer.engine.tensor.Tensor;
 final class LogitsBackwardTask implements Workers.Task {
   private final Workers workers;
   private final Scratch scratch;
-  private Tensor table;
+  private final WeightRows table = new WeightRows();
   private long x;
   private long outGradient;
   private long xGradient;
@@ -24,7 +23,6 @@ final class LogitsBackwardTask implements Workers.Task {
   private long xChannels; // (panels of C, TILE, PANEL)
   private long channelStride;
 
-  @SuppressWarnings("NullAway.Init") // every run sets the operands first
   LogitsBackwardTask(Workers workers, Scratch scratch) {
     this.workers = workers;
     this.scratch = scratch;
@@ -36,14 +34,14 @@ final class LogitsBackwardTask implements Workers.Task {
       Tensor outputGradient,
       Tensor inputGradient,
       @Nullable Tensor embeddingsGradient) {
-    table = embeddings;
+    table.set(embeddings);
     x = HostBuffer.addressOf(input);
     outGradient = HostBuffer.addressOf(outputGradient);
     xGradient = HostBuffer.addressOf(inputGradient);
     tableGradient = embeddingsGradient == null ? 0 : HostBuffer.addressOf(embeddingsGradient);
     rows = Math.toIntExact(input.rows());
     channels = Math.toIntExact(input.columns());
-    vocabulary = Math.toIntExact(embeddings.rows());
+    vocabulary = table.rows();
     int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), PANEL);
     channelStride = tile * PANEL_BYTES;
     long panelBytes = 4L * tile * vocabulary;
@@ -93,27 +91,14 @@ final class LogitsBackwardTask implements Workers.Task {
     long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
     long result = scratch.local(worker, panelCount * resultStride);
     long panelStride = vocabulary * PANEL_BYTES;
-    int elementBytes = table.dtype().bytes();
-    boolean bf16 = table.dtype() == DType.BF16;
     int columnBlocks = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
     int rowBlocks = tableGradient == 0 ? 0 : (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
     int piece = workers.next();
     for (; piece < columnBlocks; piece = workers.next()) {
       int column = piece * Gemm.ROW_BLOCK;
       int m = Math.min(Gemm.ROW_BLOCK, channels - column);
-      Simd.clear(result, panelCount * resultStride);
       Gemm.timesColumns(
-          HostBuffer.addressOf(table) + (long) column * elementBytes,
-          (long) channels * elementBytes,
-          bf16,
-          m,
-          vocabulary,
-          panels,
-          panelStride,
-          inTile,
-          result,
-          resultStride,
-          packed);
+          table, column, m, panels, panelStride, inTile, result, resultStride, false, packed);
       long to = xGradient + ((long) first * channels + column) * 4;
       Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
     }

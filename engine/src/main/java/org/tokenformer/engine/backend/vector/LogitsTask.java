@@ -3,7 +3,6 @@ package org.tokenformer.engine.backend.vector;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 
-import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -13,10 +12,8 @@ final class LogitsTask implements Workers.Task {
 
   private final Workers workers;
   private final Scratch scratch;
+  private final WeightRows table = new WeightRows();
   private long x;
-  private long table;
-  private long stride;
-  private boolean bf16;
   private long out;
   private int rows;
   private int channels;
@@ -30,13 +27,11 @@ final class LogitsTask implements Workers.Task {
 
   void run(Tensor input, Tensor embeddings, Tensor output) {
     x = HostBuffer.addressOf(input);
-    table = HostBuffer.addressOf(embeddings);
-    bf16 = embeddings.dtype() == DType.BF16;
+    table.set(embeddings);
     out = HostBuffer.addressOf(output);
     rows = Math.toIntExact(input.rows());
     channels = Math.toIntExact(input.columns());
-    vocabulary = Math.toIntExact(embeddings.rows());
-    stride = (long) channels * embeddings.dtype().bytes();
+    vocabulary = table.rows();
     if (rows > 1) {
       panels = scratch.shared(4L * Simd.roundUp(Math.min(rows, TILE), PANEL) * channels);
     }
@@ -50,8 +45,8 @@ final class LogitsTask implements Workers.Task {
       int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
       for (int i = workers.next(); i < blocks; i = workers.next()) {
         int row = i * Gemm.ROW_BLOCK;
-        int m = Math.min(Gemm.ROW_BLOCK, vocabulary - row);
-        Stream.dots(table + row * stride, stride, bf16, m, channels, x, out + 4L * row, sums);
+        int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
+        table.dots(row, end, x, out + 4L * row, sums);
       }
       return;
     }
@@ -73,19 +68,7 @@ final class LogitsTask implements Workers.Task {
     for (int block = workers.next(); block < blocks; block = workers.next()) {
       int row = block * Gemm.ROW_BLOCK;
       int m = Math.min(Gemm.ROW_BLOCK, vocabulary - row);
-      long keys = table + row * stride;
-      Gemm.timesRows(
-          keys,
-          stride,
-          bf16,
-          m,
-          channels,
-          panels,
-          panelStride,
-          inTile,
-          result,
-          resultStride,
-          packed);
+      Gemm.timesRows(table, row, m, panels, panelStride, inTile, result, resultStride, packed);
       long to = out + ((long) first * vocabulary + row) * 4;
       Packing.unpackAll(result, resultStride, inTile, m, to, 4L * vocabulary);
     }

@@ -32,16 +32,24 @@ final class Packing {
   private Packing() {}
 
   /**
-   * Rows of a row-major matrix as tiles, for products with its transpose: tile i holds (k, 6)
-   * weights of rows 6i to 6i + 5, zeros where the matrix ends.
+   * Up to six rows of a row-major matrix as a tile, (k, 6), zeros where the rows end.
    *
-   * @param from address of the first element of the block
+   * @param from address of the first element
    * @param stride bytes from one row to the next
    */
   static void rows(long from, long stride, boolean bf16, int rows, int k, long to) {
-    for (int row = 0; row < rows; row += Tile.ROWS) {
-      tile(from + row * stride, stride, bf16, Math.min(Tile.ROWS, rows - row), k, to);
-      to += k * Tile.ROW_BYTES;
+    int done = 0;
+    if (rows == Tile.ROWS && !bf16) {
+      int vectors = k / LANES;
+      Interleave.sixRows(from, stride, vectors, VECTOR_BYTES, to, Tile.ROWS * VECTOR_BYTES);
+      done = vectors * LANES;
+    }
+    long rest = to + done * Tile.ROW_BYTES;
+    if (rows < Tile.ROWS) {
+      Simd.clear(rest, (k - done) * Tile.ROW_BYTES);
+    }
+    for (int i = 0; i < rows; i++) {
+      row(from + i * stride + 4L * done, bf16, k - done, rest + 4L * i);
     }
   }
 
@@ -58,80 +66,35 @@ final class Packing {
       long panel = from + row * PANEL_BYTES;
       for (int t = 0; t < tokens; t += PANEL) {
         int lanes = Math.min(PANEL, tokens - t);
-        tile(panel, PANEL_BYTES, false, m, lanes, to + t * Tile.ROW_BYTES);
+        rows(panel, PANEL_BYTES, false, m, lanes, to + t * Tile.ROW_BYTES);
         panel += panelStride;
       }
       to += tokens * Tile.ROW_BYTES;
     }
   }
 
-  private static void tile(long from, long stride, boolean bf16, int m, int k, long to) {
-    if (m == Tile.ROWS && !bf16) {
-      sixRows(from, stride, k, to, Tile.ROW_BYTES, Float.BYTES);
-    } else {
-      someRows(from, stride, bf16, m, k, to);
-    }
-  }
-
-  /** The steps are parameters for the reason that {@link Tile} gives. */
-  private static void sixRows(long a, long stride, int k, long to, long toStep, long step) {
-    long a1 = a + stride;
-    long a2 = a1 + stride;
-    long a3 = a2 + stride;
-    long a4 = a3 + stride;
-    long a5 = a4 + stride;
+  /** One row of a tile; the address is that of its first element in the tile. */
+  static void row(long from, boolean bf16, int k, long to) {
     for (int p = 0; p < k; p++) {
-      Simd.set(to, Simd.get(a));
-      Simd.set(to + 4, Simd.get(a1));
-      Simd.set(to + 8, Simd.get(a2));
-      Simd.set(to + 12, Simd.get(a3));
-      Simd.set(to + 16, Simd.get(a4));
-      Simd.set(to + 20, Simd.get(a5));
-      a += step;
-      a1 += step;
-      a2 += step;
-      a3 += step;
-      a4 += step;
-      a5 += step;
-      to += toStep;
-    }
-  }
-
-  private static void someRows(long from, long stride, boolean bf16, int m, int k, long to) {
-    if (m < Tile.ROWS) {
-      clear(to, k);
-    }
-    for (int i = 0; i < m; i++) {
-      long source = from + i * stride;
-      long target = to + 4L * i;
-      if (bf16) {
-        for (int p = 0; p < k; p++) {
-          Simd.set(target + p * Tile.ROW_BYTES, Simd.getBf16(source + 2L * p));
-        }
-      } else {
-        for (int p = 0; p < k; p++) {
-          Simd.set(target + p * Tile.ROW_BYTES, Simd.get(source + 4L * p));
-        }
-      }
+      Simd.set(
+          to + p * Tile.ROW_BYTES, bf16 ? Simd.getBf16(from + 2L * p) : Simd.get(from + 4L * p));
     }
   }
 
   /**
-   * Columns of a row-major matrix as tiles, for products with the matrix itself: tile i holds (k,
-   * 6) weights of columns 6i to 6i + 5 of k consecutive rows, zeros where the matrix ends.
+   * Up to six columns of k rows of a row-major matrix as a tile, (k, 6), zeros where the columns
+   * end. What lies up to {@link #SLACK} behind the tile may be overwritten.
+   *
+   * @param readable columns that the matrix has from here on, at least {@code columns}
    */
-  static void columns(long from, long stride, boolean bf16, int columns, int k, long to) {
-    int elementBytes = bf16 ? Short.BYTES : Float.BYTES;
-    for (int column = 0; column < columns; column += Tile.ROWS) {
-      long first = from + (long) column * elementBytes;
-      if (column + COPIED > columns) {
-        someColumns(first, stride, bf16, Math.min(Tile.ROWS, columns - column), k, to);
-      } else if (bf16) {
-        wholeVectorsBf16(first, stride, k, to, Tile.ROW_BYTES);
-      } else {
-        wholeVectors(first, stride, k, to, Tile.ROW_BYTES);
-      }
-      to += k * Tile.ROW_BYTES;
+  static void columns(
+      long from, long stride, boolean bf16, int columns, int readable, int k, long to) {
+    if (columns < Tile.ROWS || readable < COPIED) {
+      someColumns(from, stride, bf16, columns, k, to);
+    } else if (bf16) {
+      wholeVectorsBf16(from, stride, k, to, Tile.ROW_BYTES);
+    } else {
+      wholeVectors(from, stride, k, to, Tile.ROW_BYTES);
     }
   }
 
@@ -169,7 +132,7 @@ final class Packing {
 
   private static void someColumns(long from, long stride, boolean bf16, int m, int k, long to) {
     if (m < Tile.ROWS) {
-      clear(to, k);
+      Simd.clear(to, k * Tile.ROW_BYTES);
     }
     for (int p = 0; p < k; p++) {
       long source = from + p * stride;
@@ -177,12 +140,6 @@ final class Packing {
       for (int i = 0; i < m; i++) {
         Simd.set(target + 4L * i, bf16 ? Simd.getBf16(source + 2L * i) : Simd.get(source + 4L * i));
       }
-    }
-  }
-
-  private static void clear(long tile, int k) {
-    for (int i = 0; i < k * Tile.ROWS; i++) {
-      Simd.set(tile + 4L * i, 0);
     }
   }
 

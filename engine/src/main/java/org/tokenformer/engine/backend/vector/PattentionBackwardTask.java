@@ -11,7 +11,6 @@ import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.ParameterGradients;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.SavedScores;
-import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -23,6 +22,8 @@ import org.tokenformer.engine.tensor.Tensor;
 final class PattentionBackwardTask implements Workers.Task {
   private final Workers workers;
   private final Scratch scratch;
+  private final WeightRows keys = new WeightRows();
+  private final WeightRows values = new WeightRows();
   private ParameterTokens tokens;
   private ParameterGradients gradients;
   private Dropout dropout;
@@ -56,6 +57,8 @@ final class PattentionBackwardTask implements Workers.Task {
       Tensor inputGradient) {
     tokens = parameterTokens;
     gradients = parameterGradients;
+    keys.setKeys(parameterTokens);
+    values.setValues(parameterTokens);
     dropout = savedScores.dropout();
     x = HostBuffer.addressOf(input);
     outGradient = HostBuffer.addressOf(outputGradient);
@@ -130,47 +133,24 @@ final class PattentionBackwardTask implements Workers.Task {
     }
   }
 
-  /** dθ = dy·Wᵀ: pieces are blocks of values, segment after segment. */
+  /** dθ = dy·Wᵀ: pieces are blocks of values. */
   private void thetaGradient(int worker, int inTile) {
-    List<ParameterTokens.Segment> segments = tokens.segments();
     long packed = scratch.packed(worker);
-    int block = workers.next();
-    int firstBlock = 0;
-    int firstRow = 0;
-    for (int s = 0; s < segments.size(); s++) {
-      ParameterTokens.Segment segment = segments.get(s);
-      int values = Math.toIntExact(segment.rows());
-      int blocks = (values + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-      boolean bf16 = segment.values().dtype() == DType.BF16;
-      long stride = (long) outputs * segment.values().dtype().bytes();
-      long address = HostBuffer.addressOf(segment.values());
-      for (; block < firstBlock + blocks; block = workers.next()) {
-        int row = (block - firstBlock) * Gemm.ROW_BLOCK;
-        Gemm.timesRows(
-            address + row * stride,
-            stride,
-            bf16,
-            Math.min(Gemm.ROW_BLOCK, values - row),
-            outputs,
-            panels,
-            outputs * PANEL_BYTES,
-            inTile,
-            ds + (firstRow + row) * PANEL_BYTES,
-            count * PANEL_BYTES,
-            packed);
-      }
-      firstBlock += blocks;
-      firstRow += values;
+    long panelStride = outputs * PANEL_BYTES;
+    for (int i = workers.next(); i * Gemm.ROW_BLOCK < count; i = workers.next()) {
+      int row = i * Gemm.ROW_BLOCK;
+      int m = Math.min(Gemm.ROW_BLOCK, count - row);
+      long to = ds + row * PANEL_BYTES;
+      Gemm.timesRows(values, row, m, panels, panelStride, inTile, to, count * PANEL_BYTES, packed);
     }
   }
 
   /**
-   * dx += ds·K: pieces are blocks of channels, over all segments.
+   * dx += ds·K: pieces are blocks of channels.
    *
    * @return the first piece that this worker has and that is none of these
    */
   private int inputGradient(int worker, int first, int inTile) {
-    List<ParameterTokens.Segment> segments = tokens.segments();
     long packed = scratch.packed(worker);
     int panelCount = (inTile + PANEL - 1) / PANEL;
     long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
@@ -180,25 +160,8 @@ final class PattentionBackwardTask implements Workers.Task {
     for (; block < blocks; block = workers.next()) {
       int column = block * Gemm.ROW_BLOCK;
       int m = Math.min(Gemm.ROW_BLOCK, channels - column);
-      Simd.clear(result, panelCount * resultStride);
-      int firstRow = 0;
-      for (int s = 0; s < segments.size(); s++) {
-        ParameterTokens.Segment segment = segments.get(s);
-        DType dtype = segment.keys().dtype();
-        Gemm.timesColumns(
-            HostBuffer.addressOf(segment.keys()) + (long) column * dtype.bytes(),
-            (long) channels * dtype.bytes(),
-            dtype == DType.BF16,
-            m,
-            Math.toIntExact(segment.rows()),
-            ds + firstRow * PANEL_BYTES,
-            count * PANEL_BYTES,
-            inTile,
-            result,
-            resultStride,
-            packed);
-        firstRow += Math.toIntExact(segment.rows());
-      }
+      Gemm.timesColumns(
+          keys, column, m, ds, count * PANEL_BYTES, inTile, result, resultStride, false, packed);
       long to = xGradient + ((long) first * channels + column) * 4;
       Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
     }
@@ -216,17 +179,17 @@ final class PattentionBackwardTask implements Workers.Task {
     for (int s = 0; s < segments.size(); s++) {
       int count0 = Math.toIntExact(segments.get(s).rows());
       int blocks = (count0 + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-      Tensor keys = gradients.segments().get(s).keys();
-      Tensor values = gradients.segments().get(s).values();
-      if (keys != null && values != null) {
+      Tensor dK = gradients.segments().get(s).keys();
+      Tensor dW = gradients.segments().get(s).values();
+      if (dK != null && dW != null) {
         for (; piece < start + 2 * blocks; piece = workers.next() - blocksOfAll) {
           int row = (piece - start) / 2 * Gemm.ROW_BLOCK;
           int m = Math.min(Gemm.ROW_BLOCK, count0 - row);
           long at = (firstRow + row) * PANEL_BYTES;
           if ((piece - start) % 2 == 0) {
-            weightGradient(ds + at, m, inTile, xChannels, channels, keys, row, packed);
+            weightGradient(ds + at, m, inTile, xChannels, channels, dK, row, packed);
           } else {
-            weightGradient(thetas + at, m, inTile, outChannels, outputs, values, row, packed);
+            weightGradient(thetas + at, m, inTile, outChannels, outputs, dW, row, packed);
           }
         }
         start += 2 * blocks;

@@ -1,6 +1,8 @@
 package org.tokenformer.engine.backend.vector;
 
+import java.util.List;
 import org.tokenformer.engine.backend.AdamW;
+import org.tokenformer.engine.backend.Sequence;
 
 /** An operation that treats each row by itself: blocks of rows are handed out. */
 abstract class RowsTask implements Workers.Task {
@@ -132,6 +134,52 @@ abstract class RowsTask implements Workers.Task {
               ? RowKernels.crossEntropyBackward(at, vocabulary, target, weight, own)
               : RowKernels.crossEntropy(at, vocabulary, target, own);
       Simd.set(losses + 4L * row, loss);
+    }
+  }
+
+  /** {@code Backend.rotary}. */
+  static final class Rotary extends RowsTask {
+    long x;
+    int channels;
+    int heads;
+    int half; // pairs that are rotated
+    long cosine;
+    long sine;
+    List<Sequence> sequences = List.of();
+
+    Rotary(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      int s = 0;
+      int inSequence = row;
+      for (; inSequence >= sequences.get(s).rows(); s++) {
+        inSequence -= sequences.get(s).rows();
+      }
+      long angles = 4L * half * (sequences.get(s).start() + inSequence);
+      long at = x + 4L * row * channels;
+      RowKernels.rotary(at, heads, channels / heads, half, cosine + angles, sine + angles);
+    }
+  }
+
+  /** {@code Backend.zero}: a row is a piece of the tensor, seen as one array. */
+  static final class Zero extends RowsTask {
+    /** Elements in a row. */
+    static final int PIECE = 1 << 12;
+
+    long x;
+    long elements;
+
+    Zero(Workers workers, Scratch scratch) {
+      super(workers, scratch);
+    }
+
+    @Override
+    void row(int row, long own) {
+      long n = Math.min(PIECE, elements - (long) row * PIECE);
+      Simd.clear(x + 4L * row * PIECE, 4 * n);
     }
   }
 

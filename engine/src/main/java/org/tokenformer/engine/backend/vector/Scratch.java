@@ -17,13 +17,16 @@ final class Scratch {
   private MemorySegment shared = allocate(1 << 16);
   private final MemorySegment[] packed;
   private final MemorySegment[] local;
+  private final WeightRows[] weights;
 
   Scratch(int threads) {
     packed = new MemorySegment[threads];
     local = new MemorySegment[threads];
+    weights = new WeightRows[threads];
     for (int i = 0; i < threads; i++) {
       packed[i] = allocate(Gemm.PACKED_BYTES);
       local[i] = allocate(1 << 12);
+      weights[i] = new WeightRows();
     }
   }
 
@@ -38,6 +41,11 @@ final class Scratch {
   /** Address of {@link Gemm#PACKED_BYTES} bytes of one worker. */
   long packed(int worker) {
     return packed[worker].address();
+  }
+
+  /** One worker's view of what serves as weights for a moment. */
+  WeightRows weights(int worker) {
+    return weights[worker];
   }
 
   /** Address of at least that many bytes of one worker; called by that worker only. */

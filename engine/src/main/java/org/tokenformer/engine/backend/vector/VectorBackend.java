@@ -24,8 +24,11 @@ public final class VectorBackend extends HostBackend {
   private final RowsTask.LayerNorm layerNormTask;
   private final RowsTask.Add addTask;
   private final RowsTask.CrossEntropy crossEntropyTask;
+  private final RowsTask.Rotary rotaryTask;
+  private final RowsTask.Zero zeroTask;
   private final PattentionTask pattentionTask;
   private final ThetasTask thetasTask;
+  private final PattentionTokenTask pattentionTokenTask;
   private final AttentionTask attentionTask;
   private final LogitsTask logitsTask;
   private final RowsTask.LayerNormBackward layerNormBackwardTask;
@@ -49,8 +52,11 @@ public final class VectorBackend extends HostBackend {
     layerNormTask = new RowsTask.LayerNorm(workers, scratch);
     addTask = new RowsTask.Add(workers, scratch);
     crossEntropyTask = new RowsTask.CrossEntropy(workers, scratch);
+    rotaryTask = new RowsTask.Rotary(workers, scratch);
+    zeroTask = new RowsTask.Zero(workers, scratch);
     pattentionTask = new PattentionTask(workers, scratch);
     thetasTask = new ThetasTask(workers, scratch);
+    pattentionTokenTask = new PattentionTokenTask(workers, scratch);
     attentionTask = new AttentionTask(workers, scratch);
     logitsTask = new LogitsTask(workers, scratch);
     layerNormBackwardTask = new RowsTask.LayerNormBackward(workers, scratch);
@@ -83,6 +89,23 @@ public final class VectorBackend extends HostBackend {
   @Override
   public int threads() {
     return workers.threads();
+  }
+
+  @Override
+  public void zero(Tensor tensor) {
+    if (tensor.dtype() != DType.F32) {
+      super.zero(tensor);
+      return;
+    }
+    lock.lock();
+    try {
+      int piece = RowsTask.Zero.PIECE;
+      zeroTask.x = HostBuffer.addressOf(tensor);
+      zeroTask.elements = tensor.shape().elements();
+      zeroTask.run(Math.toIntExact((zeroTask.elements + piece - 1) / piece), piece);
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
@@ -123,7 +146,11 @@ public final class VectorBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
-      pattentionTask.run(x, tokens, saved, out);
+      if (x.rows() == 1 && saved == null) {
+        pattentionTokenTask.run(x, tokens, out);
+      } else {
+        pattentionTask.run(x, tokens, saved, out);
+      }
     } finally {
       lock.unlock();
     }
@@ -141,19 +168,18 @@ public final class VectorBackend extends HostBackend {
 
   @Override
   public void rotary(Tensor x, int heads, RotaryTable table, List<Sequence> sequences) {
-    long rows = HostBuffer.addressOf(x);
-    long cosine = HostBuffer.addressOf(table.cosine());
-    long sine = HostBuffer.addressOf(table.sine());
-    int channels = Math.toIntExact(x.columns());
-    int half = table.dimensions() / 2;
-    int row = 0;
-    for (int s = 0; s < sequences.size(); s++) {
-      Sequence sequence = sequences.get(s);
-      for (int i = 0; i < sequence.rows(); i++, row++) {
-        long angles = 4L * half * (sequence.start() + i);
-        long at = rows + 4L * row * channels;
-        RowKernels.rotary(at, heads, channels / heads, half, cosine + angles, sine + angles);
-      }
+    lock.lock();
+    try {
+      rotaryTask.x = HostBuffer.addressOf(x);
+      rotaryTask.channels = Math.toIntExact(x.columns());
+      rotaryTask.heads = heads;
+      rotaryTask.half = table.dimensions() / 2;
+      rotaryTask.cosine = HostBuffer.addressOf(table.cosine());
+      rotaryTask.sine = HostBuffer.addressOf(table.sine());
+      rotaryTask.sequences = sequences;
+      rotaryTask.run(Math.toIntExact(x.rows()), rotaryTask.channels);
+    } finally {
+      lock.unlock();
     }
   }
 
