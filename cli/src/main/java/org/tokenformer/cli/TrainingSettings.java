@@ -91,6 +91,15 @@ final class TrainingSettings {
   private @Nullable Double dropout;
 
   @Option(
+      names = "--nested",
+      paramLabel = "P",
+      description =
+          "Share of the batches that learn with the first parameter tokens only, with 10 to 100 % of"
+              + " them at random, by default 0: then the first tokens are a model by themselves, see"
+              + " 'generate --tokens' and 'shrink'.")
+  private @Nullable Double nested;
+
+  @Option(
       names = "--recompute",
       description =
           "Computes each layer twice instead of keeping what its way back needs: less memory, a"
@@ -228,6 +237,7 @@ final class TrainingSettings {
                 orElse(weightDecay, paper.weightDecay()),
                 orElse(clip, paper.clip())),
             orElse(dropout, 0.0),
+            orElse(nested, 0.0),
             seed(),
             growth));
   }
@@ -249,6 +259,7 @@ final class TrainingSettings {
     same("--weight-decay", weightDecay, saved.optimizer().weightDecay());
     same("--clip", clip, saved.optimizer().clip());
     same("--dropout", dropout, saved.dropout());
+    same("--nested", nested, saved.nested());
     same("--seed", seed, saved.seed());
     sameGrowth(saved.growth());
     TrainingShape shape = saved.shape();
@@ -258,6 +269,7 @@ final class TrainingSettings {
         saved.accumulate(),
         saved.optimizer(),
         saved.dropout(),
+        saved.nested(),
         saved.seed(),
         saved.growth());
   }

@@ -1,5 +1,6 @@
 package org.tokenformer.engine.backend;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -47,6 +48,22 @@ public record ParameterTokens(Theta theta, float tau, List<Segment> segments) {
       n += segments.get(i).rows;
     }
     return n;
+  }
+
+  /**
+   * The first of them under the same τ. Segments without any stay, with none in use.
+   *
+   * @param tokens at most {@link #count}
+   */
+  public ParameterTokens first(long tokens) {
+    List<Segment> first = new ArrayList<>();
+    long left = tokens;
+    for (Segment segment : segments) {
+      long rows = Math.min(left, segment.rows);
+      first.add(new Segment(segment.keys, segment.values, rows, segment.trainable));
+      left -= rows;
+    }
+    return new ParameterTokens(theta, tau, first);
   }
 
   /** C: channels of a key, the width of the input. */

@@ -71,6 +71,27 @@ record Activations(
           logSums);
     }
 
+    /** The same memory, for a block with fewer parameter tokens. */
+    Saved of(Block block) {
+      List<Pattention> pattentions = block.pattentions();
+      List<@Nullable SavedScores> scores = scores();
+      for (int i = 0; i < pattentions.size(); i++) {
+        scores.set(i, narrowed(scores.get(i), pattentions.get(i).tokens().count()));
+      }
+      return new Saved(
+          scores.get(0), scores.get(1), scores.get(2), scores.get(3), scores.get(4), logSums);
+    }
+
+    private static @Nullable SavedScores narrowed(@Nullable SavedScores saved, long count) {
+      if (saved == null) {
+        return null;
+      }
+      Tensor whole = saved.scores();
+      Shape shape = Shape.of(whole.rows(), count);
+      Tensor scores = new Tensor(whole.buffer(), whole.offset(), whole.dtype(), shape);
+      return new SavedScores(scores, saved.dropout());
+    }
+
     private static @Nullable SavedScores with(@Nullable SavedScores saved, float rate, int seed) {
       return saved == null ? null : new SavedScores(saved.scores(), new Dropout(rate, seed));
     }
@@ -101,17 +122,16 @@ record Activations(
 
   /** The same memory, with dropout on Θ in the block of this layer. */
   Activations withDropout(float rate, DropoutSeeds seeds, int layer) {
+    return with(saved.with(rate, seeds, layer));
+  }
+
+  /** The same memory, for a block with fewer parameter tokens. */
+  Activations of(Block block) {
+    return with(saved.of(block));
+  }
+
+  private Activations with(Saved kept) {
     return new Activations(
-        input,
-        normed,
-        query,
-        key,
-        value,
-        attended,
-        branch,
-        middle,
-        normedMiddle,
-        output,
-        saved.with(rate, seeds, layer));
+        input, normed, query, key, value, attended, branch, middle, normedMiddle, output, kept);
   }
 }

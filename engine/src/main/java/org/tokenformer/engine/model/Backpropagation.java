@@ -93,6 +93,17 @@ public final class Backpropagation implements AutoCloseable {
     gradients().values().forEach(backend::zero);
   }
 
+  /** Learns with all of the parameter tokens. */
+  public double learn(
+      int[] ids,
+      int[] targets,
+      float weight,
+      float dropout,
+      DropoutSeeds seeds,
+      @Nullable Cancellation cancellation) {
+    return learn(ids, targets, weight, dropout, seeds, TokenShare.ALL, cancellation);
+  }
+
   /**
    * Runs a micro-batch forward and backward, and adds its gradients to those that are there.
    *
@@ -102,6 +113,7 @@ public final class Backpropagation implements AutoCloseable {
    *     micro-batches for their mean
    * @param dropout share of Θ that is left out, 0 to below 1
    * @param seeds of the dropout
+   * @param share of each Pattention's tokens, the first, that this micro-batch learns with
    * @return the sum of the losses of all rows, in nats
    * @throws IndexOutOfBoundsException if an id or target is not in the vocabulary
    * @throws java.util.concurrent.CancellationException between two layers, if asked to; the
@@ -113,19 +125,21 @@ public final class Backpropagation implements AutoCloseable {
       float weight,
       float dropout,
       DropoutSeeds seeds,
+      TokenShare share,
       @Nullable Cancellation cancellation) {
     check(ids, targets);
     model.lifetime().enter();
     try {
-      List<Activations> layers = dropout == 0 ? memory.layers() : withDropout(dropout, seeds);
-      model.forward(forward, layers, ids, 0, cancellation);
+      List<Block> blocks = blocks(share);
+      List<Activations> layers = layers(blocks, share, dropout, seeds);
+      model.forward(forward, blocks, layers, ids, 0, cancellation);
       backend.zero(memory.flow().stream());
       for (Chunk chunk : memory.chunks()) {
         learnFromLosses(chunk, targets, weight);
       }
       for (int i = layers.size() - 1; i >= 0; i--) {
         Cancellation.check(cancellation);
-        Block block = model.blocks().get(i);
+        Block block = blocks.get(i);
         // The last block's activations are still there.
         if (shape.recompute() && i < layers.size() - 1) {
           block.forward(forward, layers.get(i));
@@ -142,10 +156,22 @@ public final class Backpropagation implements AutoCloseable {
     }
   }
 
-  private List<Activations> withDropout(float rate, DropoutSeeds seeds) {
+  private List<Block> blocks(TokenShare share) {
+    List<Block> all = model.blocks();
+    return share.isAll() ? all : all.stream().map(block -> block.first(share)).toList();
+  }
+
+  /** What the blocks work with, for their numbers of tokens and with dropout on Θ. */
+  private List<Activations> layers(
+      List<Block> blocks, TokenShare share, float dropout, DropoutSeeds seeds) {
+    if (share.isAll() && dropout == 0) {
+      return memory.layers();
+    }
     List<Activations> layers = new ArrayList<>();
-    for (int i = 0; i < memory.layers().size(); i++) {
-      layers.add(memory.layers().get(i).withDropout(rate, seeds, i));
+    for (int i = 0; i < blocks.size(); i++) {
+      Activations layer = memory.layers().get(i);
+      Activations own = share.isAll() ? layer : layer.of(blocks.get(i));
+      layers.add(dropout == 0 ? own : own.withDropout(dropout, seeds, i));
     }
     return layers;
   }

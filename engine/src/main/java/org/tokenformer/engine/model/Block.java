@@ -14,6 +14,11 @@ public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
         attention.query(), attention.key(), attention.value(), attention.projection(), ffn);
   }
 
+  /** With the first tokens of each Pattention only. */
+  Block first(TokenShare share) {
+    return new Block(attention.first(share), ffn.first(share), epsilon);
+  }
+
   /** From {@code a.input()} to {@code a.output()}, both (T, C). */
   void forward(Pass pass, Activations a) {
     Backend backend = pass.backend();

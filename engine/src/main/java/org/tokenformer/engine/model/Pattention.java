@@ -15,6 +15,11 @@ import org.tokenformer.engine.tensor.Tensor;
  * @param tokens keys and values under Θ and τ
  */
 public record Pattention(ParameterTokens tokens) {
+  /** With the first of its tokens only; τ stays. */
+  Pattention first(TokenShare share) {
+    return new Pattention(tokens.first(share.of(Math.toIntExact(tokens.count()))));
+  }
+
   /** y = Θ(x·Kᵀ)·W, with x (T, C) and y (T, C'). */
   void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
     backend.pattention(x, tokens, saved, y);

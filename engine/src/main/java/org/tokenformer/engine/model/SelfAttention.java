@@ -17,6 +17,17 @@ public record SelfAttention(
     Pattention projection,
     int heads,
     int layer) {
+  /** With the first tokens of each Pattention only. */
+  SelfAttention first(TokenShare share) {
+    return new SelfAttention(
+        query.first(share),
+        key.first(share),
+        value.first(share),
+        projection.first(share),
+        heads,
+        layer);
+  }
+
   /** From {@code a.normed()} to {@code a.branch()}, both (T, C). */
   void forward(Pass pass, Activations a) {
     Backend backend = pass.backend();

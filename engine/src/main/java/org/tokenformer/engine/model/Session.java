@@ -224,7 +224,7 @@ public final class Session implements AutoCloseable {
     }
     List<Sequence> sequences = List.of(new Sequence(rows, length, cache));
     Pass pass = new Pass(backend, model.rotary(), sequences);
-    model.forward(pass, layers, ids, from, cancellation);
+    model.forward(pass, model.blocks(), layers, ids, from, cancellation);
     length += rows;
   }
 

@@ -306,19 +306,21 @@ public final class TokenFormer implements AutoCloseable {
    * Ids to hidden states: embeds the rows and runs all blocks; the last one's {@code output()} (T,
    * C) is left before the last layer normalisation.
    *
+   * @param some its {@link #blocks}, or those with fewer parameter tokens
    * @param layers what each block works with; its output is the next one's input
    * @throws java.util.concurrent.CancellationException between two layers, if asked to
    */
   void forward(
       Pass pass,
+      List<Block> some,
       List<Activations> layers,
       int[] ids,
       int from,
       @Nullable Cancellation cancellation) {
     embed(ids, from, layers.getFirst().input());
-    for (int i = 0; i < blocks.size(); i++) {
+    for (int i = 0; i < some.size(); i++) {
       Cancellation.check(cancellation);
-      blocks.get(i).forward(pass, layers.get(i));
+      some.get(i).forward(pass, layers.get(i));
     }
   }
 

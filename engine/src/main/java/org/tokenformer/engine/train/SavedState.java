@@ -54,6 +54,7 @@ record SavedState(
     fields.put("weight_decay", options.optimizer().weightDecay());
     fields.put("clip", options.optimizer().clip());
     fields.put("dropout", options.dropout());
+    fields.put("nested", options.nested());
     fields.put("seed", Long.toString(options.seed())); // more digits than JSON's readers keep
     fields.put("growths", progress.growths());
     GrowthOptions growth = options.growth();
@@ -124,6 +125,7 @@ record SavedState(
               fields.number("weight_decay"),
               fields.number("clip")),
           fields.number("dropout"),
+          fields.number("nested"),
           seed(fields),
           growth(fields));
     } catch (ConfigException e) {

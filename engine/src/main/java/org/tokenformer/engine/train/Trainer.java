@@ -1,5 +1,6 @@
 package org.tokenformer.engine.train;
 
+import java.math.BigDecimal;
 import java.util.List;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
@@ -10,6 +11,7 @@ import org.tokenformer.engine.model.DropoutSeeds;
 import org.tokenformer.engine.model.SplitMix;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -18,6 +20,12 @@ import org.tokenformer.engine.tensor.Tensor;
  * Closing it closes the model as well.
  */
 public final class Trainer implements AutoCloseable {
+  /** Tells the random numbers of nested dropout from others of the same seed. */
+  private static final long NESTED = 0x6e6573746564L;
+
+  /** Of the parameter tokens, in a micro-batch of nested dropout. */
+  private static final int FEWEST_PERCENT = 10;
+
   private final TrainingOptions options;
   private final Windows windows;
   private final WindowSampler sampler;
@@ -168,9 +176,25 @@ public final class Trainer implements AutoCloseable {
               weight,
               (float) options.dropout(),
               seeds,
+              share(step, i),
               cancellation);
     }
     return sum / options.tokensPerStep();
+  }
+
+  /** Which of the parameter tokens a micro-batch learns with. */
+  private TokenShare share(int step, int batch) {
+    if (options.nested() == 0) {
+      return TokenShare.ALL;
+    }
+    // 53 random bits as a number from 0 to below 1
+    double random = (SplitMix.hash(options.seed(), NESTED, step, batch) >>> 11) * 0x1p-53;
+    if (random >= options.nested()) {
+      return TokenShare.ALL;
+    }
+    int least = FEWEST_PERCENT;
+    int percent = least + (int) (random / options.nested() * (100 - least));
+    return new TokenShare(BigDecimal.valueOf(percent));
   }
 
   /**

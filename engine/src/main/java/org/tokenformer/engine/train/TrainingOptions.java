@@ -11,6 +11,8 @@ import org.tokenformer.engine.model.TrainingShape;
  * @param accumulate micro-batches of a step, from 1 on
  * @param optimizer how weights change
  * @param dropout share of Θ that is left out in each step, 0 to below 1
+ * @param nested share of the micro-batches that learn with the first parameter tokens only, a
+ *     random share of them, so that these are a model by themselves (nested dropout); 0 to 1
  * @param seed of everything random: same seed, same run
  * @param growth how the model grows meanwhile
  */
@@ -20,6 +22,7 @@ public record TrainingOptions(
     int accumulate,
     OptimizerOptions optimizer,
     double dropout,
+    double nested,
     long seed,
     GrowthOptions growth) {
   /** Checks the numbers. */
@@ -29,6 +32,9 @@ public record TrainingOptions(
     }
     if (!(dropout >= 0 && (float) dropout < 1)) {
       throw new ConfigException("dropout: " + dropout + " is not in 0 to below 1");
+    }
+    if (!(nested >= 0 && nested <= 1)) {
+      throw new ConfigException("nested: " + nested + " is not in 0 to 1");
     }
     for (GrowthOptions.Stage stage : growth.stages()) {
       if (stage.afterStep() >= schedule.steps()) {
@@ -46,12 +52,19 @@ public record TrainingOptions(
       OptimizerOptions optimizer,
       double dropout,
       long seed) {
-    this(schedule, shape, accumulate, optimizer, dropout, seed, GrowthOptions.NONE);
+    this(schedule, shape, accumulate, optimizer, dropout, 0, seed, GrowthOptions.NONE);
   }
 
   /** The same with these growths. */
   public TrainingOptions with(GrowthOptions growths) {
-    return new TrainingOptions(schedule, shape, accumulate, optimizer, dropout, seed, growths);
+    return new TrainingOptions(
+        schedule, shape, accumulate, optimizer, dropout, nested, seed, growths);
+  }
+
+  /** The same with nested dropout in that share of the micro-batches. */
+  public TrainingOptions withNested(double share) {
+    return new TrainingOptions(
+        schedule, shape, accumulate, optimizer, dropout, share, seed, growth);
   }
 
   /** Ids that a step learns from. */

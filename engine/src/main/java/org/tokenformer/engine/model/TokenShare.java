@@ -1,0 +1,60 @@
+package org.tokenformer.engine.model;
+
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * How many parameter tokens of each Pattention are computed with: the first of them, a share of
+ * their number that is rounded up.
+ *
+ * @param percent above 0 and at most 100; exact, so that 55 % of 100 are 55
+ */
+public record TokenShare(BigDecimal percent) {
+  private static final BigDecimal HUNDRED = BigDecimal.valueOf(100);
+
+  /** All of them. */
+  public static final TokenShare ALL = new TokenShare(HUNDRED);
+
+  private static final Pattern TEXT = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)%");
+
+  /** Checks the number. */
+  public TokenShare {
+    if (percent.signum() <= 0 || percent.compareTo(HUNDRED) > 0) {
+      throw new ConfigException(
+          "tokens: %s%% is not above 0%% and at most 100%%".formatted(percent.toPlainString()));
+    }
+    percent = percent.stripTrailingZeros();
+  }
+
+  /**
+   * Reads {@code 50%} or {@code 12.5%}.
+   *
+   * @throws ConfigException if it is none
+   */
+  public static TokenShare parse(String text) {
+    Matcher share = TEXT.matcher(text);
+    if (!share.matches()) {
+      throw new ConfigException("tokens: '" + text + "' is not a share of the tokens, as 50%");
+    }
+    return new TokenShare(new BigDecimal(share.group(1)));
+  }
+
+  /** Whether none is left out. */
+  boolean isAll() {
+    return equals(ALL);
+  }
+
+  /** That share of so many, at least one. */
+  public int of(int count) {
+    BigDecimal share = percent.multiply(BigDecimal.valueOf(count));
+    return share.divide(HUNDRED, 0, RoundingMode.CEILING).intValueExact();
+  }
+
+  /** As {@link #parse} reads it. */
+  @Override
+  public String toString() {
+    return percent.toPlainString() + "%";
+  }
+}
