@@ -17,14 +17,16 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
  * @param layers of the grown model, or 0 for as many as before; new ones come last
  */
 public record GrowthPlan(List<Size> sizes, int layers) {
-  private static final Pattern SIZE = Pattern.compile("(\\d{1,9})(?:@(\\d{1,4})(?:-(\\d{1,4}))?)?");
+  private static final Pattern SIZE =
+      Pattern.compile("([1-9]\\d{0,8})(?:@(\\d{1,4})(?:-(\\d{1,4}))?)?");
   private static final String LAYERS = "layers";
 
   /** Copies the list. */
   public GrowthPlan {
     sizes = List.copyOf(sizes);
-    if (layers < 0) {
-      throw new ConfigException("layers: " + layers + " is not at least 1");
+    if (layers < 0 || layers > TokenFormerConfig.MOST_LAYERS) { // before as many are made
+      throw new ConfigException(
+          "layers: " + layers + " is not in 1 to " + TokenFormerConfig.MOST_LAYERS);
     }
     if (sizes.isEmpty() && layers == 0) {
       throw new ConfigException("nothing to grow: give at least one of qkv, proj, ffn and layers");
@@ -120,7 +122,12 @@ public record GrowthPlan(List<Size> sizes, int layers) {
         case "qkv" -> sizes.add(Size.parse(Part.QKV, value));
         case "proj" -> sizes.add(Size.parse(Part.PROJ, value));
         case "ffn" -> sizes.add(Size.parse(Part.FFN, value));
-        case LAYERS -> layers = layers(value);
+        case LAYERS -> {
+          if (layers != 0) {
+            throw new ConfigException("layers: is given twice");
+          }
+          layers = parseLayers(value);
+        }
         default ->
             throw new ConfigException(
                 "'%s' is not one of qkv=N, proj=N, ffn=N and layers=N".formatted(item));
@@ -129,7 +136,12 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     return new GrowthPlan(sizes, layers);
   }
 
-  private static int layers(String value) {
+  /**
+   * Reads a number of layers.
+   *
+   * @throws ConfigException if it is none
+   */
+  public static int parseLayers(String value) {
     if (!value.matches("\\d{1,4}") || Integer.parseInt(value) == 0) {
       throw new ConfigException("layers: '%s' is not a number of layers".formatted(value));
     }
@@ -167,7 +179,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       checkGrows(config.layers().get(layer), grown.get(layer), layer);
     }
     if (grown.equals(config.layers())) {
-      throw new ConfigException(this + ": the model has these sizes already; give larger ones");
+      throw new ConfigException("the model has " + this + " already; give larger sizes");
     }
     return grown;
   }

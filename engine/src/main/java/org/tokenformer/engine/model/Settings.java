@@ -19,6 +19,8 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
  * lists where layers differ.
  */
 final class Settings extends Fields {
+  private static final List<String> SIZES =
+      List.of("num_layers", "qkv_slot_num", "proj_slot_num", "ffn_slot_num");
 
   /**
    * Takes the values over.
@@ -87,8 +89,8 @@ final class Settings extends Fields {
   /** One entry of numbers of parameter tokens for each layer. */
   private List<LayerSizes> layers() throws ModelFormatException {
     int count = integer("num_layers");
-    if (count < 1 || count > 4096) {
-      throw problem("num_layers", count + " is not in 1 to 4096");
+    if (count < 1 || count > TokenFormerConfig.MOST_LAYERS) { // before as many are made
+      throw problem("num_layers", count + " is not in 1 to " + TokenFormerConfig.MOST_LAYERS);
     }
     int[] qkv = perLayer("qkv_slot_num", count);
     int[] proj = perLayer("proj_slot_num", count);
@@ -110,7 +112,11 @@ final class Settings extends Fields {
         }
         Map<String, @Nullable Object> fields = new LinkedHashMap<>();
         map.forEach((name, field) -> fields.put(String.valueOf(name), field));
-        history.add(new Settings(file() + ": history", fields).layers());
+        Settings sizes = new Settings(file() + ": history", fields);
+        for (String key : sizes.unknown(SIZES)) {
+          throw sizes.problem(key, "is unknown; known are " + String.join(", ", SIZES));
+        }
+        history.add(sizes.layers());
       }
     } else if (value != null) {
       throw problem("history", quoted(value) + " is not a list");

@@ -44,10 +44,12 @@ public record TokenFormerConfig(
     boolean tiedHead,
     List<List<LayerSizes>> history) {
 
+  /** More would only be a slip of the finger. */
+  public static final int MOST_LAYERS = 4096;
+
   // Far above any model, far below what overflows an int when multiplied by a vector's bytes.
   private static final int LARGEST_SIZE = 1 << 24;
-  private static final int MOST_LAYERS = 4096;
-  private static final int MOST_GROWTHS = 1024;
+  private static final int MOST_GROWTHS = 1023;
   private static final int VOCABULARY_MULTIPLE = 128;
 
   // No tensor of a file bounds it, and tables are made for all positions.
@@ -160,7 +162,10 @@ public record TokenFormerConfig(
   }
 
   private static void checkHistory(List<List<LayerSizes>> history, List<LayerSizes> layers) {
-    inRange("history", history.size() + 1, MOST_GROWTHS);
+    if (history.size() > MOST_GROWTHS) {
+      throw new ConfigException(
+          "history: %d growths, a model has at most %d".formatted(history.size(), MOST_GROWTHS));
+    }
     for (int stage = 0; stage < history.size(); stage++) {
       List<LayerSizes> before = history.get(stage);
       List<LayerSizes> after = stage + 1 < history.size() ? history.get(stage + 1) : layers;

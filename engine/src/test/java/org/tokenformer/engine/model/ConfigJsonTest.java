@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -134,6 +135,54 @@ final class ConfigJsonTest {
     assertEquals(10000, config.rotaryBase());
     assertEquals(1e-5f, config.layerNormEpsilon());
     assertTrue(config.tiedHead());
+  }
+
+  @Test
+  void theHistoryIsWrittenAndReadAgain() throws IOException {
+    TokenFormerConfig config =
+        Models.config(Theta.L2_NORM_GELU)
+            .withLayers(
+                List.of(new LayerSizes(13, 24, 31), new LayerSizes(24, 7, 50)),
+                Map.of(),
+                List.of(
+                    List.of(new LayerSizes(13, 24, 30)),
+                    List.of(new LayerSizes(13, 24, 31), new LayerSizes(20, 7, 50))));
+    assertEquals(config, read(ConfigJson.write(config)));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "7 | history: 7.0 is not a list",
+        "[3] | history: 3.0 is not an object of sizes",
+        "[null] | history: null is not an object of sizes",
+        "[{}] | history: num_layers: is missing",
+        "[{SIZES,\"ffn_slot_num\":96.5}] | history: ffn_slot_num: 96.5 is not a whole number",
+        "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: a list of 1 for num_layers 2",
+        "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: a list of 0 for num_layers 2",
+        "[{SIZES,\"ffn_slot_num\":\"9\"}] | history: ffn_slot_num: 9 is not a whole number",
+        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 has more than what the model grew to after it",
+        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 has more than what",
+        "[{SIZES,\"ffn_slot_num\":8,\"heads\":8}] | history: heads: is unknown",
+        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | more than",
+        "[{\"num_layers\":0,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers",
+        "[{\"num_layers\":1e9,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers"
+      })
+  void aHistoryThatCannotBeIsRefused(String history, String part) {
+    String sizes = "\"num_layers\":2,\"qkv_slot_num\":24,\"proj_slot_num\":12";
+    String message = refused("history", history.replace("SIZES", sizes));
+    assertTrue(message.replace("'", "").contains(part), message);
+  }
+
+  @Test
+  void aHistoryOfFarTooManyGrowthsIsRefused() {
+    String entry = "{\"num_layers\":1,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}";
+    String all = String.join(",", Collections.nCopies(1024, entry));
+    assertTrue(refused("history", "[" + all + "]").contains("1024 growths, a model has at most"));
+    Map<String, String> fields = fields();
+    fields.put("history", "[" + entry.replace("\"ffn_slot_num\":1", "\"ffn_slot_num\":0") + "]");
+    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not in 1 to"));
   }
 
   @Test

@@ -35,6 +35,8 @@ public final class Models {
   /** Positions of {@link #config}. */
   public static final int CONTEXT = 300;
 
+  private static final double LOUD = 0.7;
+
   private Models() {}
 
   /** C = 24 in 3 heads, R = 4; layers of different numbers of parameter tokens. */
@@ -52,12 +54,22 @@ public final class Models {
   /** Random weights: the matrices in the given type, the vectors in F32. */
   public static List<NamedTensor> weights(
       TokenFormerConfig config, DType dtype, Random random, Arena arena) {
+    return weights(config, dtype, LOUD, random, arena);
+  }
+
+  /**
+   * The same at another scale.
+   *
+   * @param scale their standard deviation
+   */
+  public static List<NamedTensor> weights(
+      TokenFormerConfig config, DType dtype, double scale, Random random, Arena arena) {
     List<NamedTensor> tensors = new ArrayList<>();
     for (Map.Entry<String, Shape> entry : TensorNames.shapes(config).entrySet()) {
       Shape shape = entry.getValue();
       MemorySegment floats = arena.allocate(shape.bytes(DType.F32), 64);
       for (long i = 0; i < shape.elements(); i++) {
-        float value = (float) (random.nextGaussian() * 0.7);
+        float value = (float) (random.nextGaussian() * scale);
         floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, shape.rank() == 1 ? 1 + value : value);
       }
       MemorySegment data = floats;

@@ -1,0 +1,148 @@
+package org.tokenformer.engine.grow;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.grow.GrowthPlan.Part;
+import org.tokenformer.engine.grow.GrowthPlan.Size;
+import org.tokenformer.engine.model.InitialValues;
+import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.testing.Models;
+import org.tokenformer.engine.testing.Tensors;
+
+/** Random models and random ways in which they can grow. */
+final class Growths {
+  static final int CONTEXT = 300;
+
+  private static final int VOCABULARY = 40;
+
+  /**
+   * Scores below ±1 and branches as loud as their input, as trained models have them. Louder ones
+   * magnify roundings.
+   */
+  private static final double SCALE = 0.1;
+
+  /** One token's gelu(s)/|gelu(s)| would jump where s is 0. */
+  private static final int FEWEST = 8;
+
+  private Growths() {}
+
+  /** A model's configuration and weights. */
+  record Grown(TokenFormerConfig config, Map<String, NamedTensor> weights) {
+    TokenFormer open(Backend backend) {
+      return new TokenFormer(config, weights, backend, () -> {});
+    }
+
+    /** What it becomes. */
+    Grown by(GrowthPlan plan, GrowthInit init, long seed, Arena arena) {
+      Growth growth = Growth.of(config, plan, init);
+      var values = InitialValues.RELEASED; // the loud ones
+      return new Grown(growth.after(), growth.weights(weights, values, seed, arena));
+    }
+  }
+
+  /** One to three layers of their own sizes each, half of the Pattentions with a τ of their own. */
+  static Grown model(Theta theta, DType dtype, Random random, Arena arena) {
+    List<LayerSizes> layers = new ArrayList<>();
+    for (int layer = 1 + random.nextInt(3); layer > 0; layer--) {
+      layers.add(
+          new LayerSizes(
+              FEWEST + random.nextInt(40),
+              FEWEST + random.nextInt(40),
+              FEWEST + random.nextInt(100)));
+    }
+    Map<String, Float> taus = new TreeMap<>();
+    for (int layer = 0; layer < layers.size(); layer++) {
+      for (String which : TensorNames.PATTENTIONS) {
+        if (random.nextBoolean()) {
+          float usual = theta.defaultTau(TensorNames.count(layers.get(layer), which));
+          taus.put(TensorNames.pattention(layer, which), usual * (0.5f + random.nextFloat()));
+        }
+      }
+    }
+    int heads = 1 + random.nextInt(3);
+    TokenFormerConfig config =
+        new TokenFormerConfig(
+            heads * 4 * (1 + random.nextInt(4)),
+            heads,
+            layers,
+            VOCABULARY,
+            Models.IDS,
+            CONTEXT,
+            theta,
+            taus,
+            0.5,
+            10000,
+            1e-5f,
+            random.nextBoolean());
+    return new Grown(config, Models.byName(Models.weights(config, dtype, SCALE, random, arena)));
+  }
+
+  /** Some parts of some layers grow, by whole multiples for a split; perhaps there are new ones. */
+  static GrowthPlan plan(TokenFormerConfig config, GrowthInit init, Random random) {
+    List<Size> sizes = new ArrayList<>();
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      for (Part part : Part.values()) {
+        int count = part.of(config.layers().get(layer));
+        if (random.nextBoolean()) {
+          int factor = 2 + random.nextInt(4);
+          int more = 1 + random.nextInt(90);
+          int grown = init == GrowthInit.SPLIT ? factor * count : count + more;
+          sizes.add(new Size(part, grown, layer, layer));
+        }
+      }
+    }
+    boolean deeper = sizes.isEmpty() || random.nextBoolean();
+    int layers = deeper ? config.layers().size() + 1 + random.nextInt(2) : 0;
+    if (deeper && random.nextBoolean()) {
+      int first = config.layers().size();
+      sizes.add(new Size(Part.FFN, 1 + random.nextInt(70), first, first));
+    }
+    return new GrowthPlan(sizes, layers);
+  }
+
+  /** Logits at every id, (T, V): all in chunks, and the last ones one by one. */
+  static float[] logits(TokenFormer model, int[] ids, int oneByOne) {
+    int vocabulary = model.config().vocabularySize();
+    float[] all = new float[ids.length * vocabulary];
+    try (Session session = model.newSession()) {
+      int[] prompt = Arrays.copyOf(ids, ids.length - oneByOne);
+      session.logits(
+          prompt,
+          (first, logits) -> {
+            float[] rows = Tensors.get(model.backend(), logits);
+            System.arraycopy(rows, 0, all, first * vocabulary, rows.length);
+          },
+          null);
+      for (int i = prompt.length; i < ids.length; i++) {
+        float[] row = Tensors.get(model.backend(), session.decode(ids[i]));
+        System.arraycopy(row, 0, all, i * vocabulary, vocabulary);
+      }
+    }
+    return all;
+  }
+
+  /** The largest difference over the largest magnitude of the first; NaN if there is one. */
+  static double relativeChange(float[] before, float[] after) {
+    double change = 0;
+    double largest = 0;
+    for (int i = 0; i < before.length; i++) {
+      double difference = Math.abs((double) before[i] - after[i]);
+      change = Double.isNaN(difference) ? Double.NaN : Math.max(change, difference);
+      largest = Math.max(largest, Math.abs(before[i]));
+    }
+    return change / largest;
+  }
+}
