@@ -21,6 +21,7 @@ final class CommandTree {
           Map.entry("score", ScoreCommand::new),
           Map.entry("eval", EvalCommand::new),
           Map.entry("train", TrainCommand::new),
+          Map.entry("grow", GrowCommand::new),
           Map.entry("shrink", ShrinkCommand::new),
           Map.entry("import", ImportCommand::new),
           Map.entry("export", ExportCommand::new),

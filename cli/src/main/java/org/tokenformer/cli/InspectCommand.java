@@ -81,9 +81,9 @@ final class InspectCommand implements Callable<Integer> {
                   Amount.count(config.parameters()),
                   Amount.bytes(weightBytes()),
                   String.join(" and ", types())));
-      lines.add(row("layers", config.layers().size() + ""));
+      lines.add(ModelSummary.row("layers", config.layers().size() + ""));
       lines.add(
-          row(
+          ModelSummary.row(
               "channels",
               "%d; %d heads of %d, %d of them rotated, base %s"
                   .formatted(
@@ -92,25 +92,22 @@ final class InspectCommand implements Callable<Integer> {
                       config.headSize(),
                       config.rotaryDimensions(),
                       Amount.rate(config.rotaryBase()))));
-      ModelSummary.layers(config).forEach(line -> lines.add(row("parameter tokens", line)));
-      lines.add(row("activation", config.theta().configName()));
-      config.taus().forEach((name, tau) -> lines.add(row("τ", tau + " in " + name)));
+      ModelSummary.layers(config)
+          .forEach(line -> lines.add(ModelSummary.row("parameter tokens", line)));
+      lines.add(ModelSummary.row("activation", config.theta().configName()));
+      config.taus().forEach((name, tau) -> lines.add(ModelSummary.row("τ", tau + " in " + name)));
       lines.add(
-          row(
+          ModelSummary.row(
               "vocabulary",
               "%d ids of the tokenizer, padded to %d; output head %s"
                   .formatted(
                       tokenizerIds,
                       config.vocabularySize(),
                       config.tiedHead() ? "tied to the embedding" : "of its own")));
-      lines.add(row("context", config.contextLength() + " tokens"));
+      lines.add(ModelSummary.row("context", config.contextLength() + " tokens"));
       addMemory(lines);
       addTensors(lines);
       return String.join("\n", lines);
-    }
-
-    private static String row(String name, String value) {
-      return "  %-17s %s".formatted(name, value);
     }
 
     private void addMemory(List<String> lines) {
@@ -118,7 +115,7 @@ final class InspectCommand implements Callable<Integer> {
       int context = model.config().contextLength();
       long cache = needs.cacheBytes(context, DType.F32);
       lines.add(
-          row(
+          ModelSummary.row(
               "memory to run",
               "%s: weights %s, cache of a full context %s (bf16 %s), scratch %s"
                   .formatted(
@@ -130,7 +127,7 @@ final class InspectCommand implements Callable<Integer> {
       long state = needs.trainingStateBytes();
       long activations = needs.activationBytes(new TrainingShape(1, context, false));
       lines.add(
-          row(
+          ModelSummary.row(
               "memory to train",
               "%s: weights, gradients and two moments %s, activations %s for each sequence of %d"
                   .formatted(

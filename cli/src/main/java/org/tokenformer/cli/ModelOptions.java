@@ -2,7 +2,6 @@ package org.tokenformer.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.LanguageModel;
@@ -11,17 +10,10 @@ import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** Which model a command computes with, and how. */
 final class ModelOptions {
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "DIR",
-      description =
-          "The model's folder, as 'tokenformer train' or 'tokenformer import' makes it. By default the"
-              + " storyteller that comes with the program.")
-  private @Nullable Path folder;
+  @Mixin private ModelFolderOption folder = new ModelFolderOption();
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
@@ -42,19 +34,9 @@ final class ModelOptions {
     }
   }
 
-  /**
-   * The folder that was named, or the default model's.
-   *
-   * @throws UserError if there is neither
-   */
+  /** The folder that was named, or the default model's. */
   Path folder() {
-    Path path = folder == null ? DefaultModel.folder() : folder;
-    if (path == null) {
-      throw new UserError(
-          "no default model came with this program: name a model's folder with -m DIR; 'tokenformer"
-              + " import --help' says how to make one of a released checkpoint");
-    }
-    return path;
+    return folder.path();
   }
 
   /** The tokenizer of this file, if it fits a model. */

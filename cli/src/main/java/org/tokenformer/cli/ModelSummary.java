@@ -48,6 +48,11 @@ final class ModelSummary {
     return first == last ? "layer " + first : "layers " + first + " to " + last;
   }
 
+  /** A line of a description: what it is about, and what there is to say. */
+  static String row(String name, String value) {
+    return "  %-17s %s".formatted(name, value);
+  }
+
   /** Says which tensors hold NaN or infinities. */
   static String notFinite(List<String> tensors) {
     List<String> shown = tensors.subList(0, Math.min(MOST_NAMES, tensors.size()));

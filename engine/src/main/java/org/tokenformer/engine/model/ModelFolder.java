@@ -171,6 +171,15 @@ public final class ModelFolder implements AutoCloseable {
     return weights.tensors();
   }
 
+  /**
+   * Refuses a model that holds weights which are no numbers.
+   *
+   * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
+   */
+  public void refuseNotFinite() throws ModelFormatException {
+    WeightCheck.refuseNotFinite(weightsFile(), tensors().values());
+  }
+
   @Override
   public void close() {
     weights.close();

@@ -51,7 +51,7 @@ public final class TokenFormer implements AutoCloseable {
    */
   public static TokenFormer load(ModelFolder folder, Backend backend) throws IOException {
     try {
-      WeightCheck.refuseNotFinite(folder.weightsFile(), folder.tensors().values());
+      folder.refuseNotFinite();
       return new TokenFormer(folder.config(), folder.tensors(), backend, folder::close);
     } catch (IOException | RuntimeException | Error e) {
       folder.close();
@@ -104,7 +104,7 @@ public final class TokenFormer implements AutoCloseable {
    */
   public static TokenFormer trainable(ModelFolder folder, Backend backend, boolean onlyNew)
       throws IOException {
-    WeightCheck.refuseNotFinite(folder.weightsFile(), folder.tensors().values());
+    folder.refuseNotFinite();
     return trainable(folder.config(), folder.tensors(), backend, onlyNew);
   }
 

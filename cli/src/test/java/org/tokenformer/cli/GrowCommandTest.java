@@ -1,0 +1,175 @@
+package org.tokenformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.tokenformer.cli.CommandLineHarness.Result;
+
+class GrowCommandTest {
+  private static final Pattern CHANGE =
+      Pattern.compile("logits +change by (\\S+) at most, (\\S+) of the largest; on (.*) tokens");
+
+  @TempDir static Path models;
+  private static Path model;
+  private static Path softmax;
+
+  @TempDir private Path folder;
+
+  @BeforeAll
+  static void importModels() {
+    model = CommandLineFixtures.model(models);
+    softmax =
+        CommandLineFixtures.model(CommandLineFixtures.golden("softmax"), models.resolve("softmax"));
+  }
+
+  private Result grow(Path from, Object... more) {
+    List<String> arguments =
+        new ArrayList<>(List.of("grow", "-m", from.toString(), "-o", folder + "/grown"));
+    for (Object argument : more) {
+      arguments.add(argument.toString());
+    }
+    return CommandLineHarness.run(arguments.toArray(String[]::new));
+  }
+
+  private static double relativeChange(Result result) {
+    assertEquals(0, result.code(), result.err());
+    Matcher change = CHANGE.matcher(result.out());
+    assertTrue(change.find(), result.out());
+    return Double.parseDouble(change.group(2));
+  }
+
+  @Test
+  void aGrownModelWritesTheSameText() throws IOException {
+    Result result = grow(model, "--ffn", "300@0", "--ffn", "400@1", "--qkv", "70", "--proj", "90");
+    assertEquals(0, relativeChange(result));
+    assertTrue(result.out().contains("logits            change by 0.0 at most"), result.out());
+    assertTrue(result.out().contains(" before, "), result.out());
+    assertTrue(result.out().contains("layer 1: query, key, value 70 each; projection 90;"));
+    assertTrue(result.out().contains(" in layers.0.ffn"), result.out());
+    assertEquals("", result.err());
+    assertEquals(
+        List.of("config.json", "model.safetensors", "tokenizer.json"),
+        CommandLineFixtures.content(folder.resolve("grown")));
+
+    String text = "Once upon a time";
+    for (String[] command :
+        new String[][] {
+          {"generate", text, "--seed", "3", "--max-tokens", "40", "--quiet"},
+          {"score"}
+        }) {
+      assertEquals(run(model, command), run(folder.resolve("grown"), command));
+    }
+    Result inspected = CommandLineHarness.run("inspect", folder.resolve("grown").toString());
+    assertEquals(0, inspected.code(), inspected.err());
+  }
+
+  private static String run(Path model, String... command) {
+    List<String> arguments = new ArrayList<>(List.of(command));
+    arguments.addAll(List.of("-m", model.toString()));
+    Result result =
+        CommandLineHarness.runWithInput(
+            "{\"text\":\"There was a king\"}\n", arguments.toArray(String[]::new));
+    assertEquals(0, result.code(), result.err());
+    return result.out();
+  }
+
+  @Test
+  void aSplitAndNewLayersChangeNoMoreThanRoundings() {
+    Result result = grow(softmax, "--init", "split", "--ffn", "192", "--layers", "4");
+    assertTrue(relativeChange(result) <= 1e-5, result.out());
+    assertTrue(result.out().contains("4 layers"), result.out());
+    assertTrue(!result.out().contains("τ"), result.out());
+  }
+
+  @Test
+  void asReleasedMuchChangesAndIsSaid() {
+    Result result = grow(model, "--init", "released", "--ffn", "192");
+    assertTrue(relativeChange(result) > 1e-3, result.out());
+  }
+
+  @Test
+  void theSameSeedGivesTheSameBytes() throws IOException {
+    Path weights = folder.resolve("grown").resolve("model.safetensors");
+    relativeChange(grow(model, "--ffn", "300", "--seed", "5"));
+    byte[] first = Files.readAllBytes(weights);
+    relativeChange(grow(model, "--ffn", "300", "--seed", "5", "--force", "--threads", "1"));
+    assertArrayEquals(first, Files.readAllBytes(weights));
+    relativeChange(grow(model, "--ffn", "300", "--seed", "6", "--force"));
+    assertTrue(Files.mismatch(weights, Files.write(folder.resolve("first"), first)) >= 0);
+  }
+
+  @Test
+  void aTextMayBeWhatTheModelsAreComparedOn() throws IOException {
+    Path text = Files.writeString(folder.resolve("text"), "There was a king. ".repeat(100));
+    Result result = grow(model, "--qkv", "80", "--data", text, "--quiet");
+    assertEquals(0, relativeChange(result));
+    assertTrue(result.out().contains("given tokens"), result.out());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      value = {
+        " | nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, as --ffn 2048",
+        "--ffn 10 | --ffn: 10 is less than the 96 of layer 0; growth only adds, 'tokenformer shrink'"
+            + " takes away",
+        "--ffn x | --ffn: 'x' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
+            + " 2048@0-2",
+        "--ffn 300@0-7 | --ffn=300@0-7: there is no layer 7; the layers are 0 to 1",
+        "--layers 0 | --layers: '0' is not a number of layers",
+        "--layers 1 | --layers: 1 is less than the model's 2; growth only adds",
+        "--layers 99999999999 | --layers: '99999999999' is not a number of layers",
+        "--layers 2 | the model has layers=2 already; give larger sizes",
+        "--ffn 300 --init split | --ffn: 300 is not a whole multiple of the 96 of layer 0, and"
+            + " 'split' parts every token into as many; use 384, or the init 'zero'",
+        "--ffn 300 --init one | 'one' is not one of zero, split, released; see 'tokenformer grow"
+            + " --help'",
+        "--ffn 300 --data none | none: no such file or folder",
+        "--ffn 300 --seed x | 'x' is not a long; see"
+      })
+  void whatCannotGrowIsRefused(String arguments, String message) throws IOException {
+    Object[] more = arguments == null ? new Object[0] : arguments.split(" ");
+    CommandLineFixtures.assertRefused(List.of(message), grow(model, more));
+    assertEquals(List.of(), CommandLineFixtures.content(folder));
+  }
+
+  @Test
+  void refusesModelsAndFoldersByTheirCause() throws IOException {
+    CommandLineFixtures.assertRefused(
+        List.of("--init: 'zero' cannot grow a softmax model", "use 'split', by whole multiples"),
+        grow(softmax, "--ffn", "192"));
+    CommandLineFixtures.assertRefused(
+        List.of("none: no such folder"), grow(folder.resolve("none"), "--ffn", "192"));
+    Path grown = Files.createDirectory(folder.resolve("grown"));
+    CommandLineFixtures.assertRefused(
+        List.of(grown + ": exists already; add --force"), grow(model, "--ffn", "300"));
+    Path empty = Files.writeString(folder.resolve("empty"), "");
+    CommandLineFixtures.assertRefused(
+        List.of("--data " + empty + ": has no tokens"),
+        grow(model, "--ffn", "300", "--force", "--quiet", "--data", empty));
+    Path broken = CommandLineFixtures.copy(model, folder.resolve("broken"));
+    Path weights = broken.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    for (int i = 1; i <= 4; i++) {
+      bytes[bytes.length - i] = (byte) 0xFF;
+    }
+    Files.write(weights, bytes);
+    CommandLineFixtures.assertRefused(
+        List.of(weights + ": tensor ", "holds NaN or infinite weights"),
+        grow(broken, "--ffn", "300", "--force"));
+  }
+}
