@@ -3,6 +3,7 @@ package org.tokenformer.engine;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Spliterator;
 import java.util.Spliterators;
@@ -17,6 +18,7 @@ import org.tokenformer.engine.generate.Generation;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.GenerationResult;
 import org.tokenformer.engine.generate.TokenConsumer;
+import org.tokenformer.engine.grow.Packs;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.ModelFolder;
@@ -24,6 +26,7 @@ import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.tensor.DType;
 
 /**
@@ -49,9 +52,32 @@ public final class LanguageModel implements AutoCloseable {
    *
    * @param backend see {@link Backends#open}
    * @param threads that compute, 1 to 1024
-   * @param mode whether the file is mapped or copied
+   * @param mode whether files are mapped or copied
+   * @param tokens the share of its parameter tokens that the model computes with, the first ones
+   * @param packs files of parameter tokens that are attached behind those, in this order
    */
-  public record Options(String backend, int threads, LoadMode mode) {
+  public record Options(
+      String backend, int threads, LoadMode mode, TokenShare tokens, List<Path> packs) {
+    /** Copies the list. */
+    public Options {
+      packs = List.copyOf(packs);
+    }
+
+    /** The model as it is, with all its tokens and no others. */
+    public Options(String backend, int threads, LoadMode mode) {
+      this(backend, threads, mode, TokenShare.ALL, List.of());
+    }
+
+    /** The same with these packs. */
+    public Options withPacks(List<Path> files) {
+      return new Options(backend, threads, mode, tokens, files);
+    }
+
+    /** The same with that share of the model's tokens. */
+    public Options withTokens(TokenShare prefix) {
+      return new Options(backend, threads, mode, prefix, packs);
+    }
+
     /** The fastest backend, all processors, the file mapped. */
     public static Options defaults() {
       return new Options(Backends.AUTO, Backends.defaultThreads(), LoadMode.MAP);
@@ -66,19 +92,31 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Loads a model folder.
    *
-   * @throws IOException with one line for people, if it is not a sound model
+   * @throws IOException with one line for people, if it is not a sound model, or a pack is damaged
+   *     or was made with another
    * @throws BackendUnavailableException if a backend was named that cannot run here
    */
   public static LanguageModel load(Path folder, Options options) throws IOException {
     Backends.Choice choice = Backends.open(options.backend(), options.threads());
     try {
-      TokenFormer model =
-          TokenFormer.load(ModelFolder.open(folder, options.mode()), choice.backend());
+      TokenFormer model = load(ModelFolder.open(folder, options.mode()), options, choice.backend());
       return new LanguageModel(model, choice.backend(), choice.warning());
     } catch (IOException | RuntimeException | Error e) {
       choice.backend().close();
       throw e;
     }
+  }
+
+  private static TokenFormer load(ModelFolder folder, Options options, Backend backend)
+      throws IOException {
+    Packs packs;
+    try {
+      packs = Packs.open(options.packs(), folder, options.tokens(), options.mode());
+    } catch (IOException | RuntimeException | Error e) {
+      folder.close();
+      throw e;
+    }
+    return TokenFormer.load(folder, packs.behind(options.tokens()), backend, packs::close);
   }
 
   /**

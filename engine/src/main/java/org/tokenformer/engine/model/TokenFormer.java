@@ -15,8 +15,6 @@ import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
-import org.tokenformer.engine.backend.ParameterTokens;
-import org.tokenformer.engine.backend.ParameterTokens.Segment;
 import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
@@ -50,11 +48,38 @@ public final class TokenFormer implements AutoCloseable {
    * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
    */
   public static TokenFormer load(ModelFolder folder, Backend backend) throws IOException {
+    return load(folder, TokenSelection.OWN, backend, () -> {});
+  }
+
+  /**
+   * Reads the weights of an open folder to compute with some of its tokens, or with others behind
+   * them.
+   *
+   * @param folder is closed with the model, or at once if this fails
+   * @param onClose runs when the memory of attached tokens is no longer in use, or at once if this
+   *     fails
+   * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
+   */
+  public static TokenFormer load(
+      ModelFolder folder, TokenSelection tokens, Backend backend, Runnable onClose)
+      throws IOException {
+    Runnable closeAll =
+        () -> {
+          folder.close();
+          onClose.run();
+        };
     try {
       folder.refuseNotFinite();
-      return new TokenFormer(folder.config(), folder.tensors(), backend, folder::close);
+      return new TokenFormer(
+          folder.config(),
+          folder.tensors(),
+          tokens,
+          backend,
+          false,
+          closeAll,
+          new Weights(backend)::view);
     } catch (IOException | RuntimeException | Error e) {
-      folder.close();
+      closeAll.run();
       throw e;
     }
   }
@@ -70,7 +95,7 @@ public final class TokenFormer implements AutoCloseable {
       Map<String, NamedTensor> tensors,
       Backend backend,
       Runnable onClose) {
-    this(config, tensors, backend, false, onClose, new Weights(backend)::view);
+    this(config, tensors, TokenSelection.OWN, backend, false, onClose, new Weights(backend)::view);
   }
 
   /**
@@ -85,7 +110,14 @@ public final class TokenFormer implements AutoCloseable {
       Map<String, NamedTensor> initial,
       Backend backend,
       boolean onlyNew) {
-    return new TokenFormer(config, initial, backend, onlyNew, () -> {}, new Weights(backend)::copy);
+    return new TokenFormer(
+        config,
+        initial,
+        TokenSelection.OWN,
+        backend,
+        onlyNew,
+        () -> {},
+        new Weights(backend)::copy);
   }
 
   /** A model all of whose weights can be trained. */
@@ -109,19 +141,20 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   private TokenFormer(
-      TokenFormerConfig config,
+      TokenFormerConfig own,
       Map<String, NamedTensor> tensors,
+      TokenSelection tokens,
       Backend backend,
       boolean onlyNew,
       Runnable onClose,
       BiFunction<MemoryScope, NamedTensor, Tensor> load) {
-    this.config = config;
+    config = tokens.config(own);
     this.backend = backend;
-    trained = new TrainedWeights(config, onlyNew);
+    trained = new TrainedWeights(own, onlyNew);
     MemoryScope scope = backend.openScope();
     try {
       SequencedMap<String, Tensor> loaded = new LinkedHashMap<>();
-      for (String name : TensorNames.shapes(config).keySet()) {
+      for (String name : TensorNames.shapes(own).keySet()) {
         NamedTensor tensor = tensors.get(name);
         if (tensor == null) {
           throw new IllegalArgumentException("tensor " + name + " is missing");
@@ -129,16 +162,22 @@ public final class TokenFormer implements AutoCloseable {
         loaded.put(name, load.apply(scope, tensor));
       }
       weights = Collections.unmodifiableSequencedMap(loaded);
-      weightBytes = loaded.values().stream().mapToLong(Tensor::byteSize).sum();
       embedding = weight(TensorNames.EMBEDDING);
       head = config.tiedHead() ? embedding : weight(TensorNames.HEAD);
       normWeight = weight(TensorNames.NORM_WEIGHT);
       normBias = weight(TensorNames.NORM_BIAS);
+      var segments = new TokenSegments(own, loaded, trained, tokens.prefix());
+      for (Map<String, NamedTensor> more : tokens.attached()) {
+        Map<String, Tensor> attached = new LinkedHashMap<>();
+        more.forEach((name, tensor) -> attached.put(name, load.apply(scope, tensor)));
+        segments.attach(attached);
+      }
       List<Block> list = new ArrayList<>();
       for (int layer = 0; layer < config.layers().size(); layer++) {
-        list.add(block(layer));
+        list.add(block(segments, layer));
       }
       blocks = List.copyOf(list);
+      weightBytes = tableBytes() + segments.bytes();
       rotary = rotaryTable(scope);
     } catch (RuntimeException | Error e) {
       scope.close();
@@ -153,34 +192,23 @@ public final class TokenFormer implements AutoCloseable {
             });
   }
 
-  private Block block(int layer) {
+  private Block block(TokenSegments segments, int layer) {
     return new Block(
         new SelfAttention(
-            pattention(layer, "attention.query"),
-            pattention(layer, "attention.key"),
-            pattention(layer, "attention.value"),
-            pattention(layer, "attention.proj"),
+            segments.pattention(layer, "attention.query"),
+            segments.pattention(layer, "attention.key"),
+            segments.pattention(layer, "attention.value"),
+            segments.pattention(layer, "attention.proj"),
             config.heads(),
             layer),
-        pattention(layer, "ffn"),
+        segments.pattention(layer, "ffn"),
         config.layerNormEpsilon());
   }
 
-  private Pattention pattention(int layer, String which) {
-    String name = TensorNames.pattention(layer, which);
-    Tensor keys = weight(TensorNames.keys(name));
-    Tensor values = weight(TensorNames.values(name));
-    float tau = config.tau(name, keys.rows());
-    long old = trained.firstRow(TensorNames.keys(name));
-    List<Segment> segments = new ArrayList<>();
-    if (old > 0) {
-      segments.add(new Segment(keys.rows(0, old), values.rows(0, old), old, false));
-    }
-    if (old < keys.rows()) {
-      long added = keys.rows() - old;
-      segments.add(Segment.of(keys.rows(old, added), values.rows(old, added)));
-    }
-    return new Pattention(new ParameterTokens(config.theta(), tau, segments));
+  /** Bytes of embedding, last norm and head. */
+  private long tableBytes() {
+    long own = head == embedding ? 0 : head.byteSize();
+    return embedding.byteSize() + normWeight.byteSize() + normBias.byteSize() + own;
   }
 
   private RotaryTable rotaryTable(MemoryScope scope) {
@@ -206,7 +234,7 @@ public final class TokenFormer implements AutoCloseable {
     return new RotaryTable(cosine, sine);
   }
 
-  /** What it is made of. */
+  /** What it is made of: the tokens that it computes with, its own and attached ones. */
   public TokenFormerConfig config() {
     return config;
   }
@@ -216,7 +244,7 @@ public final class TokenFormer implements AutoCloseable {
     return backend;
   }
 
-  /** All weights by name, in the order of their file. */
+  /** All weights of its own by name, in the order of their file. */
   public SequencedMap<String, Tensor> weights() {
     return weights;
   }
@@ -273,7 +301,7 @@ public final class TokenFormer implements AutoCloseable {
     return blocks;
   }
 
-  /** Bytes of the weights as they are held: what one decoded token reads, less the embedding. */
+  /** Bytes of the weights in use: what one decoded token reads, and the embedding. */
   public long weightBytes() {
     return weightBytes;
   }

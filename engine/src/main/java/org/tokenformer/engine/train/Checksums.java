@@ -6,10 +6,9 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.util.HexFormat;
 import java.util.List;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
+import org.tokenformer.engine.checkpoint.Sha256;
 import org.tokenformer.engine.model.ModelFormatException;
 
 /** The sums of a folder's files, in a file that {@code sha256sum -c} reads as well. */
@@ -55,13 +54,13 @@ final class Checksums {
   }
 
   private static String sum(Path file) throws IOException {
-    MessageDigest digest = Fingerprint.sha256();
+    Sha256 digest = new Sha256();
     ByteBuffer buffer = ByteBuffer.allocate(BLOCK);
     try (FileChannel channel = FileChannel.open(file)) {
       while (channel.read(buffer.clear()) >= 0) {
         digest.update(buffer.flip());
       }
     }
-    return HexFormat.of().formatHex(digest.digest());
+    return digest.hex();
   }
 }

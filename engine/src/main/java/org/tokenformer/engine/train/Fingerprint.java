@@ -2,9 +2,7 @@ package org.tokenformer.engine.train;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
+import org.tokenformer.engine.checkpoint.Sha256;
 
 /**
  * Tells one stream of ids from another: the SHA-256 of its length and its ids, of all of them or,
@@ -17,7 +15,7 @@ final class Fingerprint {
   private Fingerprint() {}
 
   static String of(TokenSource data) {
-    MessageDigest digest = sha256();
+    Sha256 digest = new Sha256();
     int[] ids = new int[PIECE];
     ByteBuffer bytes = ByteBuffer.allocate(PIECE * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     long size = data.size();
@@ -29,14 +27,6 @@ final class Fingerprint {
       bytes.clear().asIntBuffer().put(ids, 0, count);
       digest.update(bytes.limit(count * Integer.BYTES));
     }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
-    }
+    return digest.hex();
   }
 }

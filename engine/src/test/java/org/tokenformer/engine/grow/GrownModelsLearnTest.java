@@ -262,7 +262,7 @@ final class GrownModelsLearnTest {
           Run all = new Run(grown, backend, false, random)) {
         long saved = all.learning.allocatedBytes() - some.learning.allocatedBytes();
         long expected = 4 * (config.parameters() - trained);
-        assertEquals(expected, saved, 0.05 * expected);
+        assertEquals((double) expected, (double) saved, 0.05 * expected);
       }
     }
   }

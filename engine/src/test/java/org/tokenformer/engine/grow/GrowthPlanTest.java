@@ -54,7 +54,7 @@ final class GrowthPlanTest {
     for (int round = 0; round < 200; round++) {
       List<Size> sizes = new ArrayList<>();
       for (int i = 1 + random.nextInt(4); i > 0; i--) {
-        Part part = Part.values()[random.nextInt(3)];
+        Part part = List.of(Part.values()).get(random.nextInt(3));
         int first = random.nextInt(50);
         boolean all = random.nextBoolean();
         int last = all ? Integer.MAX_VALUE : first + random.nextInt(3);

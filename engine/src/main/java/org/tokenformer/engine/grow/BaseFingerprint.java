@@ -1,0 +1,57 @@
+package org.tokenformer.engine.grow;
+
+import java.util.Map;
+import java.util.Objects;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.Sha256;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+
+/**
+ * Tells one model from another by what it computes: the SHA-256 of its sizes, every τ and all
+ * weights as F32. The type that the weights are stored in makes no difference as long as nothing
+ * was rounded, nor does how the model once grew.
+ */
+final class BaseFingerprint {
+  private BaseFingerprint() {}
+
+  static String of(TokenFormerConfig config, Map<String, NamedTensor> weights) {
+    Sha256 digest = new Sha256();
+    digest.update(describe(config));
+    for (String name : TensorNames.shapes(config).keySet()) {
+      digest.update(name + "\n");
+      digest.updateAsF32(Objects.requireNonNull(weights.get(name)));
+    }
+    return digest.hex();
+  }
+
+  /** One line for each field, numbers with a point as the bits that they are. */
+  private static String describe(TokenFormerConfig config) {
+    StringBuilder text = new StringBuilder("tokenformer 1\n");
+    text.append(
+        "%d %d %d %d %d %s %x %x %x %b\n"
+            .formatted(
+                config.hiddenSize(),
+                config.heads(),
+                config.vocabularySize(),
+                config.tokenizerVocabularySize(),
+                config.contextLength(),
+                config.theta().configName(),
+                Double.doubleToLongBits(config.rotaryFraction()),
+                Double.doubleToLongBits(config.rotaryBase()),
+                Float.floatToIntBits(config.layerNormEpsilon()),
+                config.tiedHead()));
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      LayerSizes sizes = config.layers().get(layer);
+      text.append("%d %d %d".formatted(sizes.qkv(), sizes.proj(), sizes.ffn()));
+      for (String which : TensorNames.PATTENTIONS) {
+        String name = TensorNames.pattention(layer, which);
+        float tau = config.tau(name, TensorNames.count(sizes, which));
+        text.append(" %x".formatted(Float.floatToIntBits(tau)));
+      }
+      text.append('\n');
+    }
+    return text.toString();
+  }
+}

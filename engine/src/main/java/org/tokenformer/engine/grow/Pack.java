@@ -1,0 +1,178 @@
+package org.tokenformer.engine.grow;
+
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.WeightCheck;
+import org.tokenformer.engine.tensor.Shape;
+
+/**
+ * A knowledge pack: parameter tokens that a model took on and learned while all that it was before
+ * stayed as it was. One safetensors file holds the new rows under the names that their keys and
+ * values have in a model; its metadata says which model they belong behind.
+ */
+public final class Pack implements AutoCloseable {
+  /** More in one Pattention would only be a slip of the finger. */
+  private static final long MOST_ROWS = 1 << 24;
+
+  private final SafetensorsFile file;
+  private final PackMetadata metadata;
+
+  private Pack(SafetensorsFile file, PackMetadata metadata) {
+    this.file = file;
+    this.metadata = metadata;
+  }
+
+  /**
+   * Opens and checks a pack, as far as that goes without its base.
+   *
+   * @throws IOException with one line for people, if it is not a sound pack
+   */
+  public static Pack open(Path path, LoadMode mode) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(path, mode);
+    try {
+      Pack pack = new Pack(file, PackMetadata.read(path, file.metadata()));
+      pack.checkTensors();
+      return pack;
+    } catch (IOException | RuntimeException | Error e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private void checkTensors() throws ModelFormatException {
+    Set<String> names = new HashSet<>();
+    long rows = 0;
+    for (int layer = 0; layer < metadata.layers(); layer++) {
+      List<Long> counts = new ArrayList<>();
+      for (String which : TensorNames.PATTENTIONS) {
+        String name = TensorNames.pattention(layer, which);
+        names.add(TensorNames.keys(name));
+        names.add(TensorNames.values(name));
+        counts.add(rows(name));
+        rows += counts.getLast();
+      }
+      if (!counts.get(0).equals(counts.get(1)) || !counts.get(0).equals(counts.get(2))) {
+        throw problem(
+            "query, key and value of layer %d have %d, %d and %d tokens, which must be equally many"
+                .formatted(layer, counts.get(0), counts.get(1), counts.get(2)));
+      }
+    }
+    for (String name : tensors().keySet()) {
+      if (!names.contains(name)) {
+        throw problem("tensor " + quote(name) + " is no key or value of a Pattention of its base");
+      }
+    }
+    if (rows == 0 || rows != metadata.tokens()) {
+      throw problem(
+          "has %d parameter tokens, its metadata says %d".formatted(rows, metadata.tokens()));
+    }
+    List<String> bad = WeightCheck.notFinite(tensors().values());
+    if (!bad.isEmpty()) {
+      throw problem("tensor " + bad.getFirst() + " holds NaN or infinite weights");
+    }
+  }
+
+  /** Tokens that a Pattention gets; keys and values are both there or neither is. */
+  private long rows(String pattention) throws ModelFormatException {
+    NamedTensor keys = matrix(TensorNames.keys(pattention));
+    NamedTensor values = matrix(TensorNames.values(pattention));
+    if (keys == null && values == null) {
+      return 0;
+    }
+    if (keys == null || values == null) {
+      throw problem(
+          pattention + " has " + (keys == null ? "values without keys" : "keys without values"));
+    }
+    if (!keys.shape().equals(values.shape())) {
+      throw problem(
+          "%s has keys of %s and values of %s".formatted(pattention, keys.shape(), values.shape()));
+    }
+    return keys.shape().size(0);
+  }
+
+  private @Nullable NamedTensor matrix(String name) throws ModelFormatException {
+    NamedTensor tensor = tensors().get(name);
+    if (tensor == null) {
+      return null;
+    }
+    Shape shape = tensor.shape();
+    if (shape.rank() != 2
+        || shape.size(1) != metadata.channels()
+        || shape.size(0) < 1
+        || shape.size(0) > MOST_ROWS) {
+      throw problem(
+          "tensor %s is %s, tokens of its base are (N, %d)"
+              .formatted(name, shape, metadata.channels()));
+    }
+    if (!tensor.dtype().isFloat()) {
+      throw problem(
+          "tensor %s is %s, weights are F32, BF16, F16 or F64".formatted(name, tensor.dtype()));
+    }
+    return tensor;
+  }
+
+  private ModelFormatException problem(String what) {
+    return new ModelFormatException(file.path() + ": is not a sound pack: " + what);
+  }
+
+  /**
+   * Refuses a model that the pack was not made with.
+   *
+   * @param fingerprint of the model
+   */
+  void checkBase(ModelFolder base, String fingerprint) throws ModelFormatException {
+    if (!metadata.fingerprint().equals(fingerprint)) {
+      throw new ModelFormatException(
+          "%s: belongs to another model than %s: its base has the fingerprint %s, this one %s; attach"
+                  .formatted(
+                      file.path(),
+                      base.path(),
+                      metadata.fingerprint().substring(0, 12),
+                      fingerprint.substring(0, 12))
+              + " it to the model that it was trained on");
+    }
+    if (metadata.layers() != base.config().layers().size()
+        || metadata.channels() != base.config().hiddenSize()) {
+      throw problem("its metadata has not the sizes of its base");
+    }
+  }
+
+  /** What it is called. */
+  public String name() {
+    return metadata.name();
+  }
+
+  /** Parameter tokens that it adds, over all layers. */
+  public long tokens() {
+    return metadata.tokens();
+  }
+
+  /** Its keys and values by name; valid until this is closed. */
+  public SequencedMap<String, NamedTensor> tensors() {
+    return file.tensors();
+  }
+
+  /** Where it lies. */
+  public Path path() {
+    return file.path();
+  }
+
+  @Override
+  public void close() {
+    file.close();
+  }
+}

@@ -1,0 +1,97 @@
+package org.tokenformer.engine.grow;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.TokenFormerConfig;
+
+/**
+ * What a pack's file says of itself, as texts by names.
+ *
+ * @param name of the pack, for people
+ * @param fingerprint of its base
+ * @param layers of its base
+ * @param channels C of its base
+ * @param tokens parameter tokens that it adds, over all layers
+ */
+record PackMetadata(String name, String fingerprint, int layers, int channels, long tokens) {
+  private static final String VERSION_KEY = "tokenformer_pack";
+  private static final String VERSION = "1";
+  private static final String NAME_KEY = "name";
+  private static final String FINGERPRINT_KEY = "base_sha256";
+  private static final String LAYERS_KEY = "base_num_layers";
+  private static final String CHANNELS_KEY = "base_hidden_size";
+  private static final String TOKENS_KEY = "parameter_tokens";
+  private static final int LONGEST_NAME = 200;
+
+  /** Reads and checks all of it. */
+  static PackMetadata read(Path file, Map<String, String> metadata) throws ModelFormatException {
+    String version = metadata.get(VERSION_KEY);
+    if (version == null) {
+      throw new ModelFormatException(
+          file + ": is not a pack; 'tokenformer pack save' makes one of a model that grew");
+    }
+    if (!version.equals(VERSION)) {
+      throw problem(file, VERSION_KEY, "is of another version than " + VERSION);
+    }
+    String name = text(file, metadata, NAME_KEY);
+    if (!isName(name)) {
+      throw problem(file, NAME_KEY, "is not one line of 1 to " + LONGEST_NAME + " characters");
+    }
+    String fingerprint = text(file, metadata, FINGERPRINT_KEY);
+    if (!fingerprint.matches("[0-9a-f]{64}")) {
+      throw problem(file, FINGERPRINT_KEY, "is not a SHA-256");
+    }
+    long layers = number(file, metadata, LAYERS_KEY);
+    if (layers > TokenFormerConfig.MOST_LAYERS) {
+      throw problem(file, LAYERS_KEY, "is more than " + TokenFormerConfig.MOST_LAYERS);
+    }
+    long channels = number(file, metadata, CHANNELS_KEY);
+    long tokens = number(file, metadata, TOKENS_KEY);
+    return new PackMetadata(name, fingerprint, (int) layers, (int) channels, tokens);
+  }
+
+  /** Whether a pack may be called so: one line, not empty, not endless. */
+  static boolean isName(String name) {
+    return !name.isBlank()
+        && name.length() <= LONGEST_NAME
+        && name.chars().noneMatch(Character::isISOControl);
+  }
+
+  private static String text(Path file, Map<String, String> metadata, String key)
+      throws ModelFormatException {
+    String value = metadata.get(key);
+    if (value == null) {
+      throw problem(file, key, "is missing");
+    }
+    return value;
+  }
+
+  private static long number(Path file, Map<String, String> metadata, String key)
+      throws ModelFormatException {
+    String value = text(file, metadata, key);
+    if (!value.matches("[1-9]\\d{0,8}")) {
+      throw problem(file, key, "is not a number from 1 on");
+    }
+    return Long.parseLong(value);
+  }
+
+  private static ModelFormatException problem(Path file, String key, String what) {
+    return new ModelFormatException(
+        file + ": is not a sound pack: its metadata's " + key + " " + what);
+  }
+
+  /** As {@link #read} reads it. */
+  Map<String, String> write() {
+    Map<String, String> metadata = new LinkedHashMap<>();
+    metadata.put("format", "pt"); // for readers in Python
+    metadata.put(VERSION_KEY, VERSION);
+    metadata.put(NAME_KEY, name);
+    metadata.put(FINGERPRINT_KEY, fingerprint);
+    metadata.put(LAYERS_KEY, Integer.toString(layers));
+    metadata.put(CHANNELS_KEY, Integer.toString(channels));
+    metadata.put(TOKENS_KEY, Long.toString(tokens));
+    return metadata;
+  }
+}

@@ -1,0 +1,149 @@
+package org.tokenformer.engine.grow;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.tokenformer.engine.checkpoint.FloatConversion;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+
+/** Makes a {@link Pack} of what a model has more than the one that it grew from. */
+public final class PackWriter {
+  private static final int CHUNK = 1 << 16;
+
+  private final ModelFolder base;
+  private final ModelFolder grown;
+
+  private PackWriter(ModelFolder base, ModelFolder grown) {
+    this.base = base;
+    this.grown = grown;
+  }
+
+  /**
+   * Writes a pack, complete or not at all, if all that the grown model has of its base is as it
+   * was.
+   *
+   * @param name of the pack, for people
+   * @return how many parameter tokens it holds, over all layers
+   * @throws ModelFormatException naming what the grown model has lost, changed or more of than
+   *     parameter tokens
+   * @throws ConfigException if the name is not one line of 1 to 200 characters
+   */
+  public static long save(ModelFolder base, ModelFolder grown, String name, Path target)
+      throws IOException {
+    if (!PackMetadata.isName(name)) {
+      throw new ConfigException("name: is not one line of 1 to 200 characters");
+    }
+    PackWriter writer = new PackWriter(base, grown);
+    List<NamedTensor> added = writer.added();
+    long rows = added.stream().mapToLong(tensor -> tensor.shape().size(0)).sum();
+    long tokens = rows / 2; // a key and a value each
+    TokenFormerConfig config = base.config();
+    PackMetadata metadata =
+        new PackMetadata(
+            name,
+            BaseFingerprint.of(config, base.tensors()),
+            config.layers().size(),
+            config.hiddenSize(),
+            tokens);
+    SafetensorsWriter.write(target, added, metadata.write());
+    return tokens;
+  }
+
+  /** New rows, by the names of the tensors that have more than in the base. */
+  private List<NamedTensor> added() throws ModelFormatException {
+    base.refuseNotFinite();
+    grown.refuseNotFinite();
+    checkConfig();
+    List<NamedTensor> added = new ArrayList<>();
+    for (Map.Entry<String, NamedTensor> entry : base.tensors().entrySet()) {
+      String name = entry.getKey();
+      NamedTensor old = entry.getValue();
+      NamedTensor now = Objects.requireNonNull(grown.tensors().get(name));
+      if (!begins(now, old)) {
+        throw problem(name + " was changed", "train with --freeze-old");
+      }
+      long oldBytes = old.shape().elements() * now.dtype().bytes();
+      if (now.byteSize() > oldBytes) {
+        Shape rows = Shape.of(now.shape().size(0) - old.shape().size(0), now.shape().size(1));
+        MemorySegment data = now.data().asSlice(oldBytes);
+        added.add(new NamedTensor(name, now.dtype(), rows, data));
+      }
+    }
+    if (added.isEmpty()) {
+      throw problem("no parameter tokens were added", "grow it first, as 'tokenformer grow' does");
+    }
+    return added;
+  }
+
+  private void checkConfig() throws ModelFormatException {
+    TokenFormerConfig config = base.config();
+    TokenFormerConfig more = grown.config();
+    int layers = config.layers().size();
+    if (more.layers().size() != layers) {
+      throw problem(
+          "it has %d layers instead of %d".formatted(more.layers().size(), layers),
+          "a pack holds parameter tokens only");
+    }
+    if (!more.withLayers(config.layers(), config.taus(), config.history()).equals(config)) {
+      throw problem("it is another kind of model", "name the model that it grew from");
+    }
+    for (int layer = 0; layer < layers; layer++) {
+      for (String which : TensorNames.PATTENTIONS) {
+        String name = TensorNames.pattention(layer, which);
+        int before = TensorNames.count(config.layers().get(layer), which);
+        int after = TensorNames.count(more.layers().get(layer), which);
+        if (after < before) {
+          throw problem(
+              "%s has %d tokens instead of %d".formatted(name, after, before),
+              "name the model that it grew from");
+        }
+        float tau = config.tau(name, before);
+        if (more.tau(name, after) != tau) {
+          throw problem(
+              "τ of %s is %s instead of %s".formatted(name, more.tau(name, after), tau),
+              "grow with the init zero, which keeps it");
+        }
+      }
+    }
+  }
+
+  private ModelFormatException problem(String what, String advice) {
+    return new ModelFormatException(
+        "%s: is no pack behind %s: %s; %s".formatted(grown.path(), base.path(), what, advice));
+  }
+
+  /** Whether a tensor's first numbers are those of another, whatever their types. */
+  private static boolean begins(NamedTensor tensor, NamedTensor with) {
+    long count = with.shape().elements();
+    int size = (int) Math.min(CHUNK, count);
+    MemorySegment expected = MemorySegment.ofArray(new float[size]);
+    MemorySegment actual = MemorySegment.ofArray(new float[size]);
+    for (long from = 0; from < count; from += CHUNK) {
+      int chunk = (int) Math.min(CHUNK, count - from);
+      if (floats(with, from, chunk, expected).mismatch(floats(tensor, from, chunk, actual)) >= 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static MemorySegment floats(NamedTensor tensor, long from, int count, MemorySegment to) {
+    int width = tensor.dtype().bytes();
+    MemorySegment part = tensor.data().asSlice(from * width, (long) count * width);
+    MemorySegment floats = to.asSlice(0, (long) count * Float.BYTES);
+    FloatConversion.convert(tensor.dtype(), part, DType.F32, floats);
+    return floats;
+  }
+}

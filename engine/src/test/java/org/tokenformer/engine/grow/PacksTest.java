@@ -1,0 +1,546 @@
+package org.tokenformer.engine.grow;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.tokenformer.engine.LanguageModel;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.HostScope;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.Backpropagation;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.DropoutSeeds;
+import org.tokenformer.engine.model.InitialValues;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.testing.GoldenCase.Computing;
+import org.tokenformer.engine.testing.Models;
+import org.tokenformer.engine.train.Optimizer;
+import org.tokenformer.engine.train.OptimizerOptions;
+
+/** Packs add what was learned, leave what was there, and fit nothing but their base. */
+final class PacksTest {
+  private static final String PLAN = "ffn=70,qkv=30@1";
+  private static final String OTHER_PLAN = "proj=33,ffn=64@0";
+  private static final int[] IDS = Models.ids(new Random(9), 40);
+
+  @TempDir private Path folder;
+  private Path base;
+
+  @BeforeEach
+  void save() throws IOException {
+    base = PackFixtures.base(folder.resolve("base"), Theta.L2_NORM_GELU, DType.F32);
+  }
+
+  private Path pack(String name, String plan, long seed) throws IOException {
+    Path grown = PackFixtures.learned(base, folder.resolve(name + ".model"), plan, seed);
+    return PackFixtures.pack(base, grown, folder.resolve(name));
+  }
+
+  private static TokenFormer attached(Path base, List<Path> files, String share, Backend backend)
+      throws IOException {
+    ModelFolder folder = PackFixtures.open(base);
+    TokenShare tokens = TokenShare.parse(share);
+    Packs packs = Packs.open(files, folder, tokens, LoadMode.MAP);
+    return TokenFormer.load(folder, packs.behind(tokens), backend, packs::close);
+  }
+
+  private static float[] logits(TokenFormer model) {
+    return Growths.logits(model, IDS, 10);
+  }
+
+  private Path merged(String name, List<Path> files) throws IOException {
+    Path target = folder.resolve(name);
+    try (ModelFolder opened = PackFixtures.open(base);
+        Packs packs = Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP);
+        Arena arena = Arena.ofConfined()) {
+      ModelFolder.save(
+          target,
+          IfExists.REFUSE,
+          packs.behind(TokenShare.ALL).config(opened.config()),
+          List.copyOf(packs.merged(opened.tensors(), arena).values()),
+          PackFixtures.tokenizer(base));
+    }
+    return target;
+  }
+
+  @ParameterizedTest
+  @EnumSource(Computing.class)
+  void attachedIsMergedToTheBit(Computing computing) throws IOException {
+    for (Theta theta : List.of(Theta.L2_NORM_GELU, Theta.GELU_L2_NORM)) {
+      for (DType dtype : List.of(DType.F32, DType.BF16, DType.F16)) {
+        String name = theta + "-" + dtype;
+        base = PackFixtures.base(folder.resolve(name), theta, dtype);
+        Path one = pack(name + ".one", PLAN, 1);
+        Path two = pack(name + ".two", OTHER_PLAN, 2);
+        for (List<Path> packs : List.of(List.of(one), List.of(one, two), List.of(two, one))) {
+          Path merged = merged(name + packs.size() + packs.getFirst().getFileName(), packs);
+          try (Backend backend = computing.open();
+              TokenFormer model = attached(base, packs, "100%", backend);
+              TokenFormer own = TokenFormer.load(PackFixtures.open(merged), backend)) {
+            assertEquals(own.config(), model.config());
+            assertArrayEquals(logits(own), logits(model), name + packs);
+          }
+        }
+      }
+    }
+  }
+
+  /** What the run computed that the pack was saved of is what the base computes with it. */
+  @Test
+  void attachedIsTheModelThatLearned() throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    try (Backend backend = Computing.VECTOR_256.open();
+        TokenFormer model = attached(base, List.of(pack), "100%", backend);
+        TokenFormer learned =
+            TokenFormer.load(PackFixtures.open(folder.resolve("pack.model")), backend)) {
+      assertEquals(learned.config(), model.config());
+      assertArrayEquals(logits(learned), logits(model));
+      assertEquals(learned.weightBytes(), model.weightBytes());
+    }
+  }
+
+  @Test
+  void detachedThereIsNoTrace() throws IOException {
+    Path weights = base.resolve(ModelFolder.WEIGHTS_FILE);
+    byte[] bytes = Files.readAllBytes(weights);
+    Path pack = pack("pack", PLAN, 1);
+    long memory = HostScope.liveBytes();
+    try (Backend backend = Computing.VECTOR_256.open()) {
+      float[] before;
+      try (TokenFormer model = TokenFormer.load(PackFixtures.open(base), backend)) {
+        before = logits(model);
+      }
+      try (TokenFormer model = attached(base, List.of(pack), "100%", backend)) {
+        assertTrue(Growths.relativeChange(before, logits(model)) > 0.01);
+      }
+      try (TokenFormer model = TokenFormer.load(PackFixtures.open(base), backend)) {
+        assertArrayEquals(before, logits(model));
+      }
+    }
+    assertEquals(memory, HostScope.liveBytes());
+    assertArrayEquals(bytes, Files.readAllBytes(weights));
+  }
+
+  @Test
+  void aProgramNamesItsPacks() throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    LanguageModel.Options options = LanguageModel.Options.defaults();
+    long memory = HostScope.liveBytes();
+    try (LanguageModel model = LanguageModel.load(base, options.withPacks(List.of(pack)));
+        LanguageModel learned = LanguageModel.load(folder.resolve("pack.model"))) {
+      assertArrayEquals(learned.score(IDS), model.score(IDS));
+      assertEquals(70, model.config().layers().getFirst().ffn());
+    }
+    try (LanguageModel half =
+        LanguageModel.load(base, options.withTokens(TokenShare.parse("50%")))) {
+      assertEquals(16, half.config().layers().getFirst().ffn());
+    }
+    Path none = folder.resolve("none");
+    assertThrows(
+        IOException.class, () -> LanguageModel.load(base, options.withPacks(List.of(pack, none))));
+    assertEquals(memory, HostScope.liveBytes());
+  }
+
+  /** The prefix of the base's tokens is computed with, and all of a pack's. */
+  @Test
+  void aShareIsOfTheBasesTokensAndPacksCountWhole() throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    try (Backend backend = Computing.VECTOR_256.open();
+        TokenFormer model = attached(base, List.of(pack), "50%", backend)) {
+      TokenFormerConfig config = model.config();
+      assertEquals(7 + 0, config.layers().get(0).qkv());
+      assertEquals(16 + 70 - 31, config.layers().get(0).ffn());
+      assertEquals(12 + 6, config.layers().get(1).qkv());
+      assertEquals(25 + 20, config.layers().get(1).ffn());
+      assertEquals(5f, config.taus().get("layers.1.ffn"));
+      assertEquals((float) Math.sqrt(31), config.taus().get("layers.0.ffn"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "embedding.weight",
+    "norm.weight",
+    "norm.bias",
+    "layers.0.attention.key.key_param_tokens",
+    "layers.1.attention.proj.value_param_tokens"
+  })
+  void aModelThatForgotSomethingMakesNoPack(String tensor) throws IOException {
+    Path grown = PackFixtures.learned(base, folder.resolve("grown"), PLAN, 1);
+    Path changed = PackFixtures.touched(grown, folder.resolve("changed"), tensor);
+    if (tensor.contains(".proj.") || !tensor.startsWith("layers")) {
+      assertEquals(
+          "%s: is no pack behind %s: %s was changed; train with --freeze-old"
+              .formatted(changed, base, tensor),
+          refused(base, changed));
+    }
+    Path other = PackFixtures.touched(base, folder.resolve("other"), tensor);
+    assertTrue(refused(other, grown).endsWith(tensor + " was changed; train with --freeze-old"));
+  }
+
+  private String refused(Path base, Path grown) {
+    Path file = folder.resolve("refused");
+    ModelFormatException e =
+        assertThrows(ModelFormatException.class, () -> PackFixtures.pack(base, grown, file));
+    assertFalse(Files.exists(file));
+    return String.valueOf(e.getMessage());
+  }
+
+  @Test
+  void whatIsNoModelThatTookTokensOnMakesNoPack() throws IOException {
+    Path grown = PackFixtures.learned(base, folder.resolve("grown"), PLAN, 1);
+    Path deeper = PackFixtures.learned(base, folder.resolve("deeper"), "layers=3", 1);
+    assertEquals(
+        "%s: is no pack behind %s: it has 3 layers instead of 2; a pack holds parameter tokens only"
+            .formatted(deeper, base),
+        refused(base, deeper));
+    assertTrue(
+        refused(grown, base)
+            .endsWith(
+                "layers.0.ffn has 31 tokens instead of 70; name the model that it grew from"));
+    assertTrue(
+        refused(base, base)
+            .endsWith("no parameter tokens were added; grow it first, as 'tokenformer grow' does"));
+    Path scaled =
+        PackFixtures.configured(
+            grown,
+            folder.resolve("scaled"),
+            c -> c.withLayers(c.layers(), Map.of("layers.1.ffn", 5f), c.history()));
+    assertTrue(
+        refused(base, scaled)
+            .endsWith("instead of 5.5677643; grow with the init zero, which keeps it"));
+    Path softmax = PackFixtures.base(folder.resolve("softmax"), Theta.SOFTMAX, DType.F32);
+    assertTrue(
+        refused(softmax, grown)
+            .endsWith("it is another kind of model; name the model that it grew from"));
+    ConfigException name =
+        assertThrows(
+            ConfigException.class,
+            () -> {
+              try (ModelFolder one = PackFixtures.open(base);
+                  ModelFolder two = PackFixtures.open(grown)) {
+                PackWriter.save(one, two, "a\nb", folder.resolve("refused"));
+              }
+            });
+    assertEquals("name: is not one line of 1 to 200 characters", name.getMessage());
+  }
+
+  @Test
+  void aPackForAnotherBaseIsRefused() throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    for (String tensor : List.of("embedding.weight", "layers.0.ffn.key_param_tokens")) {
+      Path other = PackFixtures.touched(base, folder.resolve("other-" + tensor), tensor);
+      assertForeign(other, pack);
+    }
+    assertForeign(
+        PackFixtures.configured(
+            base,
+            folder.resolve("tau"),
+            c -> c.withLayers(c.layers(), Map.of("layers.1.ffn", 6f), List.of())),
+        pack);
+    assertForeign(
+        PackFixtures.configured(
+            base, folder.resolve("ids"), c -> c.withTokenizerVocabularySize(36)),
+        pack);
+    assertForeign(folder.resolve("pack.model"), pack);
+  }
+
+  private static void assertForeign(Path other, Path pack) throws IOException {
+    try (ModelFolder opened = PackFixtures.open(other)) {
+      ModelFormatException e =
+          assertThrows(
+              ModelFormatException.class,
+              () -> Packs.open(List.of(pack), opened, TokenShare.ALL, LoadMode.MAP));
+      String message = String.valueOf(e.getMessage());
+      assertTrue(
+          message.startsWith(
+              pack + ": belongs to another model than " + other + ": its base has the fingerprint"),
+          message);
+      assertTrue(message.endsWith("; attach it to the model that it was trained on"), message);
+    }
+  }
+
+  /** The type of the weights is no part of a model's fingerprint, nor is how it once grew. */
+  @Test
+  void aBaseInFewBitsAndItsCopyInManyAreTheSame() throws IOException {
+    Path narrow = PackFixtures.base(folder.resolve("narrow"), Theta.L2_NORM_GELU, DType.BF16);
+    Path wide = folder.resolve("wide");
+    try (ModelFolder opened = PackFixtures.open(narrow);
+        Arena arena = Arena.ofConfined()) {
+      List<NamedTensor> tensors = new ArrayList<>();
+      for (NamedTensor tensor : opened.tensors().values()) {
+        tensors.add(PackFixtures.changed(tensor, 0, arena, value -> value));
+      }
+      TokenFormerConfig config = opened.config();
+      List<List<LayerSizes>> history = List.of(config.layers());
+      ModelFolder.save(
+          wide,
+          IfExists.REFUSE,
+          config.withLayers(config.layers(), config.taus(), history),
+          tensors,
+          PackFixtures.tokenizer(narrow));
+    }
+    base = narrow;
+    Path pack = pack("pack", PLAN, 1);
+    try (Backend backend = Computing.VECTOR_256.open();
+        TokenFormer first = attached(narrow, List.of(pack), "100%", backend);
+        TokenFormer second = attached(wide, List.of(pack), "100%", backend)) {
+      assertArrayEquals(logits(first), logits(second));
+    }
+  }
+
+  /** Of a model whose weights are 0, 1/8, 2/8 and so on; computed by Python's hashlib. */
+  @Test
+  void theFingerprintIsASha256() {
+    TokenFormerConfig config =
+        new TokenFormerConfig(
+            4,
+            1,
+            List.of(new LayerSizes(1, 2, 3)),
+            3,
+            2,
+            16,
+            Theta.L2_NORM_GELU,
+            Map.of("layers.0.ffn", 2.5f),
+            0.5,
+            10000,
+            1e-5f,
+            true);
+    Map<String, NamedTensor> weights = new LinkedHashMap<>();
+    try (Arena arena = Arena.ofConfined()) {
+      int next = 0;
+      for (Map.Entry<String, Shape> entry : TensorNames.shapes(config).entrySet()) {
+        MemorySegment data = arena.allocate(entry.getValue().bytes(DType.F32), 64);
+        for (int i = 0; i < entry.getValue().elements(); i++) {
+          data.setAtIndex(ValueLayout.JAVA_FLOAT, i, next++ / 8f);
+        }
+        String name = entry.getKey();
+        weights.put(name, new NamedTensor(name, DType.F32, entry.getValue(), data));
+      }
+      assertEquals(
+          "b99eaf1770d1ea1e3f79df14a53607d50be020bd7565119f3a3eda9481f47057",
+          BaseFingerprint.of(config, weights));
+    }
+  }
+
+  /** From BF16 through a training copy in F32, of which only new tokens were trained. */
+  @Test
+  void whatTrainingOfNewTokensLeavesIsAPack() throws IOException {
+    base = PackFixtures.base(folder.resolve("narrow"), Theta.GELU_L2_NORM, DType.BF16);
+    Path learned = folder.resolve("learned");
+    try (ModelFolder opened = PackFixtures.open(base);
+        Arena arena = Arena.ofConfined();
+        Backend backend = Computing.VECTOR_256.open()) {
+      Growth growth = Growth.of(opened.config(), GrowthPlan.parse(PLAN), GrowthInit.ZERO);
+      Map<String, NamedTensor> weights =
+          growth.weights(opened.tensors(), InitialValues.SCALED, 1, arena);
+      try (TokenFormer model = TokenFormer.trainable(growth.after(), weights, backend, true);
+          Backpropagation learning =
+              new Backpropagation(model, new TrainingShape(1, IDS.length, false));
+          Optimizer optimizer = new Optimizer(model, OptimizerOptions.defaults())) {
+        for (int step = 1; step <= 3; step++) {
+          learning.zeroGradients();
+          DropoutSeeds seeds = new DropoutSeeds(1, step, 0);
+          learning.learn(IDS, IDS, 1f / IDS.length, 0.1f, seeds, null);
+          optimizer.step(step, 1e-2, learning.gradients(), optimizer.norm(learning.gradients()));
+        }
+        List<NamedTensor> tensors = new ArrayList<>();
+        model
+            .weights()
+            .forEach((name, tensor) -> {
+              MemorySegment data = arena.allocate(tensor.byteSize(), 64);
+              backend.download(tensor, data);
+              tensors.add(new NamedTensor(name, tensor.dtype(), tensor.shape(), data));
+            });
+        Path tokenizer = PackFixtures.tokenizer(base);
+        ModelFolder.save(learned, IfExists.REFUSE, growth.after(), tensors, tokenizer);
+      }
+    }
+    Path pack = PackFixtures.pack(base, learned, folder.resolve("pack"));
+    try (Backend backend = Computing.VECTOR_256.open();
+        TokenFormer expected = TokenFormer.load(PackFixtures.open(learned), backend);
+        TokenFormer model = attached(base, List.of(pack), "100%", backend)) {
+      assertArrayEquals(logits(expected), logits(model));
+    }
+  }
+
+  private String hostile(Map<String, String> metadata, List<NamedTensor> tensors)
+      throws IOException {
+    Path file = folder.resolve("hostile");
+    SafetensorsWriter.write(file, tensors, metadata);
+    ModelFormatException e =
+        assertThrows(ModelFormatException.class, () -> Pack.open(file, LoadMode.MAP));
+    String message = String.valueOf(e.getMessage());
+    assertEquals(1, message.lines().count(), message);
+    assertTrue(message.startsWith(file + ": is not a "), message);
+    return message;
+  }
+
+  private static NamedTensor floats(String name, long rows, long columns) {
+    Shape shape = Shape.of(rows, columns);
+    byte[] bytes = new byte[(int) shape.bytes(DType.F32)];
+    return new NamedTensor(name, DType.F32, shape, MemorySegment.ofArray(bytes));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "tokenformer_pack | | is not a pack; tokenformer pack save makes one",
+        "tokenformer_pack | 2 | metadatas tokenformer_pack is of another version than 1",
+        "name | | metadatas name is missing",
+        "name | a\\nb | metadatas name is not one line of 1 to 200 characters",
+        "base_sha256 | | metadatas base_sha256 is missing",
+        "base_sha256 | 12ab | metadatas base_sha256 is not a SHA-256",
+        "base_num_layers | 5000 | metadatas base_num_layers is more than 4096",
+        "base_num_layers | -2 | metadatas base_num_layers is not a number from 1 on",
+        "base_num_layers | 1 | is no key or value of a Pattention of its base",
+        "base_hidden_size | 25 | tokens of its base are (N, 25)",
+        "base_hidden_size | x | metadatas base_hidden_size is not a number from 1 on",
+        "parameter_tokens | 1e9 | metadatas parameter_tokens is not a number from 1 on",
+        "parameter_tokens | 99999999999999999999 | is not a number from 1 on",
+        "parameter_tokens | 5 | has 77 parameter tokens, its metadata says 5",
+      })
+  void aPackWithBrokenMetadataIsRefused(String key, String value, String part) throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    try (SafetensorsFile file = SafetensorsFile.open(pack)) {
+      Map<String, String> metadata = new LinkedHashMap<>(file.metadata());
+      if (value == null) {
+        metadata.remove(key);
+      } else {
+        metadata.put(key, value.replace("\\n", "\n"));
+      }
+      String message = hostile(metadata, List.copyOf(file.tensors().values()));
+      assertTrue(message.replace("'", "").contains(part), message);
+    }
+  }
+
+  @Test
+  void aPackWithBrokenTensorsIsRefused() throws IOException {
+    Path pack = pack("pack", "ffn=60@1", 1);
+    String ffn = "layers.1.ffn.";
+    String keys = ffn + "key_param_tokens";
+    String values = ffn + "value_param_tokens";
+    Map<String, String> metadata;
+    try (SafetensorsFile file = SafetensorsFile.open(pack)) {
+      assertEquals(Set.of(keys, values), file.tensors().keySet());
+      metadata = file.metadata();
+      assertEquals("10", metadata.get("parameter_tokens"));
+    }
+    NamedTensor good = floats(values, 10, 24);
+    NamedTensor nan = floats(keys, 10, 24);
+    MemorySegment data = Arena.ofAuto().allocate(nan.byteSize());
+    data.setAtIndex(ValueLayout.JAVA_FLOAT, 100, Float.NaN);
+    nan = new NamedTensor(keys, DType.F32, nan.shape(), data);
+    NamedTensor integers =
+        new NamedTensor(keys, DType.I32, nan.shape(), floats(keys, 10, 24).data());
+    NamedTensor vector =
+        new NamedTensor(keys, DType.F32, Shape.of(240), floats(keys, 10, 24).data());
+    String query = "layers.0.attention.query.";
+    Map<List<NamedTensor>, String> cases = new LinkedHashMap<>();
+    cases.put(List.of(good), "layers.1.ffn has values without keys");
+    cases.put(List.of(floats(keys, 10, 24)), "layers.1.ffn has keys without values");
+    cases.put(List.of(), "has 0 parameter tokens, its metadata says 10");
+    cases.put(List.of(floats(keys, 9, 24), good), "has keys of (9, 24) and values of (10, 24)");
+    cases.put(List.of(floats(keys, 10, 23), good), "is (10, 23), tokens of its base are (N, 24)");
+    cases.put(List.of(floats(keys, 0, 24), good), "is (0, 24), tokens of its base are (N, 24)");
+    cases.put(List.of(vector, good), "is (240), tokens of its base are (N, 24)");
+    cases.put(List.of(integers, good), "is I32, weights are F32, BF16, F16 or F64");
+    cases.put(List.of(nan, good), "tensor " + keys + " holds NaN or infinite weights");
+    cases.put(
+        List.of(floats(keys, 10, 24), good, floats("embedding.weight", 40, 24)),
+        "tensor 'embedding.weight' is no key or value of a Pattention of its base");
+    cases.put(
+        List.of(
+            floats(query + "key_param_tokens", 10, 24),
+            floats(query + "value_param_tokens", 10, 24)),
+        "query, key and value of layer 0 have 10, 0 and 0 tokens, which must be equally many");
+    for (Map.Entry<List<NamedTensor>, String> hostile : cases.entrySet()) {
+      String message = hostile(metadata, hostile.getKey());
+      assertTrue(message.contains(hostile.getValue()), message);
+    }
+    // The sizes of another base under the fingerprint of this one.
+    Map<String, String> more = new LinkedHashMap<>(metadata);
+    more.put("base_num_layers", "3");
+    Path file = folder.resolve("lying");
+    SafetensorsWriter.write(file, List.of(floats(keys, 10, 24), good), more);
+    try (ModelFolder opened = PackFixtures.open(base)) {
+      ModelFormatException e =
+          assertThrows(
+              ModelFormatException.class,
+              () -> Packs.open(List.of(file), opened, TokenShare.ALL, LoadMode.MAP));
+      assertTrue(String.valueOf(e.getMessage()).endsWith("has not the sizes of its base"));
+    }
+  }
+
+  @Test
+  void aPackThatIsCutShortAnywhereIsRefused() throws IOException {
+    byte[] whole = Files.readAllBytes(pack("pack", PLAN, 1));
+    Path cut = folder.resolve("cut");
+    for (int length = 0; length < whole.length; length += 1 + length / 8) {
+      Files.write(cut, Arrays.copyOf(whole, length));
+      IOException e = assertThrows(IOException.class, () -> Pack.open(cut, LoadMode.MAP));
+      assertTrue(String.valueOf(e.getMessage()).startsWith(cut + ": "), e.getMessage());
+    }
+  }
+
+  @Test
+  void packsThatAreTooMuchTogetherAreRefused() throws IOException {
+    List<LayerSizes> layers = List.of(new LayerSizes(8, 8, 1100));
+    TokenFormerConfig config = Models.config(Theta.L2_NORM_GELU, layers, Map.of());
+    base = Models.save(folder.resolve("wide"), config, DType.F32, 3);
+    Path pack = pack("pack", "ffn=1101", 1);
+    List<List<LayerSizes>> history = new ArrayList<>();
+    for (int i = 1; i <= 1023; i++) {
+      history.add(List.of(new LayerSizes(8, 8, i)));
+    }
+    Path often =
+        PackFixtures.configured(
+            base, folder.resolve("often"), c -> c.withLayers(layers, Map.of(), history));
+    try (ModelFolder opened = PackFixtures.open(often)) {
+      ModelFormatException e =
+          assertThrows(
+              ModelFormatException.class,
+              () -> Packs.open(List.of(pack), opened, TokenShare.ALL, LoadMode.MAP));
+      assertEquals(
+          pack + ": is too much for its base: history: 1024 growths, a model has at most 1023",
+          e.getMessage());
+    }
+  }
+}
