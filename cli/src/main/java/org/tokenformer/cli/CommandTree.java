@@ -22,6 +22,7 @@ final class CommandTree {
           Map.entry("eval", EvalCommand::new),
           Map.entry("train", TrainCommand::new),
           Map.entry("grow", GrowCommand::new),
+          Map.entry("pack", PackCommand::tree),
           Map.entry("shrink", ShrinkCommand::new),
           Map.entry("import", ImportCommand::new),
           Map.entry("export", ExportCommand::new),
@@ -69,7 +70,7 @@ final class CommandTree {
         ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class));
     tree.registerConverter(
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
-    tree.registerConverter(TokenShare.class, new TokenShare.Converter());
+    tree.registerConverter(TokenCount.class, new TokenCount.Converter());
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
     tree.registerConverter(TrainingSettings.Init.class, new Choice<>(TrainingSettings.Init.class));
     tree.registerConverter(GrowthInit.class, new Choice<>(GrowthInit.class));

@@ -217,10 +217,7 @@ final class GrowCommand implements Callable<Integer> {
                 .formatted(growth.before().parameters(), growth.after().parameters())));
     ModelSummary.layers(growth.after())
         .forEach(line -> lines.add(ModelSummary.row("parameter tokens", line)));
-    growth
-        .after()
-        .taus()
-        .forEach((name, tau) -> lines.add(ModelSummary.row("τ", tau + " in " + name)));
+    ModelSummary.taus(growth.after()).forEach(line -> lines.add(ModelSummary.row("τ", line)));
     lines.add(
         ModelSummary.row(
             "logits",

@@ -95,7 +95,7 @@ final class InspectCommand implements Callable<Integer> {
       ModelSummary.layers(config)
           .forEach(line -> lines.add(ModelSummary.row("parameter tokens", line)));
       lines.add(ModelSummary.row("activation", config.theta().configName()));
-      config.taus().forEach((name, tau) -> lines.add(ModelSummary.row("τ", tau + " in " + name)));
+      ModelSummary.taus(config).forEach(line -> lines.add(ModelSummary.row("τ", line)));
       lines.add(
           ModelSummary.row(
               "vocabulary",

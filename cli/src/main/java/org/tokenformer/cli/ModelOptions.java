@@ -2,41 +2,64 @@ package org.tokenformer.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.LanguageModel;
-import org.tokenformer.engine.checkpoint.LoadMode;
-import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
-/** Which model a command computes with, and how. */
+/** Which model a command computes with, with which of its tokens and others, and how. */
 final class ModelOptions {
-  @Mixin private ModelFolderOption folder = new ModelFolderOption();
+  @Spec(Spec.Target.MIXEE)
+  private @Nullable CommandSpec command;
 
-  @Mixin private ComputeOptions compute = new ComputeOptions();
+  @Mixin private PlainModelOptions model = new PlainModelOptions();
+
+  @Option(
+      names = {"-p", "--pack"},
+      paramLabel = "PACK",
+      description =
+          "A knowledge pack of this model, as 'tokenformer pack save' makes it; may be given several"
+              + " times. The model's folder stays as it is.")
+  private List<Path> packs = new ArrayList<>();
+
+  private TokenShare tokens = TokenShare.ALL;
+
+  @Option(
+      names = "--tokens",
+      paramLabel = "P%",
+      description =
+          "Computes with this share of the parameter tokens of each Pattention only, the first ones;"
+              + " by default 100%%. Those of packs count whole.")
+  void setTokens(String text) {
+    try {
+      tokens = TokenShare.parse(text);
+    } catch (ConfigException e) {
+      CommandLine line = Objects.requireNonNull(command).commandLine();
+      throw new ParameterException(line, "--" + e.getMessage(), e);
+    }
+  }
 
   /** The model with its tokenizer, which fit each other. */
   Loaded load(Console console) throws IOException {
-    Path path = folder();
-    LanguageModel model = LanguageModel.load(path, compute.languageModelOptions(LoadMode.MAP));
-    try {
-      String warning = model.warning();
-      if (warning != null) {
-        console.warn(warning);
-      }
-      return new Loaded(
-          model, loadTokenizer(path.resolve(ModelFolder.TOKENIZER_FILE), model.config()));
-    } catch (IOException | RuntimeException | Error e) {
-      model.close();
-      throw e;
-    }
+    return model.load(console, options -> options.withTokens(tokens).withPacks(packs));
   }
 
   /** The folder that was named, or the default model's. */
   Path folder() {
-    return folder.path();
+    return model.folder();
   }
 
   /** The tokenizer of this file, if it fits a model. */

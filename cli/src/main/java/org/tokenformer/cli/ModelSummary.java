@@ -1,8 +1,11 @@
 package org.tokenformer.cli;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.tokenformer.cli.console.Amount;
+import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
@@ -42,6 +45,39 @@ final class ModelSummary {
       }
     }
     return lines;
+  }
+
+  /** Every τ that is not its kind's default: one line for each value and its Pattentions. */
+  static List<String> taus(TokenFormerConfig config) {
+    Map<String, List<String>> places = new LinkedHashMap<>(); // by value and layers
+    for (String which : TensorNames.PATTENTIONS) {
+      Map<Float, List<Integer>> layers = new LinkedHashMap<>();
+      for (int layer = 0; layer < config.layers().size(); layer++) {
+        Float tau = config.taus().get(TensorNames.pattention(layer, which));
+        if (tau != null) {
+          layers.computeIfAbsent(tau, _ -> new ArrayList<>()).add(layer);
+        }
+      }
+      layers.forEach((tau, list) ->
+          places
+              .computeIfAbsent(tau + " in %s of " + ranges(list), _ -> new ArrayList<>())
+              .add(which));
+    }
+    List<String> lines = new ArrayList<>();
+    places.forEach((line, whichs) -> lines.add(line.formatted(String.join(", ", whichs))));
+    return lines;
+  }
+
+  private static String ranges(List<Integer> layers) {
+    List<String> ranges = new ArrayList<>();
+    int first = 0;
+    for (int i = 1; i <= layers.size(); i++) {
+      if (i == layers.size() || layers.get(i) != layers.get(i - 1) + 1) {
+        ranges.add(range(layers.get(first), layers.get(i - 1)));
+        first = i;
+      }
+    }
+    return String.join(", ", ranges);
   }
 
   private static String range(int first, int last) {

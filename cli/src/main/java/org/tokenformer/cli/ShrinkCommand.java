@@ -42,7 +42,7 @@ final class ShrinkCommand implements Callable<Integer> {
 
   private final Console console;
 
-  @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private PlainModelOptions model = new PlainModelOptions();
 
   @Option(
       names = "--data",

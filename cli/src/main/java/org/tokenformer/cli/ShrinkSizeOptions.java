@@ -15,13 +15,13 @@ final class ShrinkSizeOptions {
       description =
           "Parameter tokens that each of query, key and value keeps in a layer: a number, or a share of"
               + " what there is. By default all.")
-  private @Nullable TokenShare qkv;
+  private @Nullable TokenCount qkv;
 
   @Option(names = "--proj", paramLabel = "N|P%", description = "The same of the projection.")
-  private @Nullable TokenShare proj;
+  private @Nullable TokenCount proj;
 
   @Option(names = "--ffn", paramLabel = "N|P%", description = "The same of the feed-forward part.")
-  private @Nullable TokenShare ffn;
+  private @Nullable TokenCount ffn;
 
   /**
    * The sizes that are wanted, a layer each.
@@ -46,7 +46,7 @@ final class ShrinkSizeOptions {
     return sizes;
   }
 
-  private static int size(@Nullable TokenShare share, int had, String option) {
+  private static int size(@Nullable TokenCount share, int had, String option) {
     return share == null ? had : share.of(had, option);
   }
 }

@@ -58,7 +58,9 @@ class GrowCommandTest {
     assertTrue(result.out().contains("logits            change by 0.0 at most"), result.out());
     assertTrue(result.out().contains(" before, "), result.out());
     assertTrue(result.out().contains("layer 1: query, key, value 70 each; projection 90;"));
-    assertTrue(result.out().contains(" in layers.0.ffn"), result.out());
+    assertTrue(
+        result.out().contains("\n  τ                 9.797959 in ffn of layers 0 to 1\n"),
+        result.out());
     assertEquals("", result.err());
     assertEquals(
         List.of("config.json", "model.safetensors", "tokenizer.json"),

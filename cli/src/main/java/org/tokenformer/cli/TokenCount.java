@@ -7,13 +7,13 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** How many parameter tokens of those that there are: a number, or a share of them. */
-record TokenShare(String text, double value, boolean percent) {
+record TokenCount(String text, double value, boolean percent) {
   private static final Pattern FORM = Pattern.compile("(\\d{1,9})|(\\d{1,3}(?:\\.\\d{1,9})?)\\s?%");
 
   /** Reads {@code N} or {@code P%}; nothing is neither. */
-  static final class Converter implements ITypeConverter<TokenShare> {
+  static final class Converter implements ITypeConverter<TokenCount> {
     @Override
-    public TokenShare convert(String text) {
+    public TokenCount convert(String text) {
       Matcher form = FORM.matcher(text);
       if (!form.matches()) {
         throw new TypeConversionException(
@@ -27,7 +27,7 @@ record TokenShare(String text, double value, boolean percent) {
       if (percent && value > 100) {
         throw new TypeConversionException("'" + text + "' is more than there are");
       }
-      return new TokenShare(text, value, percent);
+      return new TokenCount(text, value, percent);
     }
   }
 

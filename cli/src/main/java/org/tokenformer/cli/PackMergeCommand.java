@@ -1,0 +1,64 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.grow.Packs;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenShare;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "merge",
+    description = {
+      "Makes one model of a base and its packs.",
+      "It computes, to the bit, what the base does with the same packs attached in the same order."
+    })
+final class PackMergeCommand implements Callable<Integer> {
+  private final Console console;
+
+  @Mixin private ModelFolderOption model = new ModelFolderOption();
+
+  @Option(
+      names = {"-p", "--pack"},
+      required = true,
+      arity = "1..*",
+      paramLabel = "PACK",
+      description = "The packs, in this order.")
+  private List<Path> packs = new ArrayList<>();
+
+  @Mixin private OutputFolder output = new OutputFolder();
+
+  PackMergeCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    IfExists ifExists = output.check(ModelFolder.FILES);
+    Path tokenizer = model.path().resolve(ModelFolder.TOKENIZER_FILE);
+    try (ModelFolder base = ModelFolder.open(model.path(), LoadMode.MAP);
+        Packs opened = Packs.open(packs, base, TokenShare.ALL, LoadMode.MAP);
+        Arena arena = Arena.ofConfined()) {
+      base.refuseNotFinite();
+      TokenFormerConfig config = opened.behind(TokenShare.ALL).config(base.config());
+      ModelFolder.save(
+          output.path(),
+          ifExists,
+          config,
+          List.copyOf(opened.merged(base.tensors(), arena).values()),
+          tokenizer);
+      console.note(output.path() + ": " + ModelSummary.line(config));
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,82 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.grow.PackWriter;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.ModelFolder;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "save",
+    description = {
+      "Saves the parameter tokens that a model has more than its base.",
+      "All else must be as it is in the base, to the bit. The file is in the safetensors format: the"
+          + " new rows under the names of their tensors."
+    })
+final class PackSaveCommand implements Callable<Integer> {
+  private final Console console;
+
+  @Option(
+      names = {"-m", "--model"},
+      required = true,
+      paramLabel = "RUN",
+      description = "The folder of the model that learned, such as a run's.")
+  private @Nullable Path model;
+
+  @Option(
+      names = "--base",
+      required = true,
+      paramLabel = "DIR",
+      description = "The folder of the model that it grew from.")
+  private @Nullable Path base;
+
+  @Option(
+      names = {"-o", "--output"},
+      required = true,
+      paramLabel = "FILE",
+      description = "The pack.")
+  private @Nullable Path output;
+
+  @Option(
+      names = "--name",
+      paramLabel = "TEXT",
+      description = "What the pack is called, by default as its file, less .safetensors.")
+  private @Nullable String name;
+
+  @Option(names = "--force", description = "Replaces FILE.")
+  private boolean force;
+
+  PackSaveCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Path file = Objects.requireNonNull(output);
+    if (!force && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw new UserError(file + ": exists already; add --force to replace it");
+    }
+    String fileName = Objects.toString(file.getFileName());
+    String called = name == null ? fileName.replaceFirst("\\.safetensors$", "") : name;
+    try (ModelFolder from = ModelFolder.open(Objects.requireNonNull(base), LoadMode.MAP);
+        ModelFolder grown = ModelFolder.open(Objects.requireNonNull(model), LoadMode.MAP)) {
+      long tokens = PackWriter.save(from, grown, called, file);
+      console.note(
+          "%s: %d parameter tokens, %s".formatted(file, tokens, Amount.bytes(Files.size(file))));
+    } catch (ConfigException e) {
+      throw new UserError("--" + e.getMessage(), e);
+    }
+    return 0;
+  }
+}
