@@ -1,7 +1,6 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +17,7 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.grow.GrownWeights;
 import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.grow.GrowthPlan;
@@ -127,24 +127,24 @@ final class GrowCommand implements Callable<Integer> {
 
   private void grow(IfExists ifExists, Interruption interruption) throws IOException {
     Path tokenizerFile = model.path().resolve(ModelFolder.TOKENIZER_FILE);
-    try (ModelFolder folder = ModelFolder.open(model.path(), LoadMode.MAP);
-        Arena arena = Arena.ofShared()) {
+    try (ModelFolder folder = ModelFolder.open(model.path(), LoadMode.MAP)) {
       folder.refuseNotFinite();
       Tokenizer tokenizer = ModelOptions.loadTokenizer(tokenizerFile, folder.config());
       Growth growth = growth(folder);
       int[] ids = ids(growth, tokenizer, tokenizerFile, interruption);
       // As loud as the training that the init belongs to makes a new model.
       InitialValues values = growth.isExact() ? InitialValues.SCALED : InitialValues.RELEASED;
-      Map<String, NamedTensor> weights = growth.weights(folder.tensors(), values, seed, arena);
-      LogitChange change = compare(folder, growth, weights, ids, interruption);
-      if (growth.isExact() && !change.isRounding()) {
-        throw new IllegalStateException(
-            "growth by '%s' changes a logit by %s, %s of the largest; nothing was written"
-                .formatted(init, change.absolute(), change.relative()));
+      try (var weights = new GrownWeights(growth, folder.tensors(), values, seed)) {
+        LogitChange change = compare(folder, growth, weights.byName(), ids, interruption);
+        if (growth.isExact() && !change.isRounding()) {
+          throw new IllegalStateException(
+              "growth by '%s' changes a logit by %s, %s of the largest; nothing was written"
+                  .formatted(init, change.absolute(), change.relative()));
+        }
+        List<NamedTensor> tensors = List.copyOf(weights.byName().values());
+        ModelFolder.save(output.path(), ifExists, growth.after(), tensors, tokenizerFile);
+        print(growth, change, ids.length);
       }
-      ModelFolder.save(
-          output.path(), ifExists, growth.after(), List.copyOf(weights.values()), tokenizerFile);
-      print(growth, change, ids.length);
     }
   }
 

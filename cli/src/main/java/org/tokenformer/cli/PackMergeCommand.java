@@ -1,7 +1,6 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,15 +46,14 @@ final class PackMergeCommand implements Callable<Integer> {
     IfExists ifExists = output.check(ModelFolder.FILES);
     Path tokenizer = model.path().resolve(ModelFolder.TOKENIZER_FILE);
     try (ModelFolder base = ModelFolder.open(model.path(), LoadMode.MAP);
-        Packs opened = Packs.open(packs, base, TokenShare.ALL, LoadMode.MAP);
-        Arena arena = Arena.ofConfined()) {
+        Packs opened = Packs.open(packs, base, TokenShare.ALL, LoadMode.MAP)) {
       base.refuseNotFinite();
       TokenFormerConfig config = opened.behind(TokenShare.ALL).config(base.config());
       ModelFolder.save(
           output.path(),
           ifExists,
           config,
-          List.copyOf(opened.merged(base.tensors(), arena).values()),
+          List.copyOf(opened.merged(base.tensors()).values()),
           tokenizer);
       console.note(output.path() + ": " + ModelSummary.line(config));
     }

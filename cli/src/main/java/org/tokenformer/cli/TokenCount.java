@@ -1,47 +1,52 @@
 package org.tokenformer.cli;
 
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.TokenShare;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** How many parameter tokens of those that there are: a number, or a share of them. */
-record TokenCount(String text, double value, boolean percent) {
-  private static final Pattern FORM = Pattern.compile("(\\d{1,9})|(\\d{1,3}(?:\\.\\d{1,9})?)\\s?%");
-
+/**
+ * How many parameter tokens of those that there are: a number, or a share of them.
+ *
+ * @param number of them, where no share is given
+ */
+record TokenCount(String text, @Nullable TokenShare share, int number) {
   /** Reads {@code N} or {@code P%}; nothing is neither. */
   static final class Converter implements ITypeConverter<TokenCount> {
     @Override
     public TokenCount convert(String text) {
-      Matcher form = FORM.matcher(text);
-      if (!form.matches()) {
+      if (text.matches("\\d{1,9}")) {
+        int number = Integer.parseInt(text);
+        if (number == 0) {
+          throw new TypeConversionException("'" + text + "' leaves no parameter token");
+        }
+        return new TokenCount(text, null, number);
+      }
+      try {
+        return new TokenCount(text, TokenShare.parse(text), 0);
+      } catch (ConfigException e) {
         throw new TypeConversionException(
-            "'" + text + "' is neither a number nor a share like 75%");
+            "'" + text + "' is neither a number nor a share above 0% and up to 100%, as 75%");
       }
-      boolean percent = form.group(1) == null;
-      double value = Double.parseDouble(percent ? form.group(2) : form.group(1));
-      if (value == 0) {
-        throw new TypeConversionException("'" + text + "' leaves no parameter token");
-      }
-      if (percent && value > 100) {
-        throw new TypeConversionException("'" + text + "' is more than there are");
-      }
-      return new TokenCount(text, value, percent);
     }
   }
 
   /**
-   * A number from 1 to {@code whole}.
+   * A number from 1 to {@code whole}; shares are rounded up.
    *
    * @param option names it in the error
    */
   int of(int whole, String option) {
-    if (!percent && value > whole) {
+    if (share != null) {
+      return share.of(whole);
+    }
+    if (number > whole) {
       throw new UserError(
           "%s: %s is more than the %d parameter tokens that the model has there"
               .formatted(option, text, whole));
     }
-    return percent ? (int) Math.max(1, Math.round(whole * value / 100)) : (int) value;
+    return number;
   }
 }

@@ -114,9 +114,9 @@ final class ShrinkCommandTest {
   @ParameterizedTest
   @CsvSource({
     "0, leaves no",
-    "0%, leaves no",
-    "0.0%, leaves no",
-    "100.5%, more than there are",
+    "0%, neither a number nor a share",
+    "0.0%, neither a number nor a share",
+    "100.5%, neither a number nor a share",
     "97, --ffn: 97 is more than the 96",
     "-5, ''",
     "half, neither a number nor a share",

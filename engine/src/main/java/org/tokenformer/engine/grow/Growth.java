@@ -134,7 +134,7 @@ public final class Growth {
    * @param seed same seed, same weights
    * @param arena holds what is new
    */
-  public Map<String, NamedTensor> weights(
+  Map<String, NamedTensor> weights(
       Map<String, NamedTensor> weights, InitialValues values, long seed, Arena arena) {
     var rows = new GrowthRows(init, values.standardDeviation(after), seed, arena);
     Map<String, NamedTensor> grown = new LinkedHashMap<>();

@@ -15,14 +15,15 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.TokenSelection;
+import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /** Packs that belong behind one model, in the order in which they were named. */
 public final class Packs implements AutoCloseable {
   private final List<Pack> packs = new ArrayList<>();
+  private final Arena arena = Arena.ofShared(); // of what is merged
 
   private Packs() {}
 
@@ -80,9 +81,9 @@ public final class Packs implements AutoCloseable {
    * the types that they have, or F32 where those of a tensor differ.
    *
    * @param base its weights
-   * @param arena holds what is new
+   * @return valid until this is closed
    */
-  public Map<String, NamedTensor> merged(Map<String, NamedTensor> base, Arena arena) {
+  public Map<String, NamedTensor> merged(Map<String, NamedTensor> base) {
     Map<String, NamedTensor> merged = new LinkedHashMap<>();
     base.forEach((name, own) -> {
       List<NamedTensor> parts = new ArrayList<>(List.of(own));
@@ -92,12 +93,12 @@ public final class Packs implements AutoCloseable {
           parts.add(more);
         }
       }
-      merged.put(name, parts.size() == 1 ? own : joined(parts, arena));
+      merged.put(name, parts.size() == 1 ? own : joined(parts));
     });
     return merged;
   }
 
-  private static NamedTensor joined(List<NamedTensor> parts, Arena arena) {
+  private NamedTensor joined(List<NamedTensor> parts) {
     NamedTensor first = parts.getFirst();
     boolean alike = parts.stream().allMatch(part -> part.dtype() == first.dtype());
     DType dtype = alike ? first.dtype() : DType.F32;
@@ -120,5 +121,6 @@ public final class Packs implements AutoCloseable {
   @Override
   public void close() {
     packs.forEach(Pack::close);
+    arena.close();
   }
 }

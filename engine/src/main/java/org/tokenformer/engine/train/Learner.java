@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.grow.GrownWeights;
 import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.model.Backpropagation;
 import org.tokenformer.engine.model.TokenFormer;
@@ -59,12 +60,9 @@ final class Learner implements AutoCloseable {
     TokenFormer next;
     try (Arena arena = Arena.ofConfined()) {
       Map<String, NamedTensor> weights = download(model.weights(), backend, arena);
-      next =
-          TokenFormer.trainable(
-              growth.after(),
-              growth.weights(weights, growing.values(), seed, arena),
-              backend,
-              onlyNew);
+      try (var grown = new GrownWeights(growth, weights, growing.values(), seed)) {
+        next = TokenFormer.trainable(growth.after(), grown.byName(), backend, onlyNew);
+      }
     }
     try {
       learning.close(); // before as much is asked for anew

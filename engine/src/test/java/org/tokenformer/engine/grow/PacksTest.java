@@ -87,13 +87,12 @@ final class PacksTest {
   private Path merged(String name, List<Path> files) throws IOException {
     Path target = folder.resolve(name);
     try (ModelFolder opened = PackFixtures.open(base);
-        Packs packs = Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP);
-        Arena arena = Arena.ofConfined()) {
+        Packs packs = Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP)) {
       ModelFolder.save(
           target,
           IfExists.REFUSE,
           packs.behind(TokenShare.ALL).config(opened.config()),
-          List.copyOf(packs.merged(opened.tensors(), arena).values()),
+          List.copyOf(packs.merged(opened.tensors()).values()),
           PackFixtures.tokenizer(base));
     }
     return target;

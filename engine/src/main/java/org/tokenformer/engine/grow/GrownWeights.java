@@ -1,0 +1,40 @@
+package org.tokenformer.engine.grow;
+
+import java.lang.foreign.Arena;
+import java.util.Collections;
+import java.util.Map;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.InitialValues;
+
+/** The weights of a model after a growth. Closing it frees what is new of them. */
+public final class GrownWeights implements AutoCloseable {
+  private final Arena arena = Arena.ofShared();
+  private final Map<String, NamedTensor> byName;
+
+  /**
+   * Lets weights grow.
+   *
+   * @param weights every tensor of the model before; those that stay are used as they are
+   * @param values how loud new values begin
+   * @param seed same seed, same weights
+   */
+  public GrownWeights(
+      Growth growth, Map<String, NamedTensor> weights, InitialValues values, long seed) {
+    try {
+      byName = Collections.unmodifiableMap(growth.weights(weights, values, seed, arena));
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  /** Every tensor of the model after the growth, in the order of its file. */
+  public Map<String, NamedTensor> byName() {
+    return byName;
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}
