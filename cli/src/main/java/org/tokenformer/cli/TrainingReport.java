@@ -113,12 +113,14 @@ final class TrainingReport implements RunListener, Closeable {
   @Override
   public void grown(int step, TokenFormerConfig before, TokenFormerConfig after) {
     console.note(
-        "step %d/%d  grown from %s to %s parameters"
+        "step %d/%d  grown from %s to %s parameters: %d layers, parameter tokens %s"
             .formatted(
                 step,
                 lastStep,
                 Amount.count(before.parameters()),
-                ModelSummary.line(after).replace(" parameters", "")));
+                Amount.count(after.parameters()),
+                after.layers().size(),
+                String.join("; ", ModelSummary.layers(after))));
   }
 
   private String line(TrainingStep step) {
