@@ -12,7 +12,6 @@ import java.util.concurrent.CancellationException;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.cli.metrics.MetricsFolder;
@@ -178,7 +177,7 @@ final class TrainCommand implements Callable<Integer> {
       return new Beginning.First(
           config,
           tokenizer,
-          settings.growth(config),
+          settings.growth(config, false),
           backend -> RandomWeights.trainable(config, settings.values(), settings.seed(), backend));
     }
     List<String> forNewModels = sizes.given();
@@ -194,7 +193,7 @@ final class TrainCommand implements Callable<Integer> {
     try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
       config = opened.config();
     }
-    GrowthOptions growth = settings.growth(config);
+    GrowthOptions growth = settings.growth(config, true);
     return new Beginning.First(
         config,
         from.resolve(ModelFolder.TOKENIZER_FILE),
@@ -250,12 +249,12 @@ final class TrainCommand implements Callable<Integer> {
       throw other("-t " + tokenizer + ": is not the tokenizer");
     }
     int ids = run.config().tokenizerVocabularySize();
-    if (!sizes.given().isEmpty() && !sizes.config(ids).equals(run.config())) {
+    if (!sizes.given().isEmpty() && !run.beganWith(sizes.config(ids))) {
       throw other(String.join(", ", sizes.given()) + ": make another model than that");
     }
     if (model != null) {
       try (ModelFolder opened = ModelFolder.open(model, LoadMode.MAP)) {
-        if (!opened.config().equals(run.config())) {
+        if (!run.beganWith(opened.config())) {
           throw other("-m " + model + ": is another model than that");
         }
       }
@@ -317,11 +316,7 @@ final class TrainCommand implements Callable<Integer> {
     Backend backend = trainer.model().backend();
     boolean ceiling = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
     double peak = ceiling ? Machine.flops(compute.threads()) : 0;
-    String name =
-        "%s: %s parameters"
-            .formatted(
-                folder().toAbsolutePath().normalize().getFileName(),
-                Amount.count(beginning.config().parameters()));
+    String name = String.valueOf(folder().toAbsolutePath().normalize().getFileName());
     MetricsFolder metrics = MetricsFolder.open(folder.path(), beginning.stepsDone());
     try (TrainingReport report =
         new TrainingReport(

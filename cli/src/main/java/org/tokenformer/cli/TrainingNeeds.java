@@ -38,14 +38,12 @@ record TrainingNeeds(
       TrainingShape shape,
       boolean validates) {
     TokenFormerConfig last = growing.last(config, growths);
-    boolean onlyNew = growing.trainsOnlyNew(last);
-    long growth = last.equals(config) ? 0 : new MemoryNeeds(last).growthBytes();
-    return of(last, shape, onlyNew, validates, growth);
+    return of(last, shape, growing.trainsOnlyNew(last), validates, !last.equals(config));
   }
 
   /** Of a run in which nothing grows. */
   static TrainingNeeds of(TokenFormerConfig config, TrainingShape shape, boolean validates) {
-    return of(config, shape, false, validates, 0);
+    return of(config, shape, false, validates, false);
   }
 
   private static TrainingNeeds of(
@@ -53,13 +51,14 @@ record TrainingNeeds(
       TrainingShape shape,
       boolean onlyNew,
       boolean validates,
-      long growth) {
+      boolean grows) {
     try {
       MemoryNeeds needs = new MemoryNeeds(config, onlyNew);
       long bytes = needs.trainingBytes(shape);
       long state = needs.trainingStateBytes();
       long cache = needs.cacheBytes(config.contextLength(), DType.F32);
       long validation = validates ? cache + needs.scratchBytes() : 0;
+      long growth = grows ? needs.growthBytes() : 0;
       return new TrainingNeeds(config, shape, onlyNew, state, bytes - state, validation, growth);
     } catch (ArithmeticException e) {
       throw new UserError(
@@ -114,7 +113,7 @@ record TrainingNeeds(
   private String advice(long machineBytes) {
     for (int batch : new int[] {shape.batch(), 1}) {
       TrainingShape smaller = new TrainingShape(batch, shape.sequence(), true);
-      TrainingNeeds needs = of(config, smaller, onlyNew, validation > 0, growth);
+      TrainingNeeds needs = of(config, smaller, onlyNew, validation > 0, growth > 0);
       if (needs.fits(machineBytes)) {
         String batches = batch == shape.batch() ? "" : " --batch 1 (and --accumulate for more)";
         return "with --recompute%s it needs %s".formatted(batches, Amount.bytes(needs.bytes()));

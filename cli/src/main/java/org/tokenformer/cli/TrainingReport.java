@@ -160,7 +160,10 @@ final class TrainingReport implements RunListener, Closeable {
   private void plot() {
     TrainingStep step = last;
     if (step != null) {
-      String title = "%s, step %d of %d: %s".formatted(name, step.step(), lastStep, losses(step));
+      String parameters = Amount.count(step.parameters());
+      String title =
+          "%s: %s parameters, step %d of %d: %s"
+              .formatted(name, parameters, step.step(), lastStep, losses(step));
       drawing.run(() -> metrics.plot(title));
       plotted = System.nanoTime();
     }

@@ -94,7 +94,7 @@ final class TrainingSettings {
       names = "--nested",
       paramLabel = "P",
       description =
-          "Share of the batches that learn with the first parameter tokens only, with 10 to 100 % of"
+          "Share of the batches that learn with the first parameter tokens only, with at least 10 % of"
               + " them at random, by default 0: then the first tokens are a model by themselves, see"
               + " 'generate --tokens' and 'shrink'.")
   private @Nullable Double nested;
@@ -139,8 +139,9 @@ final class TrainingSettings {
       names = "--grow-init",
       paramLabel = "NAME",
       description =
-          "What new parameter tokens begin with: zero (by default) and split keep what the model"
-              + " computes, released does not.")
+          "What new parameter tokens begin with: zero (by default, not for softmax) and split keep what"
+              + " the model computes, released does not; how loud is what --init and --value-scale"
+              + " say.")
   private @Nullable GrowthInit growInit;
 
   @Option(
@@ -180,21 +181,36 @@ final class TrainingSettings {
     return checked(() -> new InitialValues(kind, orElse(valueScale, 1.0)));
   }
 
-  /** Of a new run that begins with this model. */
-  GrowthOptions growth(TokenFormerConfig config) {
+  /**
+   * Of a new run that begins with this model.
+   *
+   * @param learned whether the model has learned already, so that there is something to keep
+   */
+  GrowthOptions growth(TokenFormerConfig config, boolean learned) {
     InitialValues values = values();
+    if (growAt == null && (growInit != null || growWarmup != null)) {
+      throw new UserError(
+          "%s: says how a model grows, and no --grow-at says when; add one or leave it out"
+              .formatted(growInit == null ? "--grow-warmup" : "--grow-init"));
+    }
     return checked(() -> {
-      List<Stage> stages = stages().stream().map(Stage::parse).toList();
+      List<Stage> stages = stages();
       GrowthInit with = orElse(growInit, GrowthInit.ZERO);
       int warm = orElse(growWarmup, DEFAULT_GROWTH_WARMUP);
       GrowthOptions growth = new GrowthOptions(stages, with, values, warm, freezeOld);
       growth.check(config, 0);
+      if (steps != null) {
+        growth.checkSteps(steps);
+      }
+      if (learned && freezeOld) {
+        growth.checkKeeps(config);
+      }
       return growth;
     });
   }
 
-  private List<String> stages() {
-    return orElse(growAt, List.of());
+  private List<Stage> stages() {
+    return orElse(growAt, List.<String>of()).stream().map(Stage::parse).toList();
   }
 
   /** Of a new run. */
@@ -275,12 +291,13 @@ final class TrainingSettings {
   }
 
   private void sameGrowth(GrowthOptions saved) {
-    List<String> plans = saved.stages().stream().map(Stage::toString).toList();
-    same("--grow-at", growAt, plans);
+    same("--grow-at", growAt == null ? null : checked(this::stages), saved.stages());
     same("--grow-init", growInit, saved.init());
     same("--grow-warmup", growWarmup, saved.warmup());
     same("--freeze-old", freezeOld ? Boolean.TRUE : null, saved.freezeOld());
-    same("--init", init == null ? null : init.kind, saved.values().kind());
+    Init savedInit =
+        saved.values().kind() == InitialValues.Kind.RELEASED ? Init.RELEASED : Init.DEFAULT;
+    same("--init", init, savedInit);
     same("--value-scale", valueScale, saved.values().factor());
   }
 

@@ -51,6 +51,11 @@ public final class TensorNames {
     return pattention + VALUES;
   }
 
+  /** Whether a tensor of that name is the keys or values of a Pattention. */
+  static boolean isParameterTokens(String name) {
+    return name.endsWith(KEYS) || name.endsWith(VALUES);
+  }
+
   /** The names of all Pattentions of so many layers. */
   static Set<String> pattentions(int layers) {
     Set<String> names = new LinkedHashSet<>();

@@ -265,15 +265,28 @@ public final class TokenFormer implements AutoCloseable {
     return views;
   }
 
+  /** Whether training changes only the parameter tokens of the last growth. */
+  public boolean trainsOnlyNew() {
+    return trained.onlyNew();
+  }
+
   /**
-   * Elements of the trained matrices that a step multiplies by: those that are looked up are not.
+   * Elements of the trained matrices that a step multiplies by; a table that is looked up counts
+   * nothing.
+   *
+   * @param share of each Pattention's tokens, the first, that the step learns with
    */
-  public long multipliedWeights() {
+  public long multipliedWeights(TokenShare share) {
     long sum = 0;
     for (Map.Entry<String, Shape> entry : trained.shapes().entrySet()) {
-      boolean lookedUp = entry.getKey().equals(TensorNames.EMBEDDING) && !config.tiedHead();
-      if (entry.getValue().rank() == 2 && !lookedUp) {
-        sum += entry.getValue().elements();
+      String name = entry.getKey();
+      Shape shape = entry.getValue();
+      if (TensorNames.isParameterTokens(name)) {
+        long first = trained.firstRow(name);
+        long used = share.of(Math.toIntExact(first + shape.size(0)));
+        sum += Math.max(0, used - first) * shape.size(1);
+      } else if (shape.rank() == 2 && (config.tiedHead() || name.equals(TensorNames.HEAD))) {
+        sum += shape.elements();
       }
     }
     return sum;

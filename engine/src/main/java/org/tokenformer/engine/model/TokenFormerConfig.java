@@ -257,9 +257,15 @@ public record TokenFormerConfig(
    * Pattention, and 4C in the attention for every position that it sees.
    */
   public double blockFlops(double positions) {
+    return blockFlops(positions, TokenShare.ALL);
+  }
+
+  /** The same where only the first of each Pattention's tokens are computed with. */
+  public double blockFlops(double positions, TokenShare share) {
     double flops = 0;
     for (LayerSizes layer : layers) {
-      double tokens = 3.0 * layer.qkv() + layer.proj() + layer.ffn() + positions;
+      double tokens =
+          3.0 * share.of(layer.qkv()) + share.of(layer.proj()) + share.of(layer.ffn()) + positions;
       flops += 4 * tokens * hiddenSize;
     }
     return flops;

@@ -13,6 +13,7 @@ import org.tokenformer.engine.tensor.Shape;
  * nothing else. A weight is trained from some row on to its last.
  */
 final class TrainedWeights {
+  private final boolean onlyNew;
   private final SequencedMap<String, Shape> shapes = new LinkedHashMap<>();
   private final Map<String, Long> firstRows = new HashMap<>();
 
@@ -23,6 +24,7 @@ final class TrainedWeights {
    * @throws ConfigException if it should, and the model never grew
    */
   TrainedWeights(TokenFormerConfig config, boolean onlyNew) {
+    this.onlyNew = onlyNew;
     if (onlyNew && config.history().isEmpty()) {
       throw new ConfigException(
           "freeze-old: the model never grew, so that nothing of it is new; grow it first");
@@ -38,6 +40,14 @@ final class TrainedWeights {
             shapes.put(name, Shape.of(shape.size(0) - first, shape.size(1)));
           }
         });
+    if (shapes.isEmpty()) {
+      throw new ConfigException("freeze-old: the last growth added nothing that could be trained");
+    }
+  }
+
+  /** Whether what was there before the last growth stays as it is. */
+  boolean onlyNew() {
+    return onlyNew;
   }
 
   /** Parameter tokens before the last growth, by the names of their keys and values. */

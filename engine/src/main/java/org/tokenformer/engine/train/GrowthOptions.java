@@ -95,12 +95,50 @@ public record GrowthOptions(
    * @throws ConfigException if a stage cannot follow, or if there is nothing old to freeze
    */
   public void check(TokenFormerConfig config, int done) {
+    if (done > Math.min(stages.size(), config.history().size())) {
+      throw new ConfigException(
+          "growths: %d is more than the %d of the run and the %d of the model"
+              .formatted(done, stages.size(), config.history().size()));
+    }
     last(config, done);
     if (freezeOld && stages.isEmpty() && config.history().isEmpty()) {
       throw new ConfigException(
           "freeze-old: the model never grew, so that nothing of it is new; add grow-at, or go on from"
               + " a grown model");
     }
+  }
+
+  /**
+   * Looks whether all stages come before the last step.
+   *
+   * @throws ConfigException naming the first that does not
+   */
+  public void checkSteps(int steps) {
+    for (Stage stage : stages) {
+      if (stage.afterStep() >= steps) {
+        throw new ConfigException(
+            "grow-at: '%s' comes after the last of %d steps".formatted(stage, steps));
+      }
+    }
+  }
+
+  /**
+   * Looks whether what a model has learned stays as it is from the first step on.
+   *
+   * @throws ConfigException if it would be trained before it is frozen
+   */
+  public void checkKeeps(TokenFormerConfig config) {
+    if (config.history().isEmpty() && stages.getFirst().afterStep() > 0) {
+      throw new ConfigException(
+          "freeze-old: nothing of the model is new before '%s', so that all of it would be trained"
+                  .formatted(stages.getFirst())
+              + " until then; grow at step 0");
+    }
+  }
+
+  /** How many stages are due when so many steps are done. */
+  int dueAfter(int steps) {
+    return (int) stages.stream().filter(stage -> stage.afterStep() <= steps).count();
   }
 
   Growth growth(Stage stage, TokenFormerConfig config) {

@@ -64,9 +64,11 @@ final class Learner implements AutoCloseable {
         next = TokenFormer.trainable(growth.after(), grown.byName(), backend, onlyNew);
       }
     }
+    Runnable undo = next::close;
     try {
       learning.close(); // before as much is asked for anew
       Learner grown = new Learner(next, options.shape(), optimizer.options());
+      undo = grown::close;
       if (!onlyNew) {
         Growth.carryOver(optimizer.firstMoments(), grown.optimizer.firstMoments(), backend);
         Growth.carryOver(optimizer.secondMoments(), grown.optimizer.secondMoments(), backend);
@@ -74,7 +76,7 @@ final class Learner implements AutoCloseable {
       close();
       return grown;
     } catch (RuntimeException | Error e) {
-      next.close();
+      undo.run();
       throw e;
     }
   }

@@ -15,6 +15,7 @@ import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -86,6 +87,20 @@ public final class SavedRun {
     return state.progress().step();
   }
 
+  /** Whether the run began with a model of these sizes, however it has grown since. */
+  public boolean beganWith(TokenFormerConfig first) {
+    List<List<LayerSizes>> history = config.history();
+    int before = history.size() - growths();
+    List<LayerSizes> layers = growths() == 0 ? config.layers() : history.get(before);
+    return withoutTaus(first)
+        .equals(config.withLayers(layers, Map.of(), history.subList(0, before)));
+  }
+
+  /** Growth sets τ anew. */
+  private static TokenFormerConfig withoutTaus(TokenFormerConfig config) {
+    return config.withLayers(config.layers(), Map.of(), config.history());
+  }
+
   /** How many times the model has grown in the run. */
   public int growths() {
     return state.progress().growths();
@@ -113,6 +128,11 @@ public final class SavedRun {
       throws IOException {
     same("sequence", state.options().shape().sequence(), options.shape().sequence());
     same("seed", state.options().seed(), options.seed());
+    if (!options.growth().equals(state.options().growth())) {
+      throw new ModelFormatException(
+          "grow-at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
+              .formatted(folder));
+    }
     if (data.size() != state.dataSize()) {
       throw new TrainingDataException(
           "the training data have %d ids, those of the run in %s had %d; resume with the same data"

@@ -86,13 +86,14 @@ record SavedState(
     Progress progress =
         new Progress(fields.integer("step"), fields.whole("tokens"), place, trend, growths);
     TrainingOptions options = options(fields);
-    check(fields, progress, options.schedule());
+    check(fields, progress, options);
     return new SavedState(
         progress, options, fields.whole("data_tokens"), fields.text("data_sha256"));
   }
 
-  private static void check(Fields fields, Progress progress, Schedule schedule)
+  private static void check(Fields fields, Progress progress, TrainingOptions options)
       throws ModelFormatException {
+    Schedule schedule = options.schedule();
     WindowSampler.Place place = progress.place();
     LossTrend trend = progress.trend();
     if (Math.min(progress.step(), progress.tokens()) < 0
@@ -100,6 +101,10 @@ record SavedState(
         || Math.min(place.epoch(), place.window()) < 0
         || Math.min(trend.count(), trend.high()) < 0) {
       throw new ModelFormatException(fields.file() + ": counts less than nothing: " + progress);
+    }
+    if (options.growth().dueAfter(progress.step()) < progress.growths()) {
+      throw fields.problem(
+          "growths", progress.growths() + " is more than were due after step " + progress.step());
     }
     if (progress.step() > schedule.steps()) {
       throw fields.problem(

@@ -1,7 +1,6 @@
 package org.tokenformer.engine.train;
 
 import java.math.BigDecimal;
-import java.util.List;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.grow.Growth;
@@ -53,6 +52,12 @@ public final class Trainer implements AutoCloseable {
     this.data = data;
     this.progress = progress;
     options.growth().last(model.config(), progress.growths());
+    if (model.trainsOnlyNew() != options.growth().trainsOnlyNew(model.config())) {
+      throw new IllegalArgumentException(
+          "the model was made with onlyNew = "
+              + model.trainsOnlyNew()
+              + ", the options say otherwise");
+    }
     sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
     windows = new Windows(data, options.shape(), model.config());
     learner = new Learner(model, options.shape(), options.optimizer());
@@ -104,14 +109,15 @@ public final class Trainer implements AutoCloseable {
    *     above the lowest; no weight has been changed then by this step
    * @throws TrainingDataException if an id of the data is not in the vocabulary
    * @throws java.util.concurrent.CancellationException if cancelled; the step is as if it had never
-   *     begun
+   *     begun, but for the growth before it
    */
   public TrainingStep step(@Nullable Cancellation cancellation) {
     long start = System.nanoTime();
     growIfDue();
     int step = progress.step() + 1;
     sampler.goTo(progress.place());
-    double loss = learn(step, cancellation);
+    Learned learned = learn(step, cancellation);
+    double loss = learned.loss();
     SequencedMap<String, Tensor> gradients = learner.learning().gradients();
     double norm = optimizer().norm(gradients);
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
@@ -136,17 +142,21 @@ public final class Trainer implements AutoCloseable {
         rate,
         tokens,
         seconds,
-        tokens * flopsPerToken(),
+        learned.flops(),
         model().config().parameters());
+  }
+
+  /** Whether the model grows before the next step. */
+  boolean growsNext() {
+    return options.growth().dueAfter(progress.step()) > progress.growths();
   }
 
   /** Grows at the beginning of a step, so that a checkpoint may lie on either side of a growth. */
   private void growIfDue() {
-    List<GrowthOptions.Stage> stages = options.growth().stages();
-    while (progress.growths() < stages.size()
-        && stages.get(progress.growths()).afterStep() <= progress.step()) {
+    while (growsNext()) {
       int number = progress.growths();
-      Growth growth = options.growth().growth(stages.get(number), model().config());
+      GrowthOptions.Stage stage = options.growth().stages().get(number);
+      Growth growth = options.growth().growth(stage, model().config());
       learner = learner.grown(growth, options, SplitMix.hash(options.seed(), number));
       progress =
           new Progress(
@@ -158,16 +168,22 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  /** Adds up the gradients of all micro-batches; returns the mean loss. */
-  private double learn(int step, @Nullable Cancellation cancellation) {
+  /** What the micro-batches of a step came to: their mean loss, and their operations. */
+  private record Learned(double loss, double flops) {}
+
+  /** Adds up the gradients of all micro-batches. */
+  private Learned learn(int step, @Nullable Cancellation cancellation) {
     Backpropagation learning = learner.learning();
     learning.zeroGradients();
     float weight = 1f / options.tokensPerStep();
     double sum = 0;
+    double flops = 0;
     for (int i = 0; i < options.accumulate(); i++) {
       for (int row = 0; row < options.shape().batch(); row++) {
         windows.read(row, sampler.next());
       }
+      TokenShare share = share(step, i);
+      flops += options.shape().rows() * flopsPerToken(share);
       DropoutSeeds seeds = new DropoutSeeds(options.seed(), step, i);
       sum +=
           learning.learn(
@@ -176,10 +192,10 @@ public final class Trainer implements AutoCloseable {
               weight,
               (float) options.dropout(),
               seeds,
-              share(step, i),
+              share,
               cancellation);
     }
-    return sum / options.tokensPerStep();
+    return new Learned(sum / options.tokensPerStep(), flops);
   }
 
   /** Which of the parameter tokens a micro-batch learns with. */
@@ -201,12 +217,13 @@ public final class Trainer implements AutoCloseable {
    * The way back takes the operations of the way forth once for the gradients of activations, and
    * once more for those of weights, of frozen ones not.
    */
-  private double flopsPerToken() {
+  private double flopsPerToken(TokenShare share) {
     TokenFormerConfig config = model().config();
     double positions = (options.shape().sequence() + 1) / 2.0;
-    double forward = config.blockFlops(positions) + config.logitsFlops();
-    double attention = config.blockFlops(positions) - config.blockFlops(0);
-    return 2 * forward + attention + 2.0 * model().multipliedWeights();
+    double blocks = config.blockFlops(positions, share);
+    double attention = blocks - config.blockFlops(0, share);
+    double forward = blocks + config.logitsFlops();
+    return 2 * forward + attention + 2.0 * model().multipliedWeights(share);
   }
 
   private DivergedException notFinite(int step, double loss, double norm) {

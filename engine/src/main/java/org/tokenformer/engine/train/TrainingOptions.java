@@ -36,12 +36,7 @@ public record TrainingOptions(
     if (!(nested >= 0 && nested <= 1)) {
       throw new ConfigException("nested: " + nested + " is not in 0 to 1");
     }
-    for (GrowthOptions.Stage stage : growth.stages()) {
-      if (stage.afterStep() >= schedule.steps()) {
-        throw new ConfigException(
-            "grow-at: '%s' comes after the last of %d steps".formatted(stage, schedule.steps()));
-      }
-    }
+    growth.checkSteps(schedule.steps());
   }
 
   /** Of a run in which nothing grows. */

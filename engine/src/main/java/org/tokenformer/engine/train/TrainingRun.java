@@ -102,12 +102,20 @@ public final class TrainingRun {
     return true;
   }
 
-  private void step(@Nullable Cancellation cancellation) {
+  private void step(@Nullable Cancellation cancellation) throws IOException {
     TokenFormerConfig before = trainer.model().config();
-    TrainingStep step = trainer.step(cancellation);
-    TokenFormerConfig after = trainer.model().config();
-    if (!after.equals(before)) {
-      listener.grown(step.step() - 1, before, after);
+    int done = trainer.stepsDone();
+    if (trainer.growsNext()) {
+      saveOrAsk(); // the last moment of the smaller model
+    }
+    TrainingStep step;
+    try {
+      step = trainer.step(cancellation);
+    } finally {
+      TokenFormerConfig after = trainer.model().config();
+      if (!after.equals(before)) {
+        listener.grown(done, before, after);
+      }
     }
     listener.step(step);
   }
