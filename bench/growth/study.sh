@@ -5,15 +5,25 @@
 # usage: bench/growth/study.sh TRAIN.txt VALID.txt OUT
 #
 # OUT gets a folder for each run. A run that is there is not run again and one that was stopped goes on, so the script
-# can be stopped and started at any time. About three hours on two cores. SEEDS (by default "1 2"), STEPS (800) and
-# SWEEP_STEPS (200) can be set in the environment.
+# can be stopped and started at any time. About three hours on two cores. The environment can set SEEDS (by default
+# "1 2"; more can be added later), STEPS (800) and SWEEP_STEPS (200).
+#
+# TRANSFORMER is a command that trains a plain Transformer of the largest size for comparison. It is called as
+# `$TRANSFORMER transformer STEPS --lr X` in a folder with train.txt, valid.txt and tokenizer.json, and its lines
+# `transformer step N params 7.41M … valid LOSS … tok/s R` are kept in OUT/transformer-SEED.log. This project has no
+# PyTorch and installs none, so without TRANSFORMER that arm is left out.
 set -euo pipefail
-[ $# -eq 3 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 3 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+for text in "$1" "$2"; do
+  [ -r "$text" ] || { echo "error: $text: cannot be read" >&2; exit 2; }
+done
+export LC_ALL=C
 root=$(cd "$(dirname "$0")/../.." && pwd)
-train=$(realpath "$1") valid=$(realpath "$2")
-mkdir -p "$3" && cd "$3"
-: "${SEEDS:=1 2}" "${STEPS:=800}" "${SWEEP_STEPS:=200}"
 tf=$root/tokenformer
+train=$(realpath "$1") valid=$(realpath "$2")
+: "${SEEDS:=1 2}" "${STEPS:=800}" "${SWEEP_STEPS:=200}" "${TRANSFORMER:=}"
+mkdir -p "$3"
+cd "$3"
 
 shape="--layers 6 --hidden 256 --heads 8 --context 256 --batch 8"
 small="--qkv 64 --proj 64 --ffn 256"     # 2.6 million parameters
@@ -21,68 +31,128 @@ middle="--qkv 128 --proj 128 --ffn 512"  # 4.2 million
 large="--qkv 256 --proj 256 --ffn 1024"  # 7.3 million
 to_middle="qkv=128,proj=128,ffn=512" to_large="qkv=256,proj=256,ffn=1024"
 
+# Runs of other texts or lengths must not be mixed with those that are there.
+settings=$(printf 'train %s\nvalid %s\nsteps %s\nsweep steps %s' "$(sha256sum <"$train")" "$(sha256sum <"$valid")" \
+  "$STEPS" "$SWEEP_STEPS")
+[ -e settings ] || echo "$settings" >settings
+[ "$settings" = "$(cat settings)" ] || {
+  echo "error: $PWD: has runs of other texts, STEPS or SWEEP_STEPS, see its file settings; choose another folder" >&2
+  exit 2
+}
+
 once() { # FILE COMMAND...: makes a file whole or not at all
   [ -e "$1" ] || { "${@:2}" >"$1.part" && mv "$1.part" "$1"; }
 }
 
-# Every twentieth document is held out, for the sweeps to be measured on.
-held_out() { awk -v want="$1" '/^<\|endoftext\|>$/ { if ((n % 20 == 0) == want) print; n++; next } (n % 20 == 0) == want' "$train"; }
-once held-out.txt held_out 1
-once rest.txt held_out 0
+# Every twentieth document is held out, for the sweeps to be measured on: VALID is not looked at before the end.
+documents() { # held-out or rest
+  awk -v want="$1" '
+    { mine = (n % 20 == 0) == (want == "held-out") }
+    mine { print }
+    /^<\|endoftext\|>$/ { n++ }' "$train"
+}
+once held-out.txt documents held-out
+once rest.txt documents rest
 [ -e tokenizer.json ] || "$tf" train-tokenizer --vocab-size 4096 -o tokenizer.json "$train"
-for text in rest "$train"; do
-  name=$(basename "$text" .txt)
-  [ -e "$name.arrow" ] || "$tf" prepare -t tokenizer.json -o "$name.arrow" "${text%.txt}.txt"
-done
-all=$(basename "$train" .txt).arrow
+[ -e rest.arrow ] || "$tf" prepare -t tokenizer.json -o rest.arrow rest.txt
+[ -e all.arrow ] || "$tf" prepare -t tokenizer.json -o all.arrow "$train"
 
-run() { # NAME OPTIONS...
-  local name=$1
-  shift
-  [ -e "$name/done" ] && return
-  local resume=""
-  [ -e "$name/latest" ] && resume=--resume
+has_checkpoint() { # NAME
+  compgen -G "$1/step-*" >/dev/null
+}
+
+run() { # NAME DATA VALID EVAL_EVERY OPTIONS...: the last are of a new run, one that goes on has them saved
+  local name=$1 data=$2 measured=$3 every=$4 status=0
+  local -a how
+  [ ! -e "$name/done" ] || return 0
+  # shellcheck disable=SC2206
+  if has_checkpoint "$name"; then how=(--resume); else how=(-t tokenizer.json $shape "${@:5}"); fi
   echo "$(date +%T) $name" >&2
-  # shellcheck disable=SC2086
-  "$tf" train -t tokenizer.json $shape --save-every 200 --keep 1 --quiet -o "$name" $resume "$@"
-  rm -rf "$name"/step-* "$name"/latest "$name"/config.json "$name"/model.safetensors "$name"/tokenizer.json
+  mkdir -p "$name"
+  "$tf" train --data "$data" --valid "$measured" --eval-every "$every" --save-every 100 --keep 1 --quiet -o "$name" \
+    "${how[@]}" 2>"$name/.err" || status=$?
+  cat "$name/.err" >&2
+  # A rate that is too high for a size is a result too: the run ends without a last validation.
+  [ $status -eq 0 ] || grep -qE 'loss explodes|NaN or infinite' "$name/.err" || return $status
+  if [ $status -eq 0 ] && [ -z "$(loss "$name")" ]; then # it was stopped while it measured its last loss
+    rm -r "$name"
+    run "$@"
+    return
+  fi
   touch "$name/done"
+  rm -rf "$name"/step-* "$name"/latest "$name"/{.err,config.json,model.safetensors,tokenizer.json,metrics.arrow}
 }
 
-loss() { # NAME: its last validation loss
-  sed -n 's/.*"valid_loss":\([0-9.]*\).*/\1/p' "$1/metrics.jsonl" | tail -1
+loss() { # NAME: its validation loss after the last step, nothing if it did not come so far
+  tail -n 1 "$1/metrics.jsonl" | sed -n 's/.*"valid_loss":\([0-9.eE+-]*\).*/\1/p'
 }
 
-sweep() { # SIZE OPTIONS...: writes the best learning rate and scale of the first values to SIZE.best
-  local size=$1 scale rate best=""
+# Learning rate and scale of the first values that are best together: from 0.002 and 1 on, twice and half of each are
+# tried for as long as one of them is better. The end has four neighbours, and none is better.
+sweep() { # SIZE OPTIONS...: writes the best rate and scale to SIZE.best
+  local size=$1 rate=0.002 scale=1 best="" next
   shift
-  for setting in "1e-3 1" "2e-3 1" "4e-3 1"; do
-    read -r rate scale <<<"$setting"
-    sweep_run "$size" "$rate" "$scale" "$@"
+  [ ! -e "$size.best" ] || return 0
+  sweep_run "$size" $rate $scale "$@"
+  until [ "$rate $scale" = "$best" ]; do
+    best="$rate $scale"
+    for next in $(half_and_double "$rate"); do sweep_run "$size" "$next" "$scale" "$@"; done
+    for next in $(half_and_double "$scale"); do sweep_run "$size" "$rate" "$next" "$@"; done
+    read -r rate scale <<<"$(best_of "$size")"
+    [ -n "$rate" ] || { echo "error: $size: every run of the sweep diverged" >&2; exit 1; }
   done
-  best=$(best_of "$size")
-  read -r rate scale <<<"$best"
-  for scale in 0.5 2 4; do
-    sweep_run "$size" "$rate" "$scale" "$@"
-  done
-  best_of "$size" >"$size.best"
-  echo "best for $size: $(cat "$size.best")" >&2
+  once "$size.best" echo "$best"
+  echo "best for $size: learning rate $rate, scale $scale" >&2
+}
+half_and_double() {
+  awk -v x="$1" 'BEGIN { print x / 2, x * 2 }'
 }
 sweep_run() { # SIZE RATE SCALE OPTIONS...
-  run "sweep-$1-$2-$3" --data rest.arrow --valid held-out.txt --steps "$SWEEP_STEPS" --eval-every "$SWEEP_STEPS" \
-    --lr "$2" --value-scale "$3" --warmup 20 --seed 1 "${@:4}"
+  run "sweep-$1-$2-$3" rest.arrow held-out.txt "$SWEEP_STEPS" --steps "$SWEEP_STEPS" \
+    --warmup $(((SWEEP_STEPS + 9) / 10)) --lr "$2" --value-scale "$3" --seed 1 "${@:4}"
 }
-best_of() { # SIZE
+best_of() { # SIZE: rate and scale of the lowest loss
+  local folder setting
   for folder in sweep-"$1"-*; do
-    [ -e "$folder/done" ] && echo "$(loss "$folder") $folder"
-  done | sort -n | head -1 | sed "s/.*sweep-$1-\(.*\)-\([0-9.]*\)$/\1 \2/"
+    setting=${folder#"sweep-$1-"}
+    echo "$(loss "$folder") ${setting%-*} ${setting##*-}"
+  done | awk 'NF == 3' | sort -g | awk 'NR == 1 { print $2, $3 }'
 }
 
 arm() { # NAME SIZE OPTIONS...: with the best settings of a size
   local rate scale
   read -r rate scale <"$2.best"
-  run "$1" --data "$all" --valid "$valid" --steps "$STEPS" --eval-every 50 --warmup 50 --lr "$rate" \
+  run "$1" all.arrow "$valid" $(((STEPS + 15) / 16)) --steps "$STEPS" --warmup $(((STEPS + 15) / 16)) --lr "$rate" \
     --value-scale "$scale" "${@:3}"
+}
+
+transformer() { # LOG TRAIN VALID STEPS RATE
+  [ ! -e "$1" ] || return 0
+  echo "$(date +%T) $1" >&2
+  local folder=${1%.log}.folder
+  mkdir -p "$folder"
+  ln -sf "$(realpath "$2")" "$folder/train.txt"
+  ln -sf "$(realpath "$3")" "$folder/valid.txt"
+  ln -sf "$(realpath tokenizer.json)" "$folder/tokenizer.json"
+  # shellcheck disable=SC2086
+  once "$1" env -C "$folder" $TRANSFORMER transformer "$4" --lr "$5"
+  rm -r "$folder"
+}
+
+# Its learning rate is swept as the others' are. The seed is the command's own, so there is one run.
+transformers() {
+  local rate=0.002 best="" next
+  transformer "sweep-transformer-$rate.log" rest.txt held-out.txt "$SWEEP_STEPS" "$rate"
+  until [ "$rate" = "$best" ]; do
+    best=$rate
+    for next in $(half_and_double "$rate"); do
+      transformer "sweep-transformer-$next.log" rest.txt held-out.txt "$SWEEP_STEPS" "$next"
+    done
+    rate=$(for log in sweep-transformer-*.log; do
+      sed -n "s/.* step $SWEEP_STEPS .* valid \([0-9.]*\) .*/\1 $log/p" "$log"
+    done | sort -g | awk 'NR == 1 { gsub(/sweep-transformer-|\.log/, "", $2); print $2 }')
+  done
+  transformer transformer-1.log "$train" "$valid" "$STEPS" "$rate"
 }
 
 # shellcheck disable=SC2086
@@ -100,3 +170,8 @@ arm() { # NAME SIZE OPTIONS...: with the best settings of a size
     arm "scratch-small-$seed" small $small --seed "$seed"
   done
 }
+if [ -n "$TRANSFORMER" ]; then
+  transformers
+else
+  echo "the plain Transformer is left out: TRANSFORMER names no command" >&2
+fi

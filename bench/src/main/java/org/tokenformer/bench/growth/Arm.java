@@ -1,0 +1,38 @@
+package org.tokenformer.bench.growth;
+
+import java.awt.Color;
+
+/** A way to train that the study compares with the others. */
+enum Arm {
+  SCRATCH_LARGE("scratch-large", "large, from scratch", new Color(0x22, 0x2B, 0x38)),
+  GROWN_ONCE("grown-once", "grown once, exact", new Color(0x1F, 0x5F, 0xBF)),
+  GROWN_IN_STEPS("grown-in-steps", "grown in steps, exact", new Color(0x1B, 0x8A, 0x5A)),
+  RELEASED("released", "grown once, as released", new Color(0xC8, 0x2F, 0x2F)),
+  SCRATCH_MIDDLE("scratch-middle", "middle, from scratch", new Color(0x8A, 0x93, 0x9F)),
+  SCRATCH_SMALL("scratch-small", "small, from scratch", new Color(0xBC, 0xC3, 0xCC)),
+  TRANSFORMER("transformer", "plain Transformer", new Color(0xE0, 0x8A, 0x00));
+
+  private final String prefix;
+  private final String label;
+  private final Color color;
+
+  Arm(String prefix, String label, Color color) {
+    this.prefix = prefix;
+    this.label = label;
+    this.color = color;
+  }
+
+  /** What the names of its runs begin with. */
+  String prefix() {
+    return prefix;
+  }
+
+  /** What readers call it. */
+  String label() {
+    return label;
+  }
+
+  Color color() {
+    return color;
+  }
+}
