@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -27,6 +28,10 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.Pack;
 import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenSelection;
+import org.tokenformer.engine.model.TokenShare;
 
 /** Packs and shares of the tokens through the command line. */
 class PackCommandTest {
@@ -171,6 +176,45 @@ class PackCommandTest {
     String[] all = Arrays.copyOf(arguments, arguments.length + more.length);
     System.arraycopy(more, 0, all, arguments.length, more.length);
     return all;
+  }
+
+  /** What a page tells of packs and shares is what it tells of a model that is made so. */
+  @Test
+  void explainShowsTheTokensInUse() throws IOException {
+    Path merged = merge("merged", "-p", pack, second);
+    String page = explain("packs", base, "-p", pack.toString(), "-p", second.toString());
+    assertEquals(explain("merged", merged), page);
+    assertTrue(page.contains("140 parameter tokens, added by growth, step 1<"), "the first pack");
+    assertTrue(page.contains("parameter tokens, added by growth, step 2<"), "the second pack");
+    String half = explain("half", base, "--tokens", "50%");
+    assertEquals(explain("cut", cut(base, "50%")), half);
+    assertNotEquals(explain("whole", base), half);
+  }
+
+  private String explain(String name, Path model, String... more) throws IOException {
+    Path file = folder.resolve(name + ".html");
+    String[] explain = {"explain", "A king", "--seed", "2", "--max-tokens", "10", "-o", "" + file};
+    ok(with(with(explain, "-m", model.toString()), more));
+    return Files.readString(file);
+  }
+
+  /** A model of its own with the first tokens of another. */
+  private Path cut(Path model, String share) throws IOException {
+    Path target = folder.resolve("model-" + share.replace("%", ""));
+    try (ModelFolder whole = ModelFolder.open(model, LoadMode.MAP)) {
+      TokenSelection first = new TokenSelection(TokenShare.parse(share), List.of());
+      TokenFormerConfig config = first.config(whole.config());
+      List<NamedTensor> tensors = new ArrayList<>();
+      TensorNames.shapes(config)
+          .forEach((name, shape) -> {
+            NamedTensor tensor = Objects.requireNonNull(whole.tensors().get(name));
+            MemorySegment data = tensor.data().asSlice(0, shape.bytes(tensor.dtype()));
+            tensors.add(new NamedTensor(name, tensor.dtype(), shape, data));
+          });
+      Path tokenizer = model.resolve(ModelFolder.TOKENIZER_FILE);
+      ModelFolder.save(target, IfExists.REFUSE, config, tensors, tokenizer);
+    }
+    return target;
   }
 
   @ParameterizedTest

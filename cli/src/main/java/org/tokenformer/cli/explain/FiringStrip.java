@@ -31,12 +31,17 @@ final class FiringStrip {
    * Reduces what was seen.
    *
    * @param seen θ, (tokens, N) in its first places
+   * @param count N
    * @param norms (N), ‖W‖
    * @param stages (N)
    * @param mostCells of the strip, about
    */
-  FiringStrip(float[] seen, int tokens, float[] norms, int[] stages, int mostCells) {
-    int count = norms.length;
+  FiringStrip(float[] seen, int tokens, int count, float[] norms, int[] stages, int mostCells) {
+    if (norms.length != count || stages.length != count) {
+      throw new IllegalArgumentException(
+          "%d norms and %d stages of %d parameter tokens"
+              .formatted(norms.length, stages.length, count));
+    }
     this.tokens = tokens;
     this.stages = stages;
     firsts = cells(stages, Math.min(mostCells, count));

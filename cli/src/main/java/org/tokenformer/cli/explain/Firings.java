@@ -46,7 +46,7 @@ public final class Firings {
             float[] norm = norms.of(TensorNames.pattention(layer, which));
             int[] stages =
                 IntStream.range(0, count).map(n -> origins.stageOf(layer, which, n)).toArray();
-            firings.strips.add(new FiringStrip(thetas, ids.length, norm, stages, cells));
+            firings.strips.add(new FiringStrip(thetas, ids.length, count, norm, stages, cells));
           },
           cancellation);
     }

@@ -2,6 +2,7 @@ package org.tokenformer.cli.explain;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.junit.jupiter.api.Test;
 
@@ -34,15 +35,25 @@ final class FiringStripTest {
     9,
     9 // the next Pattention may have been longer
   };
-  private final FiringStrip strip = new FiringStrip(SEEN, 2, NORMS, STAGES, 4);
+  private final FiringStrip strip = new FiringStrip(SEEN, 2, 10, NORMS, STAGES, 4);
 
   @Test
   void noCellCrossesAStage() {
     assertArrayEquals(new int[] {0, 3, 6, 8}, strip.firsts());
     int[] odd = {0, 1, 1, 1, 1, 1, 1, 1, 1, 2};
-    assertArrayEquals(new int[] {0, 1, 5, 9}, new FiringStrip(SEEN, 2, NORMS, odd, 3).firsts());
-    int[] cells = new FiringStrip(SEEN, 2, NORMS, new int[10], 64).firsts();
+    assertArrayEquals(new int[] {0, 1, 5, 9}, new FiringStrip(SEEN, 2, 10, NORMS, odd, 3).firsts());
+    int[] cells = new FiringStrip(SEEN, 2, 10, NORMS, new int[10], 64).firsts();
     assertArrayEquals(new int[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, cells);
+  }
+
+  @Test
+  void everyParameterTokenHasANormAndAStage() {
+    float[] norms = new float[9];
+    int[] stages = new int[11];
+    assertThrows(
+        IllegalArgumentException.class, () -> new FiringStrip(SEEN, 2, 10, norms, STAGES, 4));
+    assertThrows(
+        IllegalArgumentException.class, () -> new FiringStrip(SEEN, 2, 10, NORMS, stages, 4));
   }
 
   @Test
@@ -76,7 +87,7 @@ final class FiringStripTest {
   void theShareOfWhatGrowthAdded() {
     assertEquals(7 / 12.5, strip.later(0), 1e-6);
     assertEquals(0, strip.later(1));
-    assertEquals(0, new FiringStrip(new float[10], 1, NORMS, STAGES, 4).later(0));
+    assertEquals(0, new FiringStrip(new float[10], 1, 10, NORMS, STAGES, 4).later(0));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package org.tokenformer.engine.grow;
 
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.tokenformer.engine.checkpoint.NamedTensor;
@@ -26,29 +27,30 @@ final class BaseFingerprint {
     return digest.hex();
   }
 
-  /** One line for each field, numbers with a point as the bits that they are. */
+  /** A line of the whole and one of each layer, numbers with a point as the bits that they are. */
   private static String describe(TokenFormerConfig config) {
     StringBuilder text = new StringBuilder("tokenformer 1\n");
     text.append(
-        "%d %d %d %d %d %s %x %x %x %b\n"
-            .formatted(
-                config.hiddenSize(),
-                config.heads(),
-                config.vocabularySize(),
-                config.tokenizerVocabularySize(),
-                config.contextLength(),
-                config.theta().configName(),
-                Double.doubleToLongBits(config.rotaryFraction()),
-                Double.doubleToLongBits(config.rotaryBase()),
-                Float.floatToIntBits(config.layerNormEpsilon()),
-                config.tiedHead()));
+        String.format(
+            Locale.ROOT,
+            "%d %d %d %d %d %s %x %x %x %b\n",
+            config.hiddenSize(),
+            config.heads(),
+            config.vocabularySize(),
+            config.tokenizerVocabularySize(),
+            config.contextLength(),
+            config.theta().configName(),
+            Double.doubleToLongBits(config.rotaryFraction()),
+            Double.doubleToLongBits(config.rotaryBase()),
+            Float.floatToIntBits(config.layerNormEpsilon()),
+            config.tiedHead()));
     for (int layer = 0; layer < config.layers().size(); layer++) {
       LayerSizes sizes = config.layers().get(layer);
-      text.append("%d %d %d".formatted(sizes.qkv(), sizes.proj(), sizes.ffn()));
+      text.append(String.format(Locale.ROOT, "%d %d %d", sizes.qkv(), sizes.proj(), sizes.ffn()));
       for (String which : TensorNames.PATTENTIONS) {
         String name = TensorNames.pattention(layer, which);
         float tau = config.tau(name, TensorNames.count(sizes, which));
-        text.append(" %x".formatted(Float.floatToIntBits(tau)));
+        text.append(' ').append(Integer.toHexString(Float.floatToIntBits(tau)));
       }
       text.append('\n');
     }

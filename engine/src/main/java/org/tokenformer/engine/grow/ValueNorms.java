@@ -7,13 +7,17 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** ‖Wᵢ‖₂ of every parameter token of a model: how much one unit of its θ adds to the output. */
+/**
+ * ‖Wᵢ‖₂ of every parameter token that a model computes with, attached ones included: how much one
+ * unit of its θ adds to the output.
+ */
 public final class ValueNorms {
   private final Map<String, float[]> byPattention;
 
@@ -27,22 +31,30 @@ public final class ValueNorms {
     for (int layer = 0; layer < model.config().layers().size(); layer++) {
       for (String which : TensorNames.PATTENTIONS) {
         String name = TensorNames.pattention(layer, which);
-        Tensor values = Objects.requireNonNull(model.weights().get(TensorNames.values(name)));
-        norms.put(name, ofRows(model.backend(), values));
+        norms.put(name, of(model.backend(), model.parameterTokens(layer, which)));
       }
     }
     return new ValueNorms(norms);
+  }
+
+  private static float[] of(Backend backend, ParameterTokens tokens) {
+    float[] norms = new float[Math.toIntExact(tokens.count())];
+    int first = 0;
+    for (ParameterTokens.Segment segment : tokens.segments()) {
+      int rows = Math.toIntExact(segment.rows());
+      float[] some = ofRows(backend, segment.values().rows(0, rows));
+      System.arraycopy(some, 0, norms, first, rows);
+      first += rows;
+    }
+    return norms;
   }
 
   private static float[] ofRows(Backend backend, Tensor matrix) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocate(matrix.byteSize(), 64);
       backend.download(matrix, data);
-      MemorySegment floats = data;
-      if (matrix.dtype() != DType.F32) {
-        floats = arena.allocate(matrix.shape().bytes(DType.F32), 64);
-        FloatConversion.convert(matrix.dtype(), data, DType.F32, floats);
-      }
+      MemorySegment floats = arena.allocate(matrix.shape().bytes(DType.F32), 64);
+      FloatConversion.convert(matrix.dtype(), data, DType.F32, floats);
       float[] norms = new float[Math.toIntExact(matrix.rows())];
       for (int row = 0; row < norms.length; row++) {
         double sum = 0;

@@ -15,6 +15,7 @@ import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
@@ -247,6 +248,16 @@ public final class TokenFormer implements AutoCloseable {
   /** All weights of its own by name, in the order of their file. */
   public SequencedMap<String, Tensor> weights() {
     return weights;
+  }
+
+  /**
+   * The tokens that one Pattention computes with: of its own those in use, and attached ones.
+   *
+   * @param which of {@link TensorNames#PATTENTIONS}
+   */
+  public ParameterTokens parameterTokens(int layer, String which) {
+    int index = TensorNames.PATTENTIONS.indexOf(which);
+    return blocks.get(layer).pattentions().get(index).tokens();
   }
 
   /**

@@ -18,7 +18,10 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenSelection;
+import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 
@@ -93,6 +96,23 @@ final class PackFixtures {
     try (ModelFolder folder = open(model)) {
       List<NamedTensor> tensors = List.copyOf(folder.tensors().values());
       TokenFormerConfig config = change.apply(folder.config());
+      ModelFolder.save(target, IfExists.REFUSE, config, tensors, tokenizer(model));
+    }
+    return target;
+  }
+
+  /** A model that has of its own only what another computes with by a share of its tokens. */
+  static Path cut(Path model, Path target, TokenShare share) throws IOException {
+    try (ModelFolder folder = open(model)) {
+      TokenFormerConfig config = new TokenSelection(share, List.of()).config(folder.config());
+      List<NamedTensor> tensors = new ArrayList<>();
+      TensorNames.shapes(config)
+          .forEach((name, shape) -> {
+            NamedTensor whole = Objects.requireNonNull(folder.tensors().get(name));
+            DType dtype = whole.dtype();
+            MemorySegment first = whole.data().asSlice(0, shape.bytes(dtype));
+            tensors.add(new NamedTensor(name, dtype, shape, first));
+          });
       ModelFolder.save(target, IfExists.REFUSE, config, tensors, tokenizer(model));
     }
     return target;

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -192,6 +193,46 @@ final class PacksTest {
     }
   }
 
+  /** Norms and importances are of the tokens in use, whatever matrices those lie in. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F32", "BF16"})
+  void importanceIsThatOfTheTokensInUse(DType dtype) throws IOException {
+    base = PackFixtures.base(folder.resolve("base-" + dtype), Theta.L2_NORM_GELU, dtype);
+    Path pack = pack("pack", PLAN, 1);
+    TokenShare share = TokenShare.parse("50%");
+    Path cut = PackFixtures.cut(base, folder.resolve("cut"), share);
+    try (Backend backend = Computing.VECTOR_256.open()) {
+      assertSameImportance(
+          TokenFormer.load(PackFixtures.open(merged("merged", List.of(pack))), backend),
+          attached(base, List.of(pack), "100%", backend));
+      assertSameImportance(
+          TokenFormer.load(PackFixtures.open(cut), backend),
+          attached(base, List.of(), share.toString(), backend));
+    }
+  }
+
+  private static void assertSameImportance(TokenFormer own, TokenFormer composed) {
+    try (own;
+        composed;
+        ImportanceMeter expected = new ImportanceMeter(own, IDS.length);
+        ImportanceMeter actual = new ImportanceMeter(composed, IDS.length)) {
+      expected.accept(IDS, null);
+      actual.accept(IDS, null);
+      Importance importance = actual.importance();
+      for (int layer = 0; layer < own.config().layers().size(); layer++) {
+        for (String which : TensorNames.PATTENTIONS) {
+          String name = TensorNames.pattention(layer, which);
+          int count = TensorNames.count(own.config().layers().get(layer), which);
+          double[] values = expected.importance().of(name);
+          assertEquals(count, values.length, name);
+          assertArrayEquals(values, importance.of(name), name);
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({
     "embedding.weight",
@@ -352,9 +393,18 @@ final class PacksTest {
         String name = entry.getKey();
         weights.put(name, new NamedTensor(name, DType.F32, entry.getValue(), data));
       }
-      assertEquals(
-          "b99eaf1770d1ea1e3f79df14a53607d50be020bd7565119f3a3eda9481f47057",
-          BaseFingerprint.of(config, weights));
+      Locale usual = Locale.getDefault();
+      for (Locale locale : List.of(usual, Locale.forLanguageTag("ar-EG-u-nu-arab"))) {
+        try {
+          Locale.setDefault(locale); // one whose digits are others
+          assertEquals(
+              "b99eaf1770d1ea1e3f79df14a53607d50be020bd7565119f3a3eda9481f47057",
+              BaseFingerprint.of(config, weights),
+              locale.toString());
+        } finally {
+          Locale.setDefault(usual);
+        }
+      }
     }
   }
 
