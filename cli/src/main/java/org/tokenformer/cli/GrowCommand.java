@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
@@ -119,7 +118,7 @@ final class GrowCommand implements Callable<Integer> {
       try {
         grow(ifExists, interruption);
       } catch (CancellationException e) {
-        console.note("interrupted; nothing was written");
+        return interruption.nothingWritten(console);
       }
       return interruption.exitCode();
     }
@@ -131,6 +130,7 @@ final class GrowCommand implements Callable<Integer> {
       folder.refuseNotFinite();
       Tokenizer tokenizer = ModelOptions.loadTokenizer(tokenizerFile, folder.config());
       Growth growth = growth(folder);
+      GrowthNeeds.of(growth, folder.tensors()).check(TrainingNeeds.machineBytes());
       int[] ids = ids(growth, tokenizer, tokenizerFile, interruption);
       // As loud as the training that the init belongs to makes a new model.
       InitialValues values = growth.isExact() ? InitialValues.SCALED : InitialValues.RELEASED;
@@ -161,9 +161,8 @@ final class GrowCommand implements Callable<Integer> {
       int depth = layers == null ? 0 : GrowthPlan.parseLayers(layers);
       return Growth.of(folder.config(), new GrowthPlan(sizes, depth), init);
     } catch (ConfigException e) {
-      String message = Objects.requireNonNull(e.getMessage());
-      boolean option = message.matches("(qkv|proj|ffn|layers|init)[:=].*");
-      throw new UserError((option ? "--" : "") + message, e);
+      String dashes = e.field() == null ? "" : "--"; // the fields of a plan are options here
+      throw new UserError(dashes + e.getMessage(), e);
     }
   }
 
@@ -176,7 +175,7 @@ final class GrowCommand implements Callable<Integer> {
       return LogitChange.randomIds(growth.before(), count, seed);
     }
     try (TokenData tokens =
-        TokenData.open(console, "reading", List.of(file), tokenizer, tokenizerFile, interruption)) {
+        TokenData.openFirst(console, file, MOST_IDS, tokenizer, tokenizerFile, interruption)) {
       int[] ids = new int[(int) Math.min(MOST_IDS, tokens.size())];
       if (ids.length == 0) {
         throw new UserError("--data " + file + ": has no tokens; name a text that has some");

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.model.Cancellation;
 
 /**
@@ -77,6 +78,12 @@ final class Interruption implements Cancellation, AutoCloseable {
 
   /** What the command returns: 130 after Ctrl-C, 0 if there was none. */
   int exitCode() {
+    return exitCode;
+  }
+
+  /** Tells people that the command made nothing; what it returns. */
+  int nothingWritten(Console console) {
+    console.note("interrupted; nothing was written");
     return exitCode;
   }
 

@@ -27,6 +27,11 @@ final class Texts {
      * @param endsDocument whether it is the last of its document, with the end-of-text id
      */
     void accept(IntArrayList ids, boolean endsDocument) throws IOException;
+
+    /** Whether no more is wanted, which ends the reading. */
+    default boolean isFull() {
+      return false;
+    }
   }
 
   private Texts() {}
@@ -46,7 +51,7 @@ final class Texts {
         try (InputStream in = standard ? console.in() : Files.newInputStream(text)) {
           String name = standard ? "standard input" : text.toString();
           DocumentEncoder encoder = new DocumentEncoder(tokenizer, in, name);
-          while (encoder.next()) {
+          while (!sink.isFull() && encoder.next()) {
             sink.accept(encoder.ids(), encoder.endsDocument());
             progress.update(done + encoder.bytesRead());
           }

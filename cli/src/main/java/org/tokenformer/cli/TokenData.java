@@ -56,7 +56,16 @@ final class TokenData implements TokenSource, Closeable {
   private long size;
   private long textBytes;
 
-  private TokenData() {}
+  private final long most;
+
+  /**
+   * Without anything yet.
+   *
+   * @param most ids after which no more of a text is read
+   */
+  private TokenData(long most) {
+    this.most = most;
+  }
 
   /**
    * Reads texts, opens datasets and checks their ids.
@@ -73,12 +82,41 @@ final class TokenData implements TokenSource, Closeable {
       Path tokenizerFile,
       Cancellation cancellation)
       throws IOException {
+    return open(console, label, files, Long.MAX_VALUE, tokenizer, tokenizerFile, cancellation);
+  }
+
+  /**
+   * Opens one file for its first ids: of a text no more is read than that takes, so that {@link
+   * #size} counts those that were read.
+   *
+   * @throws java.util.concurrent.CancellationException if cancelled
+   */
+  static TokenData openFirst(
+      Console console,
+      Path file,
+      int ids,
+      Tokenizer tokenizer,
+      Path tokenizerFile,
+      Cancellation cancellation)
+      throws IOException {
+    return open(console, "reading", List.of(file), ids, tokenizer, tokenizerFile, cancellation);
+  }
+
+  private static TokenData open(
+      Console console,
+      String label,
+      List<Path> files,
+      long most,
+      Tokenizer tokenizer,
+      Path tokenizerFile,
+      Cancellation cancellation)
+      throws IOException {
     for (Path file : files) {
       if (!Files.exists(file)) { // before hours go into those before it
         throw new NoSuchFileException(file.toString());
       }
     }
-    TokenData data = new TokenData();
+    TokenData data = new TokenData(most);
     try {
       for (Path file : files) {
         if (TokenDataset.isDataset(file)) {
@@ -101,7 +139,7 @@ final class TokenData implements TokenSource, Closeable {
       Console console, String label, Path file, Tokenizer tokenizer, Cancellation cancellation)
       throws IOException {
     long bytes = Files.size(file);
-    if (bytes > LARGEST_TEXT) {
+    if (bytes > LARGEST_TEXT && most > LARGEST_TEXT) {
       throw new UserError(
           "%s: has %s of text, which is too much to keep in memory; make a dataset of it with"
                   .formatted(file, Amount.bytes(bytes))
@@ -114,9 +152,17 @@ final class TokenData implements TokenSource, Closeable {
             label,
             List.of(file),
             tokenizer,
-            (run, _) -> {
-              Cancellation.check(cancellation);
-              ids.addAll(run);
+            new Texts.Sink() {
+              @Override
+              public void accept(IntArrayList run, boolean endsDocument) {
+                Cancellation.check(cancellation);
+                ids.addAll(run);
+              }
+
+              @Override
+              public boolean isFull() {
+                return size + ids.size() >= most;
+              }
             });
     add(new TextIds(ids));
   }

@@ -61,9 +61,14 @@ record TrainingNeeds(
       long growth = grows ? needs.growthBytes() : 0;
       return new TrainingNeeds(config, shape, onlyNew, state, bytes - state, validation, growth);
     } catch (ArithmeticException e) {
-      throw new UserError(
-          "the model would have more bytes than can be counted; use smaller sizes", e);
+      throw uncountable(e);
     }
+  }
+
+  /** A model that no machine holds. */
+  static UserError uncountable(ArithmeticException e) {
+    return new UserError(
+        "the model would have more bytes than can be counted; use smaller sizes", e);
   }
 
   /** Bytes of memory of this machine, or of its share that a container may use. */

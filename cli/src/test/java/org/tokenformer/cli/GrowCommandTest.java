@@ -2,11 +2,13 @@ package org.tokenformer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -17,6 +19,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.tokenformer.cli.CommandLineHarness.Result;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.grow.Growth;
+import org.tokenformer.engine.grow.GrowthInit;
+import org.tokenformer.engine.grow.GrowthPlan;
+import org.tokenformer.engine.model.ModelFolder;
 
 class GrowCommandTest {
   private static final Pattern CHANGE =
@@ -121,6 +129,30 @@ class GrowCommandTest {
     assertTrue(result.out().contains("given tokens"), result.out());
   }
 
+  @Test
+  void onlyTheBeginningOfATextIsRead() throws IOException {
+    Path text = Files.writeString(folder.resolve("text"), "There was a king.\n".repeat(20_000));
+    Files.write(text, new byte[] {(byte) 0xFF}, StandardOpenOption.APPEND);
+    Result result = grow(model, "--qkv", "80", "--data", text, "--quiet");
+    assertEquals(0, relativeChange(result));
+    assertTrue(result.out().contains("on 4096 given tokens"), result.out());
+  }
+
+  @Test
+  void aGrowthThatTheMachineCannotHoldIsRefused() throws IOException {
+    try (ModelFolder opened = ModelFolder.open(model, LoadMode.MAP)) {
+      Growth growth = Growth.of(opened.config(), GrowthPlan.parse("ffn=300"), GrowthInit.ZERO);
+      GrowthNeeds needs = GrowthNeeds.of(growth, opened.tensors());
+      long rows = 2 * 2 * 300; // keys and values of two layers
+      assertEquals(rows * opened.config().hiddenSize() * Float.BYTES, needs.bytes());
+      needs.check(needs.bytes());
+      UserError error = assertThrows(UserError.class, () -> needs.check(1000));
+      String message = String.valueOf(error.getMessage());
+      assertTrue(message.startsWith("a growth to "), message);
+      assertTrue(message.endsWith("this machine has 1000 B; use smaller sizes"), message);
+    }
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -132,6 +164,8 @@ class GrowCommandTest {
         "--ffn x | --ffn: 'x' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
         "--ffn 300@0-7 | --ffn=300@0-7: there is no layer 7; the layers are 0 to 1",
+        "--ffn 999999999 | --ffn: 999999999 is not in 1 to 16777216",
+        "--qkv 16777216 --proj 16777216 --ffn 16777216 --layers 4096 | a growth to ",
         "--layers 0 | --layers: '0' is not a number of layers",
         "--layers 1 | --layers: 1 is less than the model's 2; growth only adds",
         "--layers 99999999999 | --layers: '99999999999' is not a number of layers",

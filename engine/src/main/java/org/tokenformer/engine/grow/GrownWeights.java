@@ -6,7 +6,7 @@ import java.util.Map;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.InitialValues;
 
-/** The weights of a model after a growth. Closing it frees what is new of them. */
+/** The weights of a model after a growth. Closing it frees what is new of them, once. */
 public final class GrownWeights implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Map<String, NamedTensor> byName;
@@ -35,6 +35,8 @@ public final class GrownWeights implements AutoCloseable {
 
   @Override
   public void close() {
-    arena.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

@@ -72,13 +72,15 @@ public final class Growth {
       Theta theta, GrowthInit init, Part part, int layer, int count, int grown) {
     if (init == GrowthInit.ZERO && theta == Theta.SOFTMAX) {
       throw new ConfigException(
-          "init: 'zero' cannot grow a softmax model without changing it, since exp(0) = 1 joins the"
+          "init",
+          "'zero' cannot grow a softmax model without changing it, since exp(0) = 1 joins the"
               + " sum of every token; use 'split', by whole multiples");
     }
     if (init == GrowthInit.SPLIT && grown % count != 0) {
       throw new ConfigException(
-          "%s: %d is not a whole multiple of the %d of layer %d, and 'split' parts every token into as"
-                  .formatted(part, grown, count, layer)
+          part.toString(),
+          "%d is not a whole multiple of the %d of layer %d, and 'split' parts every token into as"
+                  .formatted(grown, count, layer)
               + " many; use %d%s"
                   .formatted(
                       (grown / count + 1) * count,
@@ -103,11 +105,7 @@ public final class Growth {
           case SPLIT -> isUsual ? usualGrown : (float) ((double) tau * usualGrown / usual);
           case RELEASED -> usualGrown;
         };
-    if (grownTau == usualGrown) {
-      taus.remove(name);
-    } else {
-      taus.put(name, grownTau);
-    }
+    config.noteTau(taus, name, grown, grownTau);
   }
 
   /** What the model was made of. */
@@ -152,6 +150,27 @@ public final class Growth {
       }
     }
     return grown;
+  }
+
+  /**
+   * Bytes of the tensors that the growth makes; those that stay take none.
+   *
+   * @param weights every tensor of the model before
+   * @throws ArithmeticException if they are more than a long can count
+   */
+  public long newBytes(Map<String, NamedTensor> weights) {
+    NamedTensor model = Objects.requireNonNull(weights.get(TensorNames.EMBEDDING));
+    long sum = 0;
+    for (Map.Entry<String, Shape> entry : TensorNames.shapes(after).entrySet()) {
+      Shape shape = entry.getValue();
+      NamedTensor old = weights.get(entry.getKey());
+      if (old == null) {
+        sum = Math.addExact(sum, shape.bytes(GrowthRows.written(model.dtype())));
+      } else if (!old.shape().equals(shape)) {
+        sum = Math.addExact(sum, shape.bytes(GrowthRows.typeOf(init, old, shape.size(0))));
+      }
+    }
+    return sum;
   }
 
   /** The values of new layers whose branches must add nothing, by name. */

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.grow;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -26,7 +28,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     sizes = List.copyOf(sizes);
     if (layers < 0 || layers > TokenFormerConfig.MOST_LAYERS) { // before as many are made
       throw new ConfigException(
-          "layers: " + layers + " is not in 1 to " + TokenFormerConfig.MOST_LAYERS);
+          LAYERS, layers + " is not in 1 to " + TokenFormerConfig.MOST_LAYERS);
     }
     if (sizes.isEmpty() && layers == 0) {
       throw new ConfigException("nothing to grow: give at least one of qkv, proj, ffn and layers");
@@ -73,6 +75,22 @@ public record GrowthPlan(List<Size> sizes, int layers) {
    * @param lastLayer included; {@link Integer#MAX_VALUE} for the last that there is
    */
   public record Size(Part part, int count, int firstLayer, int lastLayer) {
+    /** Checks the numbers. */
+    public Size {
+      if (count < 1 || count > TokenFormerConfig.LARGEST_SIZE) {
+        throw new ConfigException(
+            part.toString(), count + " is not in 1 to " + TokenFormerConfig.LARGEST_SIZE);
+      }
+      if (firstLayer < 0) {
+        throw new ConfigException(part.toString(), "layer " + firstLayer + " is not at least 0");
+      }
+      if (firstLayer > lastLayer) {
+        throw new ConfigException(
+            part.toString(),
+            "layers %d to %d end before they begin".formatted(firstLayer, lastLayer));
+      }
+    }
+
     /**
      * Reads {@code 2048}, {@code 2048@3} for one layer or {@code 2048@0-2} for some.
      *
@@ -82,16 +100,14 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       Matcher size = SIZE.matcher(text);
       if (!size.matches()) {
         throw new ConfigException(
-            "%s: '%s' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2"
-                .formatted(part, text));
+            part.toString(),
+            quote(text)
+                + " is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2");
       }
       String first = size.group(2);
       String last = size.group(3);
       int from = first == null ? 0 : Integer.parseInt(first);
       int to = first == null ? Integer.MAX_VALUE : last == null ? from : Integer.parseInt(last);
-      if (from > to) {
-        throw new ConfigException("%s: '%s' ends before it begins".formatted(part, text));
-      }
       return new Size(part, Integer.parseInt(size.group(1)), from, to);
     }
 
@@ -99,7 +115,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     @Override
     public String toString() {
       String where =
-          lastLayer == Integer.MAX_VALUE
+          firstLayer == 0 && lastLayer == Integer.MAX_VALUE
               ? ""
               : firstLayer == lastLayer ? "@" + firstLayer : "@" + firstLayer + "-" + lastLayer;
       return part + "=" + count + where;
@@ -124,13 +140,13 @@ public record GrowthPlan(List<Size> sizes, int layers) {
         case "ffn" -> sizes.add(Size.parse(Part.FFN, value));
         case LAYERS -> {
           if (layers != 0) {
-            throw new ConfigException("layers: is given twice");
+            throw new ConfigException(LAYERS, "is given twice");
           }
           layers = parseLayers(value);
         }
         default ->
             throw new ConfigException(
-                "'%s' is not one of qkv=N, proj=N, ffn=N and layers=N".formatted(item));
+                quote(item) + " is not one of qkv=N, proj=N, ffn=N and layers=N");
       }
     }
     return new GrowthPlan(sizes, layers);
@@ -143,7 +159,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
    */
   public static int parseLayers(String value) {
     if (!value.matches("\\d{1,4}") || Integer.parseInt(value) == 0) {
-      throw new ConfigException("layers: '%s' is not a number of layers".formatted(value));
+      throw new ConfigException(LAYERS, quote(value) + " is not a number of layers");
     }
     return Integer.parseInt(value);
   }
@@ -157,18 +173,19 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     List<LayerSizes> grown = new ArrayList<>(config.layers());
     if (layers != 0 && layers < grown.size()) {
       throw new ConfigException(
-          "layers: %d is less than the model's %d; growth only adds"
-              .formatted(layers, grown.size()));
+          LAYERS,
+          "%d is less than the model's %d; growth only adds".formatted(layers, grown.size()));
     }
     while (grown.size() < layers) {
       grown.add(grown.getLast());
     }
     for (Size size : sizes) {
       boolean some = size.lastLayer != Integer.MAX_VALUE;
-      if (some && size.lastLayer >= grown.size()) {
+      int needed = some ? size.lastLayer : size.firstLayer;
+      if (needed >= grown.size()) {
         throw new ConfigException(
-            "%s: there is no layer %d; the layers are 0 to %d"
-                .formatted(size, size.lastLayer, grown.size() - 1));
+            size.toString(),
+            "there is no layer %d; the layers are 0 to %d".formatted(needed, grown.size() - 1));
       }
       int last = Math.min(size.lastLayer, grown.size() - 1);
       for (int layer = size.firstLayer; layer <= last; layer++) {
@@ -188,8 +205,9 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     for (Part part : Part.values()) {
       if (part.of(after) < part.of(before)) {
         throw new ConfigException(
-            "%s: %d is less than the %d of layer %d; growth only adds, 'tokenformer shrink' takes"
-                    .formatted(part, part.of(after), part.of(before), layer)
+            part.toString(),
+            "%d is less than the %d of layer %d; growth only adds, 'tokenformer shrink' takes"
+                    .formatted(part.of(after), part.of(before), layer)
                 + " away");
       }
     }

@@ -52,7 +52,7 @@ final class GrowthRows {
    * @param zero whether they are values that must add nothing
    */
   NamedTensor ofNewLayer(String name, Shape shape, DType dtype, boolean zero) {
-    DType type = dtype == DType.F64 ? DType.F32 : dtype;
+    DType type = written(dtype);
     MemorySegment data = arena.allocate(shape.bytes(type), 64);
     if (!zero) {
       double scale = isValues(name) ? valueScale : RandomWeights.STANDARD_DEVIATION;
@@ -61,14 +61,42 @@ final class GrowthRows {
     return new NamedTensor(name, type, shape, data);
   }
 
-  private void fill(RandomGenerator random, double scale, DType dtype, MemorySegment data) {
+  /** The type of what is made beside this one: F64 is read, never written. */
+  static DType written(DType dtype) {
+    return dtype == DType.F64 ? DType.F32 : dtype;
+  }
+
+  /** The type of a matrix that gets so many rows. */
+  static DType typeOf(GrowthInit init, NamedTensor old, long rows) {
+    if (init != GrowthInit.SPLIT) {
+      return written(old.dtype());
+    }
+    if (!isValues(old.name())) {
+      return old.dtype();
+    }
+    boolean halves = Long.bitCount(rows / old.shape().size(0)) == 1;
+    return halves ? written(old.dtype()) : DType.F32;
+  }
+
+  private static void fill(RandomGenerator random, double scale, DType dtype, MemorySegment data) {
+    if (dtype == DType.F32) {
+      fill(random, scale, data);
+      return;
+    }
     long count = data.byteSize() / dtype.bytes();
-    MemorySegment floats = arena.allocate(count * Float.BYTES, 64);
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment floats = scratch.allocate(count * Float.BYTES, 64);
+      fill(random, scale, floats);
+      FloatConversion.convert(DType.F32, floats, dtype, data);
+    }
+  }
+
+  private static void fill(RandomGenerator random, double scale, MemorySegment floats) {
+    long count = floats.byteSize() / Float.BYTES;
     for (long i = 0; i < count; i++) {
       float value = (float) (scale * random.nextGaussian());
       floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
     }
-    FloatConversion.convert(DType.F32, floats, dtype, data);
   }
 
   /**
@@ -80,23 +108,15 @@ final class GrowthRows {
     if (init == GrowthInit.SPLIT) {
       return values ? split(old, shape) : repeat(old, shape);
     }
-    DType dtype = old.dtype() == DType.F64 ? DType.F32 : old.dtype();
+    DType dtype = typeOf(init, old, rows);
     MemorySegment data = arena.allocate(shape.bytes(dtype), 64);
     long kept = old.shape().bytes(dtype);
-    convert(old, dtype, data.asSlice(0, kept));
+    FloatConversion.convert(old.dtype(), old.data(), dtype, data.asSlice(0, kept));
     if (values || init == GrowthInit.RELEASED) {
       double scale = values ? valueScale : RandomWeights.STANDARD_DEVIATION;
       fill(random(old.name(), old.shape().size(0)), scale, dtype, data.asSlice(kept));
     }
     return new NamedTensor(old.name(), dtype, shape, data);
-  }
-
-  private static void convert(NamedTensor from, DType dtype, MemorySegment to) {
-    if (from.dtype() == dtype) {
-      to.copyFrom(from.data());
-    } else {
-      FloatConversion.convert(from.dtype(), from.data(), dtype, to);
-    }
   }
 
   private NamedTensor repeat(NamedTensor old, Shape shape) {
@@ -109,14 +129,27 @@ final class GrowthRows {
 
   /** Values in parts whose sum is what they were. */
   private NamedTensor split(NamedTensor old, Shape shape) {
+    DType dtype = typeOf(init, old, shape.size(0));
+    MemorySegment data = arena.allocate(shape.bytes(dtype), 64);
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment whole = scratch.allocate(old.shape().bytes(DType.F32), 64);
+      FloatConversion.convert(old.dtype(), old.data(), DType.F32, whole);
+      if (dtype == DType.F32) {
+        split(old, whole, dtype, data);
+      } else {
+        MemorySegment floats = scratch.allocate(shape.bytes(DType.F32), 64);
+        split(old, whole, dtype, floats);
+        FloatConversion.convert(DType.F32, floats, dtype, data);
+      }
+    }
+    return new NamedTensor(old.name(), dtype, shape, data);
+  }
+
+  /** From F32 to F32, every part a number that {@code dtype} holds. */
+  private void split(NamedTensor old, MemorySegment whole, DType dtype, MemorySegment floats) {
     long count = old.shape().elements();
-    int parts = Math.toIntExact(shape.size(0) / old.shape().size(0));
+    int parts = Math.toIntExact(floats.byteSize() / whole.byteSize());
     boolean halves = Integer.bitCount(parts) == 1;
-    boolean narrow = halves && (old.dtype() == DType.BF16 || old.dtype() == DType.F16);
-    DType dtype = narrow ? old.dtype() : DType.F32;
-    MemorySegment whole = arena.allocate(count * Float.BYTES, 64);
-    convert(old, DType.F32, whole);
-    MemorySegment floats = arena.allocate(shape.elements() * Float.BYTES, 64);
     RandomGenerator random = random(old.name(), old.shape().size(0));
     float[] pieces = new float[parts];
     for (long i = 0; i < count; i++) {
@@ -130,12 +163,6 @@ final class GrowthRows {
         floats.setAtIndex(ValueLayout.JAVA_FLOAT, part * count + i, pieces[part]);
       }
     }
-    MemorySegment data = floats;
-    if (dtype != DType.F32) {
-      data = arena.allocate(shape.bytes(dtype), 64);
-      FloatConversion.convert(DType.F32, floats, dtype, data);
-    }
-    return new NamedTensor(old.name(), dtype, shape, data);
   }
 
   /**

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.ConfigException;
@@ -36,20 +35,15 @@ public final class ShrinkPlan {
   private ShrinkPlan(TokenFormerConfig old, List<LayerSizes> sizes, Choice choice) {
     check(old, sizes);
     kept = new HashMap<>();
-    Map<String, Float> taus = new TreeMap<>();
     for (int layer = 0; layer < sizes.size(); layer++) {
       for (String which : TensorNames.PATTENTIONS) {
         String name = TensorNames.pattention(layer, which);
         int had = TensorNames.count(old.layers().get(layer), which);
         int count = TensorNames.count(sizes.get(layer), which);
         kept.put(name, choice.of(name, had, count));
-        float tau = old.tau(name, had);
-        if (tau != old.theta().defaultTau(count)) {
-          taus.put(name, tau);
-        }
       }
     }
-    config = old.withLayers(sizes, taus, history(old, sizes));
+    config = old.withLayers(sizes, old.keptTaus(sizes), history(old, sizes));
   }
 
   /**

@@ -47,8 +47,9 @@ public record TokenFormerConfig(
   /** More would only be a slip of the finger. */
   public static final int MOST_LAYERS = 4096;
 
-  // Far above any model, far below what overflows an int when multiplied by a vector's bytes.
-  private static final int LARGEST_SIZE = 1 << 24;
+  /** Far above any model, far below what overflows an int when multiplied by a vector's bytes. */
+  public static final int LARGEST_SIZE = 1 << 24;
+
   private static final int MOST_GROWTHS = 1023;
   private static final int VOCABULARY_MULTIPLE = 128;
 
@@ -236,6 +237,32 @@ public record TokenFormerConfig(
   public float tau(String pattention, long parameterTokens) {
     Float tau = taus.get(pattention);
     return tau == null ? theta.defaultTau(parameterTokens) : tau;
+  }
+
+  /**
+   * Every τ as it is here, for the same layers with other numbers of parameter tokens.
+   *
+   * @return as {@link #taus} of the other layers
+   */
+  public Map<String, Float> keptTaus(List<LayerSizes> sizes) {
+    Map<String, Float> kept = new TreeMap<>();
+    for (int layer = 0; layer < sizes.size(); layer++) {
+      for (String which : TensorNames.PATTENTIONS) {
+        String name = TensorNames.pattention(layer, which);
+        float tau = tau(name, TensorNames.count(layers.get(layer), which));
+        noteTau(kept, name, TensorNames.count(sizes.get(layer), which), tau);
+      }
+    }
+    return kept;
+  }
+
+  /** Puts τ of a Pattention among others, or nothing where it is the default of that many. */
+  public void noteTau(Map<String, Float> scales, String name, int parameterTokens, float tau) {
+    if (tau == theta.defaultTau(parameterTokens)) {
+      scales.remove(name);
+    } else {
+      scales.put(name, tau);
+    }
   }
 
   /**

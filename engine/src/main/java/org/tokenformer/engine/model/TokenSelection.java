@@ -3,7 +3,6 @@ package org.tokenformer.engine.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
@@ -43,18 +42,7 @@ public record TokenSelection(TokenShare prefix, List<Map<String, NamedTensor>> a
       stages.add(extended(stages.getLast(), more));
     }
     List<LayerSizes> layers = stages.removeLast();
-    Map<String, Float> taus = new TreeMap<>();
-    for (int layer = 0; layer < layers.size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
-        String name = TensorNames.pattention(layer, which);
-        float tau = own.tau(name, TensorNames.count(own.layers().get(layer), which));
-        int count = TensorNames.count(layers.get(layer), which);
-        if (tau != own.theta().defaultTau(count)) {
-          taus.put(name, tau);
-        }
-      }
-    }
-    return own.withLayers(layers, taus, stages);
+    return own.withLayers(layers, own.keptTaus(layers), stages);
   }
 
   /** Where nothing is left of what was added, there is no such growth any more. */

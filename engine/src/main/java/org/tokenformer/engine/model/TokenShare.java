@@ -1,5 +1,7 @@
 package org.tokenformer.engine.model;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.regex.Matcher;
@@ -36,7 +38,7 @@ public record TokenShare(BigDecimal percent) {
   public static TokenShare parse(String text) {
     Matcher share = TEXT.matcher(text);
     if (!share.matches()) {
-      throw new ConfigException("tokens: '" + text + "' is not a share of the tokens, as 50%");
+      throw new ConfigException("tokens: " + quote(text) + " is not a share of the tokens, as 50%");
     }
     return new TokenShare(new BigDecimal(share.group(1)));
   }

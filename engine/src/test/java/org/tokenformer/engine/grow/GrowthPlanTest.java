@@ -2,6 +2,7 @@ package org.tokenformer.engine.grow;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -158,7 +159,7 @@ final class GrowthPlanTest {
         "layers=3,ffn=99@3 | ffn=99@3: there is no layer 3; the layers are 0 to 2",
         "ffn=0 | ffn: '0' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
-        "ffn=16777217 | ffn_slot_num: 16777217 is not in 1 to 16777216",
+        "ffn=16777217 | ffn: 16777217 is not in 1 to 16777216",
         "layers=4097 | layers: 4097 is not in 1 to 4096",
         "layers=0 | layers: '0' is not a number of layers",
         "layers=12345 | layers: '12345' is not a number of layers",
@@ -166,7 +167,7 @@ final class GrowthPlanTest {
         "ffn | ffn: '' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2",
         "ffn=-1 | ffn: '-1' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
-        "ffn=9@2-1 | ffn: '9@2-1' ends before it begins",
+        "ffn=9@2-1 | ffn: layers 2 to 1 end before they begin",
         "ffn=1234567890 | ffn: '1234567890' is not a number of parameter tokens, as 2048, 2048@3 for"
             + " layer 3 or 2048@0-2",
         "heads=4 | 'heads=4' is not one of qkv=N, proj=N, ffn=N and layers=N",
@@ -175,6 +176,37 @@ final class GrowthPlanTest {
       })
   void whatCannotBeIsRefused(String plan, String message) {
     assertEquals(message, refused(CONFIG, plan, GrowthInit.ZERO));
+  }
+
+  /** What a program may ask for and a text cannot. */
+  @Test
+  void absurdSizesAreRefused() {
+    assertEquals("ffn: 0 is not in 1 to 16777216", refusedSize(0, 0, 0));
+    assertEquals("ffn: 999999999 is not in 1 to 16777216", refusedSize(999999999, 0, 0));
+    assertEquals("ffn: layer -1 is not at least 0", refusedSize(9, -1, 0));
+    assertEquals("ffn: layers 3 to 2 end before they begin", refusedSize(9, 3, 2));
+    Size beyond = new Size(Part.FFN, 99, 2, Integer.MAX_VALUE);
+    GrowthPlan plan = new GrowthPlan(List.of(beyond), 0);
+    ConfigException e = assertThrows(ConfigException.class, () -> plan.target(CONFIG));
+    String message = String.valueOf(e.getMessage());
+    assertTrue(message.endsWith(": there is no layer 2; the layers are 0 to 1"), message);
+  }
+
+  private static String refusedSize(int count, int firstLayer, int lastLayer) {
+    ConfigException e =
+        assertThrows(ConfigException.class, () -> new Size(Part.FFN, count, firstLayer, lastLayer));
+    assertEquals("ffn", e.field());
+    return String.valueOf(e.getMessage());
+  }
+
+  @Test
+  void textsOfStrangersAreShownInQuotes() {
+    assertEquals(
+        "'a\\u001b' is not one of qkv=N, proj=N, ffn=N and layers=N",
+        refused(CONFIG, "a\033", GrowthInit.ZERO));
+    assertTrue(
+        refused(CONFIG, "layers=\033", GrowthInit.ZERO).startsWith("layers: '\\u001b' is not"));
+    assertTrue(refused(CONFIG, "ffn=\033", GrowthInit.ZERO).startsWith("ffn: '\\u001b' is not"));
   }
 
   @Test
