@@ -1,6 +1,7 @@
 package org.tokenformer.cli;
 
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Objects;
 import org.tokenformer.cli.console.UserError;
@@ -11,14 +12,14 @@ final class OutputFile {
 
   /** What would keep the file from being written is said before any work is done for it. */
   static void check(Path file, boolean force) {
-    Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent());
     if (Files.isDirectory(file)) {
       throw new UserError(file + ": is a folder; name the file to write");
     }
+    Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent()); // / is a folder
     if (!Files.isDirectory(folder)) {
       throw new UserError(file + ": cannot write: there is no folder " + folder);
     }
-    if (!force && Files.exists(file)) {
+    if (!force && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
       throw new UserError(file + ": exists already; add --force to replace it");
     }
   }

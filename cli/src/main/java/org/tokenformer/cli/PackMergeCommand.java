@@ -44,17 +44,9 @@ final class PackMergeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     IfExists ifExists = output.check(ModelFolder.FILES);
-    Path tokenizer = model.path().resolve(ModelFolder.TOKENIZER_FILE);
     try (ModelFolder base = ModelFolder.open(model.path(), LoadMode.MAP);
         Packs opened = Packs.open(packs, base, TokenShare.ALL, LoadMode.MAP)) {
-      base.refuseNotFinite();
-      TokenFormerConfig config = opened.behind(TokenShare.ALL).config(base.config());
-      ModelFolder.save(
-          output.path(),
-          ifExists,
-          config,
-          List.copyOf(opened.merged(base.tensors()).values()),
-          tokenizer);
+      TokenFormerConfig config = opened.mergeTo(base, output.path(), ifExists);
       console.note(output.path() + ": " + ModelSummary.line(config));
     }
     return 0;

@@ -2,7 +2,6 @@ package org.tokenformer.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -64,10 +63,8 @@ final class PackSaveCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(output);
-    if (!force && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-      throw new UserError(file + ": exists already; add --force to replace it");
-    }
-    String fileName = Objects.toString(file.getFileName());
+    OutputFile.check(file, force);
+    String fileName = Objects.requireNonNull(file.getFileName()).toString();
     String called = name == null ? fileName.replaceFirst("\\.safetensors$", "") : name;
     try (ModelFolder from = ModelFolder.open(Objects.requireNonNull(base), LoadMode.MAP);
         ModelFolder grown = ModelFolder.open(Objects.requireNonNull(model), LoadMode.MAP)) {

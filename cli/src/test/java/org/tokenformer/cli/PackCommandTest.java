@@ -234,6 +234,23 @@ class PackCommandTest {
   }
 
   @Test
+  void aPackIsNamedOnce() throws IOException {
+    Path copy = Files.copy(pack, folder.resolve("copy"));
+    for (Path again : List.of(pack, copy)) {
+      CommandLineFixtures.assertRefused(
+          List.of(again + ": holds the same parameter tokens as " + pack + "; name each pack once"),
+          "generate",
+          "-m",
+          base.toString(),
+          "A king",
+          "-p",
+          pack.toString(),
+          "-p",
+          again.toString());
+    }
+  }
+
+  @Test
   void aPackOfAnotherModelIsRefused() {
     Path other =
         CommandLineFixtures.model(
@@ -302,10 +319,22 @@ class PackCommandTest {
         List.of("layers.0.attention.query has 48 tokens instead of 60"),
         with(save, base.toString(), "--base", learned.toString()));
     CommandLineFixtures.assertRefused(
-        List.of("--name: is not one line of 1 to 200 characters"),
+        List.of("--name: ' ' is not one line of 1 to 200 characters"),
         with(save, learned.toString(), "--base", base.toString(), "--name", " "));
     CommandLineFixtures.assertRefused(List.of("--base"), with(save, learned.toString()));
     assertEquals(List.of(), CommandLineFixtures.content(folder));
+    for (String nowhere : List.of("/", folder + "/none/pack")) {
+      CommandLineFixtures.assertRefused(
+          List.of(nowhere + ": ", nowhere.equals("/") ? "is a folder" : "there is no folder"),
+          "pack",
+          "save",
+          "-m",
+          learned.toString(),
+          "--base",
+          base.toString(),
+          "-o",
+          nowhere);
+    }
     Files.writeString(file, "mine");
     CommandLineFixtures.assertRefused(
         List.of(file + ": exists already; add --force to replace it"),

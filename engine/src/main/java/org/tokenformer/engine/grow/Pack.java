@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -149,6 +150,22 @@ public final class Pack implements AutoCloseable {
         || metadata.channels() != base.config().hiddenSize()) {
       throw problem("its metadata has not the sizes of its base");
     }
+  }
+
+  /** Whether the parameter tokens are those of another pack, whatever the packs are called. */
+  boolean holdsTheSameAs(Pack other) {
+    if (!tensors().keySet().equals(other.tensors().keySet())) {
+      return false;
+    }
+    for (NamedTensor tensor : tensors().values()) {
+      NamedTensor theirs = Objects.requireNonNull(other.tensors().get(tensor.name()));
+      if (tensor.dtype() != theirs.dtype()
+          || !tensor.shape().equals(theirs.shape())
+          || tensor.data().mismatch(theirs.data()) >= 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** What it is called. */

@@ -1,5 +1,7 @@
 package org.tokenformer.engine.grow;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -24,6 +26,7 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
   private static final String CHANNELS_KEY = "base_hidden_size";
   private static final String TOKENS_KEY = "parameter_tokens";
   private static final int LONGEST_NAME = 200;
+  private static final String ADVICE = "fetch it again, or make it with 'tokenformer pack save'";
 
   /** Reads and checks all of it. */
   static PackMetadata read(Path file, Map<String, String> metadata) throws ModelFormatException {
@@ -33,19 +36,22 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
           file + ": is not a pack; 'tokenformer pack save' makes one of a model that grew");
     }
     if (!version.equals(VERSION)) {
-      throw problem(file, VERSION_KEY, "is of another version than " + VERSION);
+      throw new ModelFormatException(
+          "%s: is not a pack that this program reads: its version is %s instead of %s; save it anew"
+              .formatted(file, quote(version), VERSION));
     }
     String name = text(file, metadata, NAME_KEY);
     if (!isName(name)) {
-      throw problem(file, NAME_KEY, "is not one line of 1 to " + LONGEST_NAME + " characters");
+      throw problem(
+          file, NAME_KEY, name, "is not one line of 1 to " + LONGEST_NAME + " characters");
     }
     String fingerprint = text(file, metadata, FINGERPRINT_KEY);
     if (!fingerprint.matches("[0-9a-f]{64}")) {
-      throw problem(file, FINGERPRINT_KEY, "is not a SHA-256");
+      throw problem(file, FINGERPRINT_KEY, fingerprint, "is not a SHA-256 in 64 hex digits");
     }
     long layers = number(file, metadata, LAYERS_KEY);
     if (layers > TokenFormerConfig.MOST_LAYERS) {
-      throw problem(file, LAYERS_KEY, "is more than " + TokenFormerConfig.MOST_LAYERS);
+      throw problem(file, LAYERS_KEY, layers + "", "is more than " + TokenFormerConfig.MOST_LAYERS);
     }
     long channels = number(file, metadata, CHANNELS_KEY);
     long tokens = number(file, metadata, TOKENS_KEY);
@@ -63,7 +69,8 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
       throws ModelFormatException {
     String value = metadata.get(key);
     if (value == null) {
-      throw problem(file, key, "is missing");
+      throw new ModelFormatException(
+          "%s: is not a sound pack: its metadata has no %s; %s".formatted(file, key, ADVICE));
     }
     return value;
   }
@@ -72,14 +79,15 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
       throws ModelFormatException {
     String value = text(file, metadata, key);
     if (!value.matches("[1-9]\\d{0,8}")) {
-      throw problem(file, key, "is not a number from 1 on");
+      throw problem(file, key, value, "is not a number from 1 to 999999999");
     }
     return Long.parseLong(value);
   }
 
-  private static ModelFormatException problem(Path file, String key, String what) {
+  private static ModelFormatException problem(Path file, String key, String value, String what) {
     return new ModelFormatException(
-        file + ": is not a sound pack: its metadata's " + key + " " + what);
+        "%s: is not a sound pack: its metadata's %s %s %s; %s"
+            .formatted(file, key, quote(value), what, ADVICE));
   }
 
   /** As {@link #read} reads it. */

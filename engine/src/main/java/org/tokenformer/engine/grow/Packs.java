@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
@@ -32,7 +33,8 @@ public final class Packs implements AutoCloseable {
    * that.
    *
    * @param prefix of the base's own tokens that they will stand behind
-   * @throws IOException with one line for people, if one is damaged or belongs elsewhere
+   * @throws IOException with one line for people, if one is damaged, belongs elsewhere or is there
+   *     twice
    */
   public static Packs open(List<Path> files, ModelFolder base, TokenShare prefix, LoadMode mode)
       throws IOException {
@@ -41,6 +43,7 @@ public final class Packs implements AutoCloseable {
       for (Path file : files) {
         opened.packs.add(Pack.open(file, mode));
       }
+      opened.refuseRepeated();
       if (!files.isEmpty()) {
         String fingerprint = BaseFingerprint.of(base.config(), base.tensors());
         for (Pack pack : opened.packs) {
@@ -52,6 +55,20 @@ public final class Packs implements AutoCloseable {
     } catch (IOException | RuntimeException | Error e) {
       opened.close();
       throw e;
+    }
+  }
+
+  private void refuseRepeated() throws ModelFormatException {
+    for (int i = 1; i < packs.size(); i++) {
+      for (Pack before : packs.subList(0, i)) {
+        if (packs.get(i).holdsTheSameAs(before)) {
+          throw new ModelFormatException(
+              packs.get(i).path()
+                  + ": holds the same parameter tokens as "
+                  + before.path()
+                  + "; name each pack once");
+        }
+      }
     }
   }
 
@@ -77,13 +94,30 @@ public final class Packs implements AutoCloseable {
   }
 
   /**
+   * Saves a model of its own that computes, to the bit, what the base does with all packs attached.
+   *
+   * @param base whose tokenizer the model gets
+   * @return what the model is made of
+   * @throws IOException with one line for people
+   */
+  public TokenFormerConfig mergeTo(ModelFolder base, Path target, IfExists ifExists)
+      throws IOException {
+    base.refuseNotFinite();
+    TokenFormerConfig config = behind(TokenShare.ALL).config(base.config());
+    List<NamedTensor> tensors = List.copyOf(merged(base.tensors()).values());
+    Path tokenizer = base.path().resolve(ModelFolder.TOKENIZER_FILE);
+    ModelFolder.save(target, ifExists, config, tensors, tokenizer);
+    return config;
+  }
+
+  /**
    * The weights of a model of its own that computes what the base does with all packs attached: of
    * the types that they have, or F32 where those of a tensor differ.
    *
    * @param base its weights
    * @return valid until this is closed
    */
-  public Map<String, NamedTensor> merged(Map<String, NamedTensor> base) {
+  private Map<String, NamedTensor> merged(Map<String, NamedTensor> base) {
     Map<String, NamedTensor> merged = new LinkedHashMap<>();
     base.forEach((name, own) -> {
       List<NamedTensor> parts = new ArrayList<>(List.of(own));
@@ -108,7 +142,7 @@ public final class Packs implements AutoCloseable {
     long at = 0;
     for (NamedTensor part : parts) {
       MemorySegment to = data.asSlice(at, part.shape().bytes(dtype));
-      if (part.dtype() == dtype) {
+      if (part.dtype() == dtype) { // F64 too, which is converted from and never to
         to.copyFrom(part.data());
       } else {
         FloatConversion.convert(part.dtype(), part.data(), dtype, to);
@@ -120,7 +154,19 @@ public final class Packs implements AutoCloseable {
 
   @Override
   public void close() {
-    packs.forEach(Pack::close);
-    arena.close();
+    if (arena.scope().isAlive()) {
+      try (arena) {
+        close(packs);
+      }
+    }
+  }
+
+  /** Each of them, also if another one cannot be closed. */
+  private static void close(List<Pack> some) {
+    if (!some.isEmpty()) {
+      try (Pack _ = some.getFirst()) {
+        close(some.subList(1, some.size()));
+      }
+    }
   }
 }

@@ -89,12 +89,7 @@ final class PacksTest {
     Path target = folder.resolve(name);
     try (ModelFolder opened = PackFixtures.open(base);
         Packs packs = Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP)) {
-      ModelFolder.save(
-          target,
-          IfExists.REFUSE,
-          packs.behind(TokenShare.ALL).config(opened.config()),
-          List.copyOf(packs.merged(opened.tensors()).values()),
-          PackFixtures.tokenizer(base));
+      TokenFormerConfig _ = packs.mergeTo(opened, target, IfExists.REFUSE);
     }
     return target;
   }
@@ -155,6 +150,36 @@ final class PacksTest {
     }
     assertEquals(memory, HostScope.liveBytes());
     assertArrayEquals(bytes, Files.readAllBytes(weights));
+  }
+
+  @Test
+  void packsMayBeClosedTwice() throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    try (ModelFolder opened = PackFixtures.open(base)) {
+      Packs packs = Packs.open(List.of(pack), opened, TokenShare.ALL, LoadMode.MAP);
+      packs.close();
+      packs.close();
+    }
+  }
+
+  /** The same tokens twice would be a slip, under whatever name. */
+  @Test
+  void aPackIsThereOnce() throws IOException {
+    Path pack = pack("pack", PLAN, 1);
+    Path other = pack("other", OTHER_PLAN, 2);
+    Path renamed = PackFixtures.pack(base, folder.resolve("pack.model"), folder.resolve("renamed"));
+    try (ModelFolder opened = PackFixtures.open(base)) {
+      for (Path again : List.of(pack, renamed)) {
+        List<Path> files = List.of(pack, other, again);
+        ModelFormatException e =
+            assertThrows(
+                ModelFormatException.class,
+                () -> Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP));
+        assertEquals(
+            "%s: holds the same parameter tokens as %s; name each pack once".formatted(again, pack),
+            e.getMessage());
+      }
+    }
   }
 
   @Test
@@ -298,7 +323,7 @@ final class PacksTest {
                 PackWriter.save(one, two, "a\nb", folder.resolve("refused"));
               }
             });
-    assertEquals("name: is not one line of 1 to 200 characters", name.getMessage());
+    assertEquals("name: 'a\\u000ab' is not one line of 1 to 200 characters", name.getMessage());
   }
 
   @Test
@@ -472,18 +497,18 @@ final class PacksTest {
       delimiter = '|',
       value = {
         "tokenformer_pack | | is not a pack; tokenformer pack save makes one",
-        "tokenformer_pack | 2 | metadatas tokenformer_pack is of another version than 1",
-        "name | | metadatas name is missing",
-        "name | a\\nb | metadatas name is not one line of 1 to 200 characters",
-        "base_sha256 | | metadatas base_sha256 is missing",
-        "base_sha256 | 12ab | metadatas base_sha256 is not a SHA-256",
-        "base_num_layers | 5000 | metadatas base_num_layers is more than 4096",
-        "base_num_layers | -2 | metadatas base_num_layers is not a number from 1 on",
+        "tokenformer_pack | 2 | its version is 2 instead of 1; save it anew",
+        "name | | metadata has no name; fetch it again",
+        "name | a\\nb | metadatas name a\\u000ab is not one line of 1 to 200 characters",
+        "base_sha256 | | metadata has no base_sha256",
+        "base_sha256 | 12ab | metadatas base_sha256 12ab is not a SHA-256",
+        "base_num_layers | 5000 | metadatas base_num_layers 5000 is more than 4096",
+        "base_num_layers | -2 | metadatas base_num_layers -2 is not a number from 1 to 999999999",
         "base_num_layers | 1 | is no key or value of a Pattention of its base",
         "base_hidden_size | 25 | tokens of its base are (N, 25)",
-        "base_hidden_size | x | metadatas base_hidden_size is not a number from 1 on",
-        "parameter_tokens | 1e9 | metadatas parameter_tokens is not a number from 1 on",
-        "parameter_tokens | 99999999999999999999 | is not a number from 1 on",
+        "base_hidden_size | x | metadatas base_hidden_size x is not a number from 1 to 999999999",
+        "parameter_tokens | 1e9 | metadatas parameter_tokens 1e9 is not a number from 1 to 999999999",
+        "parameter_tokens | 99999999999999999999 | is not a number from 1 to 999999999",
         "parameter_tokens | 5 | has 77 parameter tokens, its metadata says 5",
       })
   void aPackWithBrokenMetadataIsRefused(String key, String value, String part) throws IOException {
