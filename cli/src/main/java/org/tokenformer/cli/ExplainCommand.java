@@ -70,7 +70,7 @@ final class ExplainCommand implements Callable<Integer> {
             "%s: %d tokens, %s; open it in a browser"
                 .formatted(file, ids.length, Amount.bytes(Files.size(file))));
       } catch (CancellationException e) {
-        return interruption.exitCode();
+        return interruption.nothingWritten(console);
       }
     }
     return 0;

@@ -30,15 +30,20 @@ import picocli.CommandLine.Option;
     description = {
       "Makes a model smaller: drops the parameter tokens that matter least.",
       "How much one matters is measured on data: the mean of |θ| times the norm of its value. Prints"
-          + " the loss on the data in five steps down to the wanted sizes, and beside it the mean loss"
-          + " of three models that drop random ones. τ stays what it was. A few thousand tokens"
-          + " are enough; the data is read 22 times."
+          + " the loss on the data in "
+          + ShrinkCommand.STEPS
+          + " steps down to the wanted sizes, and beside it the mean loss of "
+          + ShrinkStudy.DRAWS
+          + " models that drop random ones. τ stays what it was. A few thousand tokens are enough;"
+          + " the data is read "
+          + ShrinkCommand.READS
+          + " times."
     })
 final class ShrinkCommand implements Callable<Integer> {
-  private static final int STEPS = 5;
+  static final int STEPS = 5;
 
   /** The data is read for the importances, the model as it is, and all choices at each step. */
-  private static final int READS = 2 + STEPS * (1 + ShrinkStudy.DRAWS);
+  static final int READS = 2 + STEPS * (1 + ShrinkStudy.DRAWS);
 
   private final Console console;
 
@@ -105,7 +110,7 @@ final class ShrinkCommand implements Callable<Integer> {
         Shrinking.save(folder, plan, output.path(), ifExists);
         console.note(output.path() + ": " + ModelSummary.line(plan.config()));
       } catch (CancellationException e) {
-        return interruption.exitCode();
+        return interruption.nothingWritten(console);
       }
     }
     return 0;
