@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -141,7 +142,8 @@ public final class RunFolder {
    * @throws IOException with one line for people; those that were there before are there still
    */
   public Path save(Trainer trainer) throws IOException {
-    Path checkpoint = folder.resolve(PREFIX + "%06d".formatted(trainer.stepsDone()));
+    Path checkpoint =
+        folder.resolve(String.format(Locale.ROOT, PREFIX + "%06d", trainer.stepsDone()));
     if (!Files.isDirectory(checkpoint)) {
       TokenFormer model = trainer.model();
       try (Downloads downloads = new Downloads(model.backend(), model.weights())) {

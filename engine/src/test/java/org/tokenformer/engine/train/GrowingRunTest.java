@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
@@ -199,6 +200,23 @@ final class GrowingRunTest {
       assertArrayEquals(old, Arrays.copyOf(grown, old.length));
       assertArrayEquals(
           new float[29 * 24], Arrays.copyOfRange(grown, old.length, grown.length), name);
+    }
+  }
+
+  @Test
+  void checkpointsAreFoundWhateverDigitsTheLocaleHas() throws IOException {
+    Locale before = Locale.getDefault();
+    Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+    Path folder = temporary.resolve("run");
+    try (Backend backend = Computing.SCALAR.open();
+        TokenFormer model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, Runs.options(1, 1, 0))) {
+      trainer.step(null);
+      Path saved = RunFolder.create(folder, tokenizer, 1).save(trainer);
+      assertEquals(saved, RunFolder.latest(folder));
+      assertEquals(1, SavedRun.open(saved).stepsDone());
+    } finally {
+      Locale.setDefault(before);
     }
   }
 
