@@ -3,6 +3,7 @@ package org.tokenformer.engine.train;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.tokenformer.engine.checkpoint.CheckpointException;
 import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.grow.GrowthPlan;
@@ -25,7 +26,8 @@ public record GrowthOptions(
   public static final GrowthOptions NONE =
       new GrowthOptions(List.of(), GrowthInit.ZERO, InitialValues.SCALED, 0, false);
 
-  private static final Pattern STAGE = Pattern.compile("(\\d{1,9}):(.*)", Pattern.DOTALL);
+  // What cannot be shown on one line is no plan.
+  private static final Pattern STAGE = Pattern.compile("(\\d{1,9}):([\\x20-\\x7e]*)");
 
   /** Copies the list and checks the order. */
   public GrowthOptions {
@@ -57,7 +59,8 @@ public record GrowthOptions(
       Matcher stage = STAGE.matcher(text);
       if (!stage.matches()) {
         throw new ConfigException(
-            "grow-at: '%s' is not a step and sizes, as 400:ffn=1024,qkv=256".formatted(text));
+            "grow-at: %s is not a step and sizes, as 400:ffn=1024,qkv=256"
+                .formatted(CheckpointException.quote(text)));
       }
       try {
         int step = Integer.parseInt(stage.group(1));

@@ -238,6 +238,7 @@ final class GrowingRunTest {
   void refusesWhatCannotFollow() {
     TokenFormerConfig config = Runs.CONFIG;
     refused("'x' is not a step and sizes", () -> GrowthOptions.Stage.parse("x"));
+    refused("is not a step and sizes", () -> GrowthOptions.Stage.parse("3:ffn=9\n"));
     refused("grow-at: 3:ffn=x: ffn: 'x'", () -> GrowthOptions.Stage.parse("3:ffn=x"));
     refused(
         "comes after '5:ffn=70'",
