@@ -94,7 +94,7 @@ final class TrainingSettings {
       names = "--nested",
       paramLabel = "P",
       description =
-          "Share of the batches that learn with the first parameter tokens only, with at least 10 % of"
+          "Share of the batches that learn with the first parameter tokens only, with at least 10 %% of"
               + " them at random, by default 0: then the first tokens are a model by themselves, see"
               + " 'generate --tokens' and 'shrink'.")
   private @Nullable Double nested;

@@ -4,14 +4,19 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.cli.CommandLineHarness.Result;
+import org.tokenformer.cli.console.Console;
+import picocli.CommandLine;
 
 class MainTest {
   @Test
@@ -34,6 +39,30 @@ class MainTest {
     assertEquals(0, command.code());
     assertTrue(command.out().contains("The shell: bash, zsh."), command.out());
     assertTrue(command.out().contains("--stacktrace"), command.out());
+  }
+
+  @Test
+  void helpWarnsOfNothing() {
+    // picocli takes descriptions as formats, and warns on the process's own standard error of a
+    // lone %.
+    var warnings = new ByteArrayOutputStream();
+    PrintStream before = System.err;
+    System.setErr(new PrintStream(warnings, true, UTF_8));
+    try {
+      var console =
+          new Console(
+              InputStream.nullInputStream(), OutputStream.nullOutputStream(), before, false);
+      var root = new RootCommand(console);
+      renderHelp(CommandTree.of(root, new Failures(console, root)));
+    } finally {
+      System.setErr(before);
+    }
+    assertEquals("", warnings.toString(UTF_8));
+  }
+
+  private static void renderHelp(CommandLine command) {
+    assertTrue(command.getUsageMessage().startsWith("Usage:"), command.getCommandName());
+    command.getSubcommands().values().forEach(MainTest::renderHelp);
   }
 
   @Test
