@@ -9,6 +9,7 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the machine can do at most, on some of its cores at once: fused multiply-adds that touch no
@@ -26,7 +27,7 @@ public final class CeilingsTask implements AutoCloseable {
 
   private final Workers workers;
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment memory;
+  private @Nullable MemorySegment memory; // when it is first read: operations alone do not need it
   private final long[] tiles; // each worker's own operands
 
   /**
@@ -36,7 +37,6 @@ public final class CeilingsTask implements AutoCloseable {
    */
   public CeilingsTask(int threads) {
     workers = new Workers(threads);
-    memory = arena.allocate(BYTES, 64);
     tiles = new long[threads];
     for (int i = 0; i < threads; i++) {
       tiles[i] = arena.allocate(Gemm.PACKED_BYTES, 64).address();
@@ -55,6 +55,7 @@ public final class CeilingsTask implements AutoCloseable {
 
   /** Most bytes read in a second. */
   public double bytesPerSecond() {
+    memory(); // before the clock runs
     return Math.max(best(this::readStreams), best(this::readRows));
   }
 
@@ -134,10 +135,19 @@ public final class CeilingsTask implements AutoCloseable {
     return 2.0 * Tile.ROWS * k * Simd.PANEL * repeats;
   }
 
+  private MemorySegment memory() {
+    MemorySegment segment = memory;
+    if (segment == null) {
+      segment = arena.allocate(BYTES, 64);
+      memory = segment;
+    }
+    return segment;
+  }
+
   /** A worker's part of the memory, once, as a few streams side by side. */
   private double readStreams(int worker) {
     long part = BYTES / tiles.length / STREAMS / (4 * VECTOR_BYTES) * (4 * VECTOR_BYTES);
-    long start = memory.address() + worker * part * STREAMS;
+    long start = memory().address() + worker * part * STREAMS;
     read(start, part, part, tiles[worker]);
     return (double) part * STREAMS;
   }
@@ -146,7 +156,7 @@ public final class CeilingsTask implements AutoCloseable {
   private double readRows(int worker) {
     long row = 3072 / (4 * VECTOR_BYTES) * (4 * VECTOR_BYTES);
     long part = BYTES / tiles.length / (STREAMS * row);
-    long start = memory.address() + worker * part * STREAMS * row;
+    long start = memory().address() + worker * part * STREAMS * row;
     for (long i = 0; i < part; i++) {
       read(start + i * STREAMS * row, row, row, tiles[worker]);
     }
