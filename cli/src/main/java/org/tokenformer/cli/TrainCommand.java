@@ -311,16 +311,21 @@ final class TrainCommand implements Callable<Integer> {
   private void run(
       Beginning beginning, Trainer trainer, TokenData measured, Interruption interruption)
       throws IOException {
-    RunFolder folder = beginning.folder(folder(), keep);
     int steps = trainer.options().schedule().steps();
     Backend backend = trainer.model().backend();
     boolean ceiling = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
     double peak = ceiling ? Machine.flops(compute.threads()) : 0;
     String name = String.valueOf(folder().toAbsolutePath().normalize().getFileName());
-    MetricsFolder metrics = MetricsFolder.open(folder.path(), beginning.stepsDone());
-    try (TrainingReport report =
-        new TrainingReport(
-            console, metrics, name, beginning.stepsDone(), steps, peak, onSaveError)) {
+    try (RunFolder folder = beginning.folder(folder(), keep);
+        TrainingReport report =
+            new TrainingReport(
+                console,
+                MetricsFolder.open(folder.path(), beginning.stepsDone()),
+                name,
+                beginning.stepsDone(),
+                steps,
+                peak,
+                onSaveError)) {
       TrainingRun.Validation validation =
           valid.isEmpty()
               ? null

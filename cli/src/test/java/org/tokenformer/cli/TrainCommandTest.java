@@ -31,6 +31,7 @@ import org.tokenformer.tokenizer.dataset.TokenizerFingerprint;
 class TrainCommandTest {
   private static final List<String> RUN =
       List.of(
+          ".lock",
           "config.json",
           "latest",
           "metrics.arrow",

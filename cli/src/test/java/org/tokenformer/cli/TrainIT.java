@@ -222,7 +222,7 @@ class TrainIT {
         Thread.sleep(random.nextInt(50));
       }
       kill(running);
-      if (CommandLineFixtures.content(run).stream().anyMatch(name -> name.startsWith("."))) {
+      if (CommandLineFixtures.content(run).stream().anyMatch(name -> name.startsWith(".step-"))) {
         inSaving++;
       }
       int now = SavedRun.open(last(run)).stepsDone();
@@ -237,7 +237,7 @@ class TrainIT {
     await(running, () -> saved(straight) == end);
     kill(running);
     assertSameBits(last(straight), last(run));
-    RunFolder.resume(run, 1);
+    RunFolder.resume(run, 1).close();
     assertFalse(
         CommandLineFixtures.content(run).stream().anyMatch(name -> name.startsWith(".step-")));
     return inSaving;

@@ -1,12 +1,15 @@
 package org.tokenformer.engine.train;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -31,8 +34,12 @@ import org.tokenformer.engine.model.TokenFormer;
  * <p>The folder is a model folder itself: {@code config.json}, {@code model.safetensors} and {@code
  * tokenizer.json} are links through {@code latest}, which is a link to the last checkpoint; so all
  * three change with one rename. Where the file system has no links, they are copies.
+ *
+ * <p>It is one process's while it is open: another one would take what this one is writing for the
+ * leftovers of a killed run.
  */
-public final class RunFolder {
+public final class RunFolder implements AutoCloseable {
+  private static final String LOCK = ".lock";
   private static final String LATEST = "latest";
   private static final String PREFIX = "step-";
   private static final Pattern NAME = Pattern.compile(PREFIX + "([0-9]{6,9})");
@@ -42,14 +49,38 @@ public final class RunFolder {
   private final Path folder;
   private final byte[] tokenizer;
   private final int keep;
+  private final FileChannel lock;
 
-  private RunFolder(Path folder, byte[] tokenizer, int keep) {
+  private RunFolder(Path folder, byte[] tokenizer, int keep) throws IOException {
     if (keep < 1) {
       throw new ConfigException("keep: " + keep + " is not at least 1");
     }
     this.folder = folder;
     this.tokenizer = tokenizer;
     this.keep = keep;
+    Files.createDirectories(folder);
+    lock = lock(folder);
+    clear();
+  }
+
+  /** A file that is locked until it is closed or the process dies, however it dies. */
+  private static FileChannel lock(Path folder) throws IOException {
+    FileChannel channel =
+        FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    boolean taken;
+    try {
+      taken = channel.tryLock() == null;
+    } catch (OverlappingFileLockException e) { // by this process
+      taken = true;
+    } catch (IOException e) { // there are file systems without locks
+      taken = false;
+    }
+    if (taken) {
+      channel.close();
+      throw new ModelFormatException(
+          folder + ": another run is writing to it; wait for its end, or choose another folder");
+    }
+    return channel;
   }
 
   /**
@@ -57,8 +88,8 @@ public final class RunFolder {
    *
    * @param tokenizer the tokenizer's file, read now
    * @param keep how many checkpoints stay, from 1 on
-   * @throws IOException if the tokenizer cannot be read, the folder cannot be made, or it has
-   *     checkpoints of another run
+   * @throws IOException if the tokenizer cannot be read, the folder cannot be made, it has
+   *     checkpoints of another run, or a run is writing to it now
    */
   public static RunFolder create(Path folder, Path tokenizer, int keep) throws IOException {
     Path last = latest(folder);
@@ -67,17 +98,14 @@ public final class RunFolder {
           "%s: has %s of another run; resume that one, or choose another folder"
               .formatted(folder, last.getFileName()));
     }
-    RunFolder created = new RunFolder(folder, Files.readAllBytes(tokenizer), keep);
-    Files.createDirectories(folder);
-    created.clear();
-    return created;
+    return new RunFolder(folder, Files.readAllBytes(tokenizer), keep);
   }
 
   /**
    * For a run that goes on from {@link #latest}.
    *
    * @param keep how many checkpoints stay, from 1 on
-   * @throws IOException if there is none
+   * @throws IOException if there is none, or a run is writing to the folder now
    */
   public static RunFolder resume(Path folder, int keep) throws IOException {
     Path last = latest(folder);
@@ -90,8 +118,12 @@ public final class RunFolder {
     }
     byte[] tokenizer = Files.readAllBytes(last.resolve(ModelFolder.TOKENIZER_FILE));
     RunFolder resumed = new RunFolder(folder, tokenizer, keep);
-    resumed.clear();
-    resumed.makeLatest(last); // the run may have been killed before it did
+    try {
+      resumed.makeLatest(last); // the run may have been killed before it did
+    } catch (IOException e) {
+      resumed.close();
+      throw e;
+    }
     return resumed;
   }
 
@@ -100,6 +132,12 @@ public final class RunFolder {
     AtomicFolder.deleteLeftovers(folder, PREFIX);
     AtomicFolder.deleteLeftovers(folder, LATEST);
     MODEL_FILES.forEach(file -> AtomicFolder.deleteLeftovers(folder, file));
+  }
+
+  /** Lets other runs have the folder. */
+  @Override
+  public void close() throws IOException {
+    lock.close();
   }
 
   /** Where it lies. */

@@ -112,7 +112,9 @@ final class GrowingRunTest {
         Cancellation soon = () -> asked.getAndDecrement() == 0;
         assertThrows(CancellationException.class, () -> trainer.step(soon));
       }
-      RunFolder.create(folder, tokenizer, 2).save(trainer);
+      try (RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
+        run.save(trainer);
+      }
     }
   }
 
@@ -210,9 +212,10 @@ final class GrowingRunTest {
     Path folder = temporary.resolve("run");
     try (Backend backend = Computing.SCALAR.open();
         TokenFormer model = Runs.model(backend);
-        Trainer trainer = new Trainer(model, data, Runs.options(1, 1, 0))) {
+        Trainer trainer = new Trainer(model, data, Runs.options(1, 1, 0));
+        RunFolder run = RunFolder.create(folder, tokenizer, 1)) {
       trainer.step(null);
-      Path saved = RunFolder.create(folder, tokenizer, 1).save(trainer);
+      Path saved = run.save(trainer);
       assertEquals(saved, RunFolder.latest(folder));
       assertEquals(1, SavedRun.open(saved).stepsDone());
     } finally {

@@ -95,8 +95,8 @@ final class ResumeTest {
   private boolean begin(Backend backend, TrainingOptions options, Cancellation cancellation)
       throws IOException {
     try (TokenFormer model = Runs.model(backend);
-        Trainer trainer = new Trainer(model, data, options)) {
-      RunFolder run = RunFolder.create(folder, tokenizer, 2);
+        Trainer trainer = new Trainer(model, data, options);
+        RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
       return new TrainingRun(trainer, run, 10, validation(), heard).run(cancellation);
     }
   }
@@ -110,8 +110,8 @@ final class ResumeTest {
   private boolean goOn(Backend backend) throws IOException {
     SavedRun saved = saved();
     try (TokenFormer model = saved.model(backend);
-        Trainer trainer = saved.trainer(model, data, saved.options())) {
-      RunFolder run = RunFolder.resume(folder, 2);
+        Trainer trainer = saved.trainer(model, data, saved.options());
+        RunFolder run = RunFolder.resume(folder, 2)) {
       return new TrainingRun(trainer, run, 10, validation(), heard).run(null);
     }
   }
@@ -190,6 +190,7 @@ final class ResumeTest {
       assertEquals(List.of("step-000010", "step-000020", "step-000025"), heard.saved);
       assertEquals(
           List.of(
+              ".lock",
               "config.json",
               "latest",
               "model.safetensors",
@@ -324,8 +325,8 @@ final class ResumeTest {
                     }
                   });
       try (TokenFormer model = Runs.model(failing);
-          Trainer trainer = new Trainer(model, data, Runs.options(9, 1, 0))) {
-        RunFolder run = RunFolder.create(folder, tokenizer, 2);
+          Trainer trainer = new Trainer(model, data, Runs.options(9, 1, 0));
+          RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
         trainer.step(null);
         run.save(trainer);
         List<String> before = entries();
@@ -409,11 +410,22 @@ final class ResumeTest {
       Files.writeString(folder.resolve(".model.safetensors.1x2y.tmp"), "half a copy");
       // Killed between the new checkpoint and the link to it.
       copy(last(folder), folder.resolve("step-000005"));
-      RunFolder.resume(folder, 2);
+      RunFolder.resume(folder, 2).close();
       List<String> expected = new ArrayList<>(whole);
       expected.add(expected.indexOf("step-000003") + 1, "step-000005");
       assertEquals(expected, entries());
       assertEquals(Path.of("step-000005"), Files.readSymbolicLink(folder.resolve("latest")));
+    }
+  }
+
+  @Test
+  void aFolderIsOneRunsWhileItIsOpen() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      begin(backend, Runs.options(3, 1, 0), () -> false);
+      RunFolder first = RunFolder.resume(folder, 2);
+      refused(() -> RunFolder.resume(folder, 2), "another run is writing to it");
+      first.close();
+      RunFolder.resume(folder, 2).close();
     }
   }
 
@@ -445,8 +457,8 @@ final class ResumeTest {
             new Schedule(60, 50, 1e7, 1e7), base.shape(), 1, base.optimizer(), 0, 7);
     try (Backend backend = Computing.SCALAR.open();
         TokenFormer model = Runs.model(backend);
-        Trainer trainer = new Trainer(model, data, wild)) {
-      RunFolder run = RunFolder.create(folder, tokenizer, 2);
+        Trainer trainer = new Trainer(model, data, wild);
+        RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
       TrainingRun training = new TrainingRun(trainer, run, 1, null, heard);
       DivergedException e = assertThrows(DivergedException.class, () -> training.run(null));
       String message = String.valueOf(e.getMessage());
