@@ -24,6 +24,7 @@ final class CommandTree {
           Map.entry("grow", GrowCommand::new),
           Map.entry("pack", PackCommand::tree),
           Map.entry("shrink", ShrinkCommand::new),
+          Map.entry("quantize", QuantizeCommand::new),
           Map.entry("import", ImportCommand::new),
           Map.entry("export", ExportCommand::new),
           Map.entry("inspect", InspectCommand::new),

@@ -10,7 +10,6 @@ import java.util.function.ToIntFunction;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.ProgressBar;
-import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.ShrinkStudy;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
@@ -105,7 +104,7 @@ final class ShrinkCommand implements Callable<Integer> {
           TokenData tokens =
               TokenData.open(
                   console, "reading", data, loaded.tokenizer(), tokenizerFile, interruption)) {
-        checkLength(tokens, folder.config().contextLength());
+        tokens.checkWindow("--data", data, folder.config().contextLength());
         ShrinkPlan plan = study(folder, loaded, tokens, wanted, interruption);
         Shrinking.save(folder, plan, output.path(), ifExists);
         console.note(output.path() + ": " + ModelSummary.line(plan.config()));
@@ -114,14 +113,6 @@ final class ShrinkCommand implements Callable<Integer> {
       }
     }
     return 0;
-  }
-
-  private void checkLength(TokenData tokens, int context) {
-    if (tokens.size() <= context) {
-      throw new UserError(
-          "--data: %s: %d tokens; one window of the model's context needs %d"
-              .formatted(data.getFirst(), tokens.size(), context + 1));
-    }
   }
 
   /** Measures and prints; gives what is to be kept. */

@@ -179,6 +179,19 @@ final class TokenData implements TokenSource, Closeable {
     return size;
   }
 
+  /**
+   * Refuses data too short for one window of a model's context.
+   *
+   * @param option that named the files
+   */
+  void checkWindow(String option, List<Path> files, int context) {
+    if (size <= context) {
+      throw new UserError(
+          "%s: %s: %d tokens; one window of the model's context needs %d"
+              .formatted(option, files.getFirst(), size, context + 1));
+    }
+  }
+
   /** Bytes of all texts; 0 if there are datasets too, for then it is not known of how many. */
   long textBytes() {
     return datasets.isEmpty() ? textBytes : 0;

@@ -147,7 +147,9 @@ public final class ReleasedLayout {
             "%s: tensor %s is %s%s, the configuration asks for %s"
                 .formatted(checkpoint, tensor.name(), tensor.dtype(), tensor.shape(), shape));
       }
-      tensors.add(convert(expected.getKey(), tensor, type, arena));
+      DType lossless = tensor.dtype() == DType.BF16 ? DType.BF16 : DType.F32;
+      DType wanted = type == null ? lossless : type;
+      tensors.add(WeightTypes.convert(expected.getKey(), tensor, wanted, arena));
     }
     for (NamedTensor tensor : rest.values()) {
       throw new ModelFormatException(
@@ -155,21 +157,6 @@ public final class ReleasedLayout {
               .formatted(checkpoint, quote(tensor.name()), tensor.shape()));
     }
     return tensors;
-  }
-
-  /** The vectors of the last layer normalisation are F32 in any case: they are few. */
-  private static NamedTensor convert(
-      String name, NamedTensor tensor, @Nullable DType wanted, Arena arena) {
-    DType type = wanted == null && tensor.dtype() == DType.BF16 ? DType.BF16 : wanted;
-    if (type == null || tensor.shape().rank() == 1) {
-      type = DType.F32;
-    }
-    if (type == tensor.dtype()) {
-      return new NamedTensor(name, type, tensor.shape(), tensor.data());
-    }
-    MemorySegment converted = arena.allocate(tensor.shape().bytes(type), 64);
-    FloatConversion.convert(tensor.dtype(), tensor.data(), type, converted);
-    return new NamedTensor(name, type, tensor.shape(), converted);
   }
 
   /**

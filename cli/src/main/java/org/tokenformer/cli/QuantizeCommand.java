@@ -1,0 +1,146 @@
+package org.tokenformer.cli;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Amount;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.Backends;
+import org.tokenformer.engine.Evaluator;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.WeightCheck;
+import org.tokenformer.engine.model.WeightTypes;
+import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "quantize",
+    description = {
+      "Writes a model whose weights take less memory.",
+      "bf16 keeps the 8 highest bits of each weight's fraction and halves a model of f32; f32 loses"
+          + " nothing. Prints both sizes and, with --data, the loss before and after."
+    })
+final class QuantizeCommand implements Callable<Integer> {
+  private final Console console;
+
+  @Mixin private ModelFolderOption model = new ModelFolderOption();
+
+  @Option(
+      names = "--type",
+      required = true,
+      paramLabel = "TYPE",
+      description = "Type of the weights: ${COMPLETION-CANDIDATES}.")
+  private @Nullable FloatType type;
+
+  @Option(
+      names = "--data",
+      arity = "1..*",
+      paramLabel = "FILE",
+      description =
+          "What to measure the loss on: texts in UTF-8, or datasets as 'tokenformer prepare' or"
+              + " pyarrow writes them.")
+  private List<Path> data = new ArrayList<>();
+
+  @Mixin private OutputFolder output = new OutputFolder();
+
+  @Mixin private ComputeOptions compute = new ComputeOptions();
+
+  QuantizeCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    IfExists ifExists = output.check(ModelFolder.FILES);
+    try (var interruption = new Interruption()) {
+      try {
+        quantize(ifExists, interruption);
+      } catch (CancellationException e) {
+        return interruption.nothingWritten(console);
+      }
+      return interruption.exitCode();
+    }
+  }
+
+  private void quantize(IfExists ifExists, Interruption interruption) throws IOException {
+    Path tokenizerFile = model.path().resolve(ModelFolder.TOKENIZER_FILE);
+    FloatType target = Objects.requireNonNull(type);
+    try (ModelFolder folder = ModelFolder.open(model.path(), LoadMode.MAP);
+        Arena arena = Arena.ofShared()) {
+      folder.refuseNotFinite();
+      Tokenizer tokenizer = ModelOptions.loadTokenizer(tokenizerFile, folder.config());
+      Collection<NamedTensor> before = folder.tensors().values();
+      List<NamedTensor> after = WeightTypes.convert(before, target.dtype(), arena);
+      List<String> tooLarge = WeightCheck.notFinite(after);
+      if (!tooLarge.isEmpty()) {
+        throw new UserError(
+            "%s: tensor %s has weights that are too large for %s; keep it as it is"
+                .formatted(folder.weightsFile(), tooLarge.getFirst(), target));
+      }
+      List<String> lines = new ArrayList<>();
+      lines.add(output.path() + ": " + ModelSummary.line(folder.config()));
+      lines.add(
+          ModelSummary.row("weights", "%s before, %s after".formatted(size(before), size(after))));
+      if (!data.isEmpty()) {
+        lines.add(
+            ModelSummary.row(
+                "loss", losses(folder, after, tokenizer, tokenizerFile, interruption)));
+      }
+      ModelFolder.save(output.path(), ifExists, folder.config(), after, tokenizerFile);
+      console.out().println(String.join("\n", lines));
+    }
+  }
+
+  private static String size(Collection<NamedTensor> tensors) {
+    return Amount.bytes(tensors.stream().mapToLong(NamedTensor::byteSize).sum());
+  }
+
+  private String losses(
+      ModelFolder folder,
+      List<NamedTensor> after,
+      Tokenizer tokenizer,
+      Path tokenizerFile,
+      Interruption interruption)
+      throws IOException {
+    Map<String, NamedTensor> byName =
+        after.stream().collect(Collectors.toMap(NamedTensor::name, Function.identity()));
+    TokenFormerConfig config = folder.config();
+    Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
+    if (choice.warning() != null) {
+      console.warn(choice.warning());
+    }
+    try (TokenData tokens =
+            TokenData.open(console, "reading", data, tokenizer, tokenizerFile, interruption);
+        Backend backend = choice.backend();
+        TokenFormer plain = new TokenFormer(config, folder.tensors(), backend, () -> {});
+        TokenFormer small = new TokenFormer(config, byName, backend, () -> {})) {
+      tokens.checkWindow("--data", data, config.contextLength());
+      double lossBefore = Evaluator.loss(plain, tokens, interruption);
+      double lossAfter = Evaluator.loss(small, tokens, interruption);
+      return "%s before, %s after, a change of %s"
+          .formatted(
+              Amount.decimal(lossBefore, 4),
+              Amount.decimal(lossAfter, 4),
+              Amount.decimal(lossAfter - lossBefore, 5));
+    }
+  }
+}
