@@ -1,17 +1,13 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
@@ -22,11 +18,11 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.ConvertedWeights;
 import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.WeightCheck;
-import org.tokenformer.engine.model.WeightTypes;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -85,12 +81,11 @@ final class QuantizeCommand implements Callable<Integer> {
     Path tokenizerFile = model.path().resolve(ModelFolder.TOKENIZER_FILE);
     FloatType target = Objects.requireNonNull(type);
     try (ModelFolder folder = ModelFolder.open(model.path(), LoadMode.MAP);
-        Arena arena = Arena.ofShared()) {
+        var weights = new ConvertedWeights(folder.tensors().values(), target.dtype())) {
       folder.refuseNotFinite();
       Tokenizer tokenizer = ModelOptions.loadTokenizer(tokenizerFile, folder.config());
-      Collection<NamedTensor> before = folder.tensors().values();
-      List<NamedTensor> after = WeightTypes.convert(before, target.dtype(), arena);
-      List<String> tooLarge = WeightCheck.notFinite(after);
+      Map<String, NamedTensor> after = weights.byName();
+      List<String> tooLarge = WeightCheck.notFinite(after.values());
       if (!tooLarge.isEmpty()) {
         throw new UserError(
             "%s: tensor %s has weights that are too large for %s; keep it as it is"
@@ -99,30 +94,30 @@ final class QuantizeCommand implements Callable<Integer> {
       List<String> lines = new ArrayList<>();
       lines.add(output.path() + ": " + ModelSummary.line(folder.config()));
       lines.add(
-          ModelSummary.row("weights", "%s before, %s after".formatted(size(before), size(after))));
+          ModelSummary.row(
+              "weights", "%s before, %s after".formatted(size(folder.tensors()), size(after))));
       if (!data.isEmpty()) {
         lines.add(
             ModelSummary.row(
                 "loss", losses(folder, after, tokenizer, tokenizerFile, interruption)));
       }
-      ModelFolder.save(output.path(), ifExists, folder.config(), after, tokenizerFile);
+      List<NamedTensor> tensors = List.copyOf(after.values());
+      ModelFolder.save(output.path(), ifExists, folder.config(), tensors, tokenizerFile);
       console.out().println(String.join("\n", lines));
     }
   }
 
-  private static String size(Collection<NamedTensor> tensors) {
-    return Amount.bytes(tensors.stream().mapToLong(NamedTensor::byteSize).sum());
+  private static String size(Map<String, NamedTensor> tensors) {
+    return Amount.bytes(tensors.values().stream().mapToLong(NamedTensor::byteSize).sum());
   }
 
   private String losses(
       ModelFolder folder,
-      List<NamedTensor> after,
+      Map<String, NamedTensor> after,
       Tokenizer tokenizer,
       Path tokenizerFile,
       Interruption interruption)
       throws IOException {
-    Map<String, NamedTensor> byName =
-        after.stream().collect(Collectors.toMap(NamedTensor::name, Function.identity()));
     TokenFormerConfig config = folder.config();
     Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
     if (choice.warning() != null) {
@@ -132,7 +127,7 @@ final class QuantizeCommand implements Callable<Integer> {
             TokenData.open(console, "reading", data, tokenizer, tokenizerFile, interruption);
         Backend backend = choice.backend();
         TokenFormer plain = new TokenFormer(config, folder.tensors(), backend, () -> {});
-        TokenFormer small = new TokenFormer(config, byName, backend, () -> {})) {
+        TokenFormer small = new TokenFormer(config, after, backend, () -> {})) {
       tokens.checkWindow("--data", data, config.contextLength());
       double lossBefore = Evaluator.loss(plain, tokens, interruption);
       double lossAfter = Evaluator.loss(small, tokens, interruption);

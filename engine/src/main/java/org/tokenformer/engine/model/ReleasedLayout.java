@@ -149,7 +149,7 @@ public final class ReleasedLayout {
       }
       DType lossless = tensor.dtype() == DType.BF16 ? DType.BF16 : DType.F32;
       DType wanted = type == null ? lossless : type;
-      tensors.add(WeightTypes.convert(expected.getKey(), tensor, wanted, arena));
+      tensors.add(ConvertedWeights.convert(expected.getKey(), tensor, wanted, arena));
     }
     for (NamedTensor tensor : rest.values()) {
       throw new ModelFormatException(

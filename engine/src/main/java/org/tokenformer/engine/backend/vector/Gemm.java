@@ -32,15 +32,6 @@ final class Gemm {
   private Gemm() {}
 
   /**
-   * Rows of weights in a piece of work, at most {@link #ROW_BLOCK}: the same number of pieces for
-   * each thread, so that none waits for the last one. No result depends on it.
-   */
-  static int piece(int rows, int threads) {
-    int pieces = Simd.roundUp((rows + ROW_BLOCK - 1) / ROW_BLOCK, threads);
-    return Simd.roundUp(Math.max(1, (rows + pieces - 1) / Math.max(1, pieces)), Tile.ROWS);
-  }
-
-  /**
    * Scores: C[i, t] = Σₚ A[row + i, p]·B[p, t] for up to {@link #ROW_BLOCK} rows of A.
    *
    * @param m rows of A that are wanted
@@ -129,13 +120,9 @@ final class Gemm {
     for (int i = 0; i < m; i += Tile.ROWS) {
       int rows = Math.min(Tile.ROWS, m - i);
       Tile.multiply(packed + (long) i * k * Float.BYTES, b, k, result, lanes, false);
-      long to = c + i * stride;
-      if (rows == Tile.ROWS && lanes == PANEL) {
-        Tile.add(result, to, stride);
-      } else {
-        for (int r = 0; r < rows; r++) {
-          RowKernels.add(result + r * PANEL_BYTES, to + r * stride, lanes, to + r * stride);
-        }
+      for (int r = 0; r < rows; r++) {
+        long to = c + (i + r) * stride;
+        RowKernels.add(result + r * PANEL_BYTES, to, lanes, to);
       }
     }
   }

@@ -29,11 +29,6 @@ final class Packing {
   /** Bytes that {@link #wholeVectors} writes beyond the last tile. */
   static final long SLACK = COPIED * (long) Float.BYTES;
 
-  /** Bytes from one block of four columns to the next, in a panel and in rows of activations. */
-  private static final long BLOCK = Transpose.SIDE * PANEL_BYTES;
-
-  private static final long BLOCK_OF_ROWS = Transpose.SIDE * (long) Float.BYTES;
-
   private Packing() {}
 
   /**
@@ -155,26 +150,13 @@ final class Packing {
   static void panel(long from, long stride, int tokens, int columns, float scale, long to) {
     for (int c = 0; c < columns; c += TRANSPOSED) {
       int n = Math.min(TRANSPOSED, columns - c);
-      long source = from + 4L * c;
-      long target = to + c * PANEL_BYTES;
-      int blocks = n / Transpose.SIDE;
-      int inBlocks = blocks * Transpose.SIDE;
-      int t = 0;
-      for (; t <= tokens - Transpose.SIDE; t += Transpose.SIDE) {
-        long rows = source + t * stride;
-        long lanes = target + 4L * t;
-        Transpose.blocks(rows, stride, BLOCK_OF_ROWS, blocks, scale, lanes, PANEL_BYTES, BLOCK);
-        for (int r = 0; r < Transpose.SIDE && inBlocks < n; r++) {
-          long rest = rows + r * stride + 4L * inBlocks;
-          scatter(rest, n - inBlocks, scale, lanes + 4L * r + inBlocks * PANEL_BYTES, PANEL_BYTES);
-        }
+      for (int t = 0; t < tokens; t++) {
+        long source = from + t * stride + 4L * c;
+        scatter(source, n, scale, to + c * PANEL_BYTES + 4L * t, PANEL_BYTES);
       }
-      for (; t < tokens; t++) {
-        scatter(source + t * stride, n, scale, target + 4L * t, PANEL_BYTES);
-      }
-      for (; t < PANEL; t++) {
+      for (int t = tokens; t < PANEL; t++) {
         for (int i = 0; i < n; i++) {
-          Simd.set(target + i * PANEL_BYTES + 4L * t, 0);
+          Simd.set(to + (c + i) * PANEL_BYTES + 4L * t, 0);
         }
       }
     }
@@ -241,7 +223,17 @@ final class Packing {
   static void unpack(long from, int tokens, int columns, long to, long stride) {
     for (int c = 0; c < columns; c += TRANSPOSED) {
       int n = Math.min(TRANSPOSED, columns - c);
-      unpack(from + c * PANEL_BYTES, tokens, n, 1, false, to + 4L * c, stride);
+      for (int t = 0; t < tokens; t++) {
+        gather(from + c * PANEL_BYTES + 4L * t, PANEL_BYTES, n, to + t * stride + 4L * c);
+      }
+    }
+  }
+
+  private static void gather(long from, long step, int n, long to) {
+    for (int i = 0; i < n; i++) {
+      Simd.set(to, Simd.get(from));
+      from += step;
+      to += 4;
     }
   }
 
@@ -250,43 +242,21 @@ final class Packing {
       long from, long panelStride, int tokens, int columns, float scale, long to, long stride) {
     for (int i = 0; i * PANEL < tokens; i++) {
       int lanes = Math.min(PANEL, tokens - i * PANEL);
-      long rows = to + (long) i * PANEL * stride;
       for (int c = 0; c < columns; c += TRANSPOSED) {
         int n = Math.min(TRANSPOSED, columns - c);
-        unpack(from + c * PANEL_BYTES, lanes, n, scale, true, rows + 4L * c, stride);
+        for (int t = 0; t < lanes; t++) {
+          long source = from + c * PANEL_BYTES + 4L * t;
+          gatherAdd(source, PANEL_BYTES, n, scale, to + (i * PANEL + t) * stride + 4L * c);
+        }
       }
       from += panelStride;
     }
   }
 
-  /** Some columns of a panel, times a factor, to rows of activations, or added to them. */
-  private static void unpack(
-      long from, int tokens, int columns, float scale, boolean add, long to, long stride) {
-    int blocks = columns / Transpose.SIDE;
-    int inBlocks = blocks * Transpose.SIDE;
-    int t = 0;
-    for (; t <= tokens - Transpose.SIDE; t += Transpose.SIDE) {
-      long lanes = from + 4L * t;
-      long rows = to + t * stride;
-      if (add) {
-        Transpose.addBlocks(lanes, PANEL_BYTES, BLOCK, blocks, scale, rows, stride, BLOCK_OF_ROWS);
-      } else {
-        Transpose.blocks(lanes, PANEL_BYTES, BLOCK, blocks, scale, rows, stride, BLOCK_OF_ROWS);
-      }
-      for (int r = 0; r < Transpose.SIDE && inBlocks < columns; r++) {
-        long rest = lanes + 4L * r + inBlocks * PANEL_BYTES;
-        gather(rest, columns - inBlocks, scale, add, rows + r * stride + 4L * inBlocks);
-      }
-    }
-    for (; t < tokens; t++) {
-      gather(from + 4L * t, columns, scale, add, to + t * stride);
-    }
-  }
-
-  private static void gather(long from, int n, float scale, boolean add, long to) {
+  private static void gatherAdd(long from, long step, int n, float scale, long to) {
     for (int i = 0; i < n; i++) {
-      Simd.set(to, Math.fma(scale, Simd.get(from), add ? Simd.get(to) : 0));
-      from += PANEL_BYTES;
+      Simd.set(to, Math.fma(scale, Simd.get(from), Simd.get(to)));
+      from += step;
       to += 4;
     }
   }

@@ -4,7 +4,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -23,19 +22,6 @@ final class Simd {
   static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
   static final VectorSpecies<Short> HALF_SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
-
-  /** Vectors of four, the same at every width. */
-  static final VectorSpecies<Integer> FOUR_INTS = IntVector.SPECIES_128;
-
-  static final VectorSpecies<Float> FOUR_FLOATS = FloatVector.SPECIES_128;
-
-  static {
-    // Compiled code relies on which classes of vectors there are: one that turns up later throws
-    // all
-    // kernels away, and what C2 makes of them the second time may be five times slower.
-    FloatVector.zero(FOUR_FLOATS);
-    IntVector.zero(FOUR_INTS);
-  }
 
   static final int LANES = FLOATS.length();
   static final long VECTOR_BYTES = (long) LANES * Float.BYTES;

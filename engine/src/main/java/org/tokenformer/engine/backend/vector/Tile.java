@@ -61,20 +61,6 @@ final class Tile {
     }
   }
 
-  /** Adds a whole result, (6, PANEL), to rows that lie {@code stride} bytes apart. */
-  static void add(long result, long to, long stride) {
-    for (int r = 0; r < ROWS; r++) {
-      FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, result, LE);
-      FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, result + VECTOR_BYTES, LE);
-      FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, ALL, to, LE);
-      FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, ALL, to + VECTOR_BYTES, LE);
-      w0.add(v0).intoMemorySegment(ALL, to, LE);
-      w1.add(v1).intoMemorySegment(ALL, to + VECTOR_BYTES, LE);
-      result += PANEL_BYTES;
-      to += stride;
-    }
-  }
-
   /** The tile of one vector; see {@link #multiply}. */
   private static void tile6x1(
       long a, long aStep, long b, long bStep, int k, long c, boolean accumulate) {
