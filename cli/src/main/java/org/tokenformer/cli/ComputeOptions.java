@@ -3,6 +3,8 @@ package org.tokenformer.cli;
 import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.Console;
+import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.LanguageModel;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,6 +61,15 @@ final class ComputeOptions {
   /** For loading a model that is to compute so. */
   LanguageModel.Options languageModelOptions(LoadMode mode) {
     return new LanguageModel.Options(backend.toString(), threads, mode);
+  }
+
+  /** What computes; people are told where it is not the one that they would expect. */
+  org.tokenformer.engine.backend.Backend open(Console console) {
+    Backends.Choice choice = Backends.open(backend.toString(), threads);
+    if (choice.warning() != null) {
+      console.warn(choice.warning());
+    }
+    return choice.backend();
   }
 
   int threads() {

@@ -11,7 +11,6 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
@@ -191,11 +190,7 @@ final class GrowCommand implements Callable<Integer> {
       Map<String, NamedTensor> weights,
       int[] ids,
       Interruption interruption) {
-    Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
-    if (choice.warning() != null) {
-      console.warn(choice.warning());
-    }
-    try (Backend backend = choice.backend();
+    try (Backend backend = compute.open(console);
         TokenFormer before = new TokenFormer(growth.before(), folder.tensors(), backend, () -> {});
         TokenFormer after = new TokenFormer(growth.after(), weights, backend, () -> {})) {
       LogitChange change = LogitChange.between(before, after, ids, interruption);

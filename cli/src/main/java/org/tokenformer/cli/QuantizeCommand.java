@@ -12,7 +12,6 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
@@ -119,13 +118,9 @@ final class QuantizeCommand implements Callable<Integer> {
       Interruption interruption)
       throws IOException {
     TokenFormerConfig config = folder.config();
-    Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
-    if (choice.warning() != null) {
-      console.warn(choice.warning());
-    }
     try (TokenData tokens =
             TokenData.open(console, "reading", data, tokenizer, tokenizerFile, interruption);
-        Backend backend = choice.backend();
+        Backend backend = compute.open(console);
         TokenFormer plain = new TokenFormer(config, folder.tensors(), backend, () -> {});
         TokenFormer small = new TokenFormer(config, after, backend, () -> {})) {
       tokens.checkWindow("--data", data, config.contextLength());

@@ -15,7 +15,6 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.cli.metrics.MetricsFolder;
-import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.Machine;
 import org.tokenformer.engine.backend.Backend;
@@ -276,13 +275,9 @@ final class TrainCommand implements Callable<Integer> {
       if (!valid.isEmpty()) {
         checkLength("--valid", valid, measured, beginning.config().contextLength());
       }
-      Backends.Choice choice = Backends.open(compute.backend().toString(), compute.threads());
-      try (Backend backend = choice.backend();
+      try (Backend backend = compute.open(console);
           TokenFormer started = beginning.model(backend);
           Trainer trainer = beginning.trainer(started, learned, options)) {
-        if (choice.warning() != null) {
-          console.warn(choice.warning());
-        }
         run(beginning, trainer, measured, interruption);
       }
     }
