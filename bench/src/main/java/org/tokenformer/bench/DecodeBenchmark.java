@@ -23,7 +23,7 @@ import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.model.WeightType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -51,8 +51,8 @@ public class DecodeBenchmark {
   public String preset;
 
   /** Type of the weights. */
-  @Param({"F32", "BF16"})
-  public DType weights;
+  @Param({"F32", "BF16", "Q8", "Q4"})
+  public WeightType weights;
 
   /** Threads. */
   @Param({"2"})

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -26,6 +27,7 @@ import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.WeightType;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,20 +37,25 @@ import picocli.CommandLine.Option;
     name = "bench",
     description = {
       "Measures how fast a model runs on this machine, beside what the machine can do at most.",
-      "prefill reads a prompt at once, decode goes on token by token, train does whole steps of"
-          + " learning. The rate is the median of seven rounds, the spread half of the distance"
+      "prefill reads a prompt at once, decode goes on token by token, decode_batch does so with"
+          + " several conversations in one step, train does whole steps of learning. The rate is the median of seven rounds, the spread half of the distance"
           + " between the best and the worst. GFLOP/s and GB/s count what the mathematics asks for:"
           + " weights read once for each pass, and three times a forward pass for a step."
     })
 final class BenchCommand implements Callable<Integer> {
-  private static final int DEFAULT_PROMPT = 512;
-  private static final int DEFAULT_DEPTH = 16;
+  private static final int[] DEFAULT_PROMPTS = {128, 512};
+  private static final int[] DEFAULT_DEPTHS = {0, 512};
+  private static final int[] DEFAULT_SESSIONS = {4, 16};
+  private static final int BATCH_DEPTH = 0;
+  private static final int MOST_SESSIONS = 64;
   private static final int DEFAULT_BATCH = 2;
+  private static final int DEFAULT_SEQUENCE = 512;
   private static final long SEED = 1;
 
   enum Task {
     PREFILL,
     DECODE,
+    DECODE_BATCH,
     TRAIN;
 
     @Override
@@ -91,14 +98,20 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--prompt",
       paramLabel = "N",
-      description = "Tokens of the prompt, by default 512 or the whole context.")
+      description = "Tokens of the prompt, by default 128 and 512.")
   private @Nullable Integer prompt;
 
   @Option(
       names = "--depth",
       paramLabel = "N",
-      description = "Tokens before the one that is decoded, by default 16.")
+      description = "Tokens before the one that is decoded, by default 0 and 512.")
   private @Nullable Integer depth;
+
+  @Option(
+      names = "--sessions",
+      paramLabel = "N",
+      description = "Conversations of decode_batch, by default 4 and 16.")
+  private @Nullable Integer sessions;
 
   @Option(
       names = "--batch",
@@ -117,7 +130,7 @@ final class BenchCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       defaultValue = "f32",
       description = "Type of the random weights: ${COMPLETION-CANDIDATES}; a folder has its own.")
-  private FloatType type = FloatType.F32;
+  private WeightType type = WeightType.F32;
 
   @Option(names = "--json", description = "Prints one JSON object.")
   private boolean json;
@@ -145,8 +158,9 @@ final class BenchCommand implements Callable<Integer> {
         console.warn(warning);
       }
       int context = model.config().contextLength();
-      int promptTokens = within("--prompt", prompt, Math.min(DEFAULT_PROMPT, context), 1, context);
-      int past = within("--depth", depth, Math.min(DEFAULT_DEPTH, context - 1), 0, context - 1);
+      int[] prompts = sizes("--prompt", prompt, DEFAULT_PROMPTS, 1, context);
+      int[] depths = sizes("--depth", depth, DEFAULT_DEPTHS, 0, context - 1);
+      int[] together = sizes("--sessions", sessions, DEFAULT_SESSIONS, 1, MOST_SESSIONS);
       TrainingShape shape = trainingShape(model.config());
       boolean trains = canTrain(model.config(), shape);
       console.note("measuring the machine...");
@@ -154,23 +168,33 @@ final class BenchCommand implements Callable<Integer> {
           MachineFacts.vectorModule() ? Machine.measure(compute.threads()) : null;
       var throughput = new Throughput(model.model());
       List<Result> results = new ArrayList<>();
-      if (wanted(Task.PREFILL)) {
-        console.note("measuring prefill...");
+      for (int size : wanted(Task.PREFILL) ? prompts : new int[0]) {
+        console.note("measuring prefill of " + size + "...");
         results.add(
             new Result(
                 Task.PREFILL,
-                "of " + promptTokens,
-                List.of(new Field("prompt", promptTokens)),
-                throughput.prefill(promptTokens)));
+                "of " + size,
+                List.of(new Field("prompt", size)),
+                throughput.prefill(size)));
       }
-      if (wanted(Task.DECODE)) {
-        console.note("measuring decode...");
+      for (int size : wanted(Task.DECODE) ? depths : new int[0]) {
+        console.note("measuring decode at " + size + "...");
         results.add(
             new Result(
                 Task.DECODE,
-                "at " + past,
-                List.of(new Field("depth", past)),
-                throughput.decode(past)));
+                "at " + size,
+                List.of(new Field("depth", size)),
+                throughput.decode(size)));
+      }
+      for (int size : wanted(Task.DECODE_BATCH) ? together : new int[0]) {
+        console.note("measuring decode_batch of " + size + "...");
+        int at = depth == null ? BATCH_DEPTH : depth;
+        results.add(
+            new Result(
+                Task.DECODE_BATCH,
+                "of " + size,
+                List.of(new Field("sessions", size), new Field("depth", at)),
+                throughput.decodeBatch(size, at)));
       }
       if (trains) {
         console.note("measuring train...");
@@ -187,7 +211,7 @@ final class BenchCommand implements Callable<Integer> {
 
   private TrainingShape trainingShape(TokenFormerConfig config) {
     int context = config.contextLength();
-    int length = within("--sequence", sequence, Math.min(DEFAULT_PROMPT, context), 1, context);
+    int length = within("--sequence", sequence, Math.min(DEFAULT_SEQUENCE, context), 1, context);
     try {
       return new TrainingShape(batch, length, false);
     } catch (ConfigException e) {
@@ -198,21 +222,34 @@ final class BenchCommand implements Callable<Integer> {
   /**
    * What was asked for has to fit; what is only part of everything is left out where it does not.
    */
-  private boolean canTrain(TokenFormerConfig config, TrainingShape shape) {
+  private boolean canTrain(TokenFormerConfig config, TrainingShape shape) throws IOException {
     if (!wanted(Task.TRAIN)) {
       return false;
     }
+    if (isQuantized()) {
+      return leaveOutTrain(source.model + ": the weights are quantised", "measure other things");
+    }
     TrainingNeeds needs = TrainingNeeds.of(config, shape, false);
     long machine = TrainingNeeds.machineBytes();
-    if (needs.fits(machine)) {
-      return true;
-    }
-    String problem = needs.tooMuch(machine);
+    return needs.fits(machine)
+        || leaveOutTrain(needs.tooMuch(machine), "use a smaller --batch or a shorter --sequence");
+  }
+
+  private boolean leaveOutTrain(String problem, String advice) {
     if (!only.isEmpty()) {
-      throw new UserError(problem + "; use a smaller --batch or a shorter --sequence");
+      throw new UserError(problem + "; " + advice);
     }
     console.note("train is left out: " + problem);
     return false;
+  }
+
+  private boolean isQuantized() throws IOException {
+    if (source.model == null) {
+      return false;
+    }
+    try (ModelFolder folder = ModelFolder.open(source.model, LoadMode.MAP)) {
+      return folder.isQuantized();
+    }
   }
 
   private Result train(LanguageModel model, TrainingShape shape) throws IOException {
@@ -250,7 +287,16 @@ final class BenchCommand implements Callable<Integer> {
       throw new UserError("--" + e.getMessage(), e);
     }
     console.note("making random weights...");
-    return LanguageModel.random(config, type.dtype(), SEED, options);
+    return LanguageModel.random(config, type, SEED, options);
+  }
+
+  /** The size that was given, or those by default that are possible, the largest at least. */
+  private static int[] sizes(
+      String name, @Nullable Integer given, int[] otherwise, int low, int high) {
+    if (given != null) {
+      return new int[] {within(name, given, given, low, high)};
+    }
+    return Arrays.stream(otherwise).map(size -> Math.min(size, high)).distinct().toArray();
   }
 
   private static int within(
@@ -288,7 +334,7 @@ final class BenchCommand implements Callable<Integer> {
       console
           .out()
           .println(
-              "%-15s %8s ± %s tok/s   %8s GFLOP/s%s%s"
+              "%-18s %8s ± %s tok/s   %8s GFLOP/s%s%s"
                   .formatted(
                       result.task() + " " + result.sizes(),
                       Amount.rate(measured.tokensPerSecond()),

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.grow.GrowthInit;
+import org.tokenformer.engine.model.WeightType;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 
@@ -73,6 +74,7 @@ final class CommandTree {
         CompletionCommand.Shell.class, new Choice<>(CompletionCommand.Shell.class));
     tree.registerConverter(TokenCount.class, new TokenCount.Converter());
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
+    tree.registerConverter(WeightType.class, new Choice<>(WeightType.class));
     tree.registerConverter(TrainingSettings.Init.class, new Choice<>(TrainingSettings.Init.class));
     tree.registerConverter(GrowthInit.class, new Choice<>(GrowthInit.class));
     tree.registerConverter(OnSaveError.class, new Choice<>(OnSaveError.class));

@@ -129,11 +129,11 @@ final class GrowCommand implements Callable<Integer> {
       folder.refuseNotFinite();
       Tokenizer tokenizer = ModelOptions.loadTokenizer(tokenizerFile, folder.config());
       Growth growth = growth(folder);
-      GrowthNeeds.of(growth, folder.tensors()).check(TrainingNeeds.machineBytes());
+      GrowthNeeds.of(growth, folder.floatTensors()).check(TrainingNeeds.machineBytes());
       int[] ids = ids(growth, tokenizer, tokenizerFile, interruption);
       // As loud as the training that the init belongs to makes a new model.
       InitialValues values = growth.isExact() ? InitialValues.SCALED : InitialValues.RELEASED;
-      try (var weights = new GrownWeights(growth, folder.tensors(), values, seed)) {
+      try (var weights = new GrownWeights(growth, folder.floatTensors(), values, seed)) {
         LogitChange change = compare(folder, growth, weights.byName(), ids, interruption);
         if (growth.isExact() && !change.isRounding()) {
           throw new IllegalStateException(
@@ -189,9 +189,11 @@ final class GrowCommand implements Callable<Integer> {
       Growth growth,
       Map<String, NamedTensor> weights,
       int[] ids,
-      Interruption interruption) {
+      Interruption interruption)
+      throws IOException {
     try (Backend backend = compute.open(console);
-        TokenFormer before = new TokenFormer(growth.before(), folder.tensors(), backend, () -> {});
+        TokenFormer before =
+            new TokenFormer(growth.before(), folder.floatTensors(), backend, () -> {});
         TokenFormer after = new TokenFormer(growth.after(), weights, backend, () -> {})) {
       LogitChange change = LogitChange.between(before, after, ids, interruption);
       if (!Double.isFinite(change.largest())) {

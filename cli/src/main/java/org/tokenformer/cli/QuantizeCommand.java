@@ -22,6 +22,7 @@ import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.WeightCheck;
+import org.tokenformer.engine.model.WeightType;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,8 +32,10 @@ import picocli.CommandLine.Option;
     name = "quantize",
     description = {
       "Writes a model whose weights take less memory.",
-      "bf16 keeps the 8 highest bits of each weight's fraction and halves a model of f32; f32 loses"
-          + " nothing. Prints both sizes and, with --data, the loss before and after."
+      "bf16 keeps the 8 highest bits of each weight's fraction and halves a model of f32; q8 and q4"
+          + " keep integers of 8 and 4 bits, which groups of 128 weights share a scale for. f32 makes"
+          + " floats of any of them, which is what training, growing, shrinking and packs need."
+          + " Prints both sizes and, with --data, the loss before and after."
     })
 final class QuantizeCommand implements Callable<Integer> {
   private final Console console;
@@ -44,7 +47,7 @@ final class QuantizeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "TYPE",
       description = "Type of the weights: ${COMPLETION-CANDIDATES}.")
-  private @Nullable FloatType type;
+  private @Nullable WeightType type;
 
   @Option(
       names = "--data",
@@ -78,9 +81,9 @@ final class QuantizeCommand implements Callable<Integer> {
 
   private void quantize(IfExists ifExists, Interruption interruption) throws IOException {
     Path tokenizerFile = model.path().resolve(ModelFolder.TOKENIZER_FILE);
-    FloatType target = Objects.requireNonNull(type);
+    WeightType target = Objects.requireNonNull(type);
     try (ModelFolder folder = ModelFolder.open(model.path(), LoadMode.MAP);
-        var weights = new ConvertedWeights(folder.tensors().values(), target.dtype())) {
+        var weights = new ConvertedWeights(folder.config(), folder.tensors(), target)) {
       folder.refuseNotFinite();
       Tokenizer tokenizer = ModelOptions.loadTokenizer(tokenizerFile, folder.config());
       Map<String, NamedTensor> after = weights.byName();

@@ -121,7 +121,8 @@ final class ShrinkCommand implements Callable<Integer> {
       ModelOptions.Loaded loaded,
       TokenData tokens,
       List<LayerSizes> wanted,
-      Interruption interruption) {
+      Interruption interruption)
+      throws IOException {
     TokenFormerConfig config = folder.config();
     List<Row> rows = new ArrayList<>();
     Importance importance;

@@ -106,7 +106,8 @@ class MachineCommandsTest {
     String[] bench = {"bench", "--quiet", "--preset=laptop-7M", "--backend=scalar"};
     assertBenchRefused(bench, "--prompt=257", "--prompt is 257", "1 and 256");
     assertBenchRefused(bench, "--depth=256", "--depth is 256", "0 and 255");
-    assertBenchRefused(bench, "--only=sleep", "'sleep'", "prefill, decode, train");
+    assertBenchRefused(bench, "--only=sleep", "'sleep'", "prefill, decode, decode_batch, train");
+    assertBenchRefused(bench, "--sessions=65", "--sessions is 65", "1 and 64");
     assertBenchRefused(bench, "--sequence=257", "--sequence is 257", "1 and 256");
     assertBenchRefused(bench, "--batch=0", "--batch: 0 is not at least 1");
     CommandLineFixtures.assertRefused(

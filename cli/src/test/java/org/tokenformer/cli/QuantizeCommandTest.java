@@ -17,6 +17,8 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.tokenformer.cli.CommandLineHarness.Result;
 
 class QuantizeCommandTest {
@@ -79,6 +81,61 @@ class QuantizeCommandTest {
     assertEquals(0, CommandLineHarness.run(arguments(large, again, "bf16")).code());
     for (String file : CommandLineFixtures.content(small)) {
       assertEquals(-1, Files.mismatch(small.resolve(file), again.resolve(file)), file);
+    }
+  }
+
+  /** Few bits run, are measured, and say what they cannot do. */
+  @ParameterizedTest
+  @CsvSource({"q8, 0.02", "q4, 0.2"})
+  void fewBitsRunTheModel(String type, double mostOfLoss) throws IOException {
+    Path tales = TrainFixtures.tales(folder.resolve("tales.txt"), 60, 1);
+    Path small = folder.resolve("small");
+    Result result = CommandLineHarness.run(arguments(model, small, type, "--data", tales));
+    assertEquals(0, result.code(), result.err());
+    double before = loss(model, tales);
+    double after = loss(small, tales);
+    assertEquals(before, after, mostOfLoss);
+    Matcher losses = Pattern.compile("loss +(\\S+) before, (\\S+) after").matcher(result.out());
+    assertTrue(losses.find(), result.out());
+    assertEquals(after, Double.parseDouble(losses.group(2)), 6e-5);
+    Result text =
+        CommandLineHarness.run(
+            "generate", "-m", small.toString(), "Once", "--max-tokens", "5", "--quiet");
+    assertEquals(0, text.code(), text.err());
+    assertTrue(text.out().startsWith("Once"), text.out());
+    Result inspect = CommandLineHarness.run("inspect", small.toString());
+    assertTrue(inspect.out().contains(type.equals("q8") ? "I8" : "U8"), inspect.out());
+
+    // Floats of these integers are what they stand for, so that nothing is lost any more.
+    Path floats = folder.resolve("floats");
+    assertEquals(0, CommandLineHarness.run(arguments(small, floats, "f32")).code());
+    assertEquals(after, loss(floats, tales), 1e-5);
+    Path again = folder.resolve("again");
+    assertEquals(0, CommandLineHarness.run(arguments(small, again, type)).code());
+    Path weights = Path.of("model.safetensors");
+    assertEquals(-1, Files.mismatch(small.resolve(weights), again.resolve(weights)));
+  }
+
+  @Test
+  void whatNeedsFloatsSaysHowToHaveThem() throws IOException {
+    Path small = folder.resolve("small");
+    assertEquals(0, CommandLineHarness.run(arguments(model, small, "q8")).code());
+    Path tales = TrainFixtures.tales(folder.resolve("tales.txt"), 60, 1);
+    String from = small.toString();
+    Path target = folder.resolve("target");
+    String to = target.toString();
+    String data = tales.toString();
+    String[][] commands = {
+      {"grow", "-m", from, "--ffn", "120", "-o", to},
+      {"train", "-m", from, "--data", data, "--steps", "1", "-o", to, "--quiet"},
+      {"shrink", "-m", from, "--data", data, "--ffn", "10", "-o", to},
+      {"export", "-m", from, "-o", to},
+      {"pack", "save", "--base", from, "-m", from, "-o", to},
+      {"bench", "-m", from, "--only", "train"},
+    };
+    for (String[] command : commands) {
+      CommandLineFixtures.assertRefused(List.of("quantised"), command);
+      assertTrue(Files.notExists(target), String.join(" ", command));
     }
   }
 

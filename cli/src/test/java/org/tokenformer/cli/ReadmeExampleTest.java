@@ -26,7 +26,7 @@ import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
-import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.model.WeightType;
 import org.tokenformer.tokenizer.StreamDecoder;
 import org.tokenformer.tokenizer.Tokenizer;
 
@@ -72,7 +72,7 @@ final class ReadmeExampleTest {
         new TokenFormerConfig(
             16, 2, List.of(layer), 512, 500, 128, Theta.SOFTMAX, Map.of(), 1, 10000, 1e-5f, true);
     var weights =
-        RandomWeights.create(config, InitialValues.RELEASED, DType.F32, 1, Arena.ofAuto());
+        RandomWeights.create(config, InitialValues.RELEASED, WeightType.F32, 1, Arena.ofAuto());
     ModelFolder.save(
         folder, AtomicFolder.IfExists.REFUSE, config, List.copyOf(weights.values()), tokenizer);
     assertTrue(printed(out -> example(folder, out)).length() > 60);

@@ -27,6 +27,7 @@ import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.WeightType;
 import org.tokenformer.engine.tensor.DType;
 
 /**
@@ -122,12 +123,12 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * A model of random weights, as training starts from: as fast as a trained one of its sizes.
    *
-   * @param weights type of its matrices, F32 or BF16
+   * @param weights type of its matrices
    * @param seed same seed, same weights
    */
   @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
   public static LanguageModel random(
-      TokenFormerConfig config, DType weights, long seed, Options options) {
+      TokenFormerConfig config, WeightType weights, long seed, Options options) {
     Backends.Choice choice = Backends.open(options.backend(), options.threads());
     Arena arena = Arena.ofShared();
     try {

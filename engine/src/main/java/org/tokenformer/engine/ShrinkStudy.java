@@ -2,13 +2,16 @@ package org.tokenformer.engine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.Importance;
 import org.tokenformer.engine.grow.ImportanceMeter;
 import org.tokenformer.engine.grow.ShrinkPlan;
 import org.tokenformer.engine.grow.Shrinking;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.train.TokenSource;
@@ -23,7 +26,7 @@ public final class ShrinkStudy {
 
   private static final long SEED = 1;
 
-  private final ModelFolder folder;
+  private final Map<String, NamedTensor> weights;
   private final TokenFormer model;
   private final TokenSource data;
 
@@ -31,9 +34,11 @@ public final class ShrinkStudy {
    * For one model and data of at least one window.
    *
    * @param folder the model's own, open
+   * @throws ModelFormatException if its weights are quantised
    */
-  public ShrinkStudy(ModelFolder folder, TokenFormer model, TokenSource data) {
-    this.folder = folder;
+  public ShrinkStudy(ModelFolder folder, TokenFormer model, TokenSource data)
+      throws ModelFormatException {
+    weights = folder.floatTensors();
     this.model = model;
     this.data = data;
   }
@@ -62,7 +67,7 @@ public final class ShrinkStudy {
 
   /** The loss of a smaller model, in nats. */
   public double loss(ShrinkPlan plan, @Nullable Cancellation cancellation) {
-    try (TokenFormer smaller = Shrinking.open(folder, plan, model.backend())) {
+    try (TokenFormer smaller = Shrinking.open(weights, plan, model.backend())) {
       return Evaluator.loss(smaller, data, cancellation);
     }
   }

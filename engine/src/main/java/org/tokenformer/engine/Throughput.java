@@ -1,6 +1,8 @@
 package org.tokenformer.engine;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
@@ -98,6 +100,39 @@ public final class Throughput {
               });
       double flops = model.config().blockFlops(depth + 1) + model.config().logitsFlops();
       return measured(rates, flops, (double) bytesOfPass(depth));
+    }
+  }
+
+  /**
+   * Several conversations that go on together, token by token.
+   *
+   * @param sessions how many, 1 to 64
+   * @param depth position at which each token is decoded, 0 to context − 1
+   */
+  public Measured decodeBatch(int sessions, int depth) {
+    checkPositions("depth", depth + 1);
+    List<Session> all = new ArrayList<>();
+    try {
+      for (int i = 0; i < sessions; i++) {
+        all.add(model.newSession(depth + 1, DType.F32));
+        if (depth > 0) {
+          all.getLast().prefill(ids(depth));
+        }
+      }
+      int[] next = ids(sessions);
+      double[] rates =
+          rates(
+              sessions,
+              FEWEST,
+              () -> {
+                all.forEach(session -> session.truncate(depth));
+                model.step(all, next);
+              });
+      double flops = model.config().blockFlops(depth + 1) + model.config().logitsFlops();
+      long weights = bytesOfPass(0);
+      return measured(rates, flops, (double) weights / sessions + bytesOfPass(depth) - weights);
+    } finally {
+      all.forEach(Session::close);
     }
   }
 

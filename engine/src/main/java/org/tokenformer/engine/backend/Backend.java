@@ -14,7 +14,8 @@ import org.tokenformer.engine.tensor.Tensor;
  * <p>Contract of every operation:
  *
  * <ul>
- *   <li>Activations are F32; weights are F32 or BF16; both row-major.
+ *   <li>Activations are F32, weights F32, BF16 or {@linkplain
+ *       org.tokenformer.engine.tensor.Quantized quantised}; all are row-major.
  *   <li>The output overlaps no input unless the operation says so; it is written in full.
  *   <li>A NaN or an infinity in a row of the input reaches that row of the output and no other.
  *   <li>The result has the same bits for every number of threads.

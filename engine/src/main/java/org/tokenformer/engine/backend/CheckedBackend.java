@@ -4,7 +4,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.DType;
-import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -129,8 +128,11 @@ public final class CheckedBackend implements Backend {
     result("xGradient", xGradient, x.rows(), columns);
     gradientVector("weightGradient", weightGradient, columns);
     gradientVector("biasGradient", biasGradient, columns);
-    Tensor[] inputs = {x, outGradient, weight};
-    apart(inputs, xGradient, weightGradient, biasGradient);
+    apart("input", xGradient, x, outGradient, weight);
+    apart("input", weightGradient, x, outGradient, weight);
+    apart("input", biasGradient, x, outGradient, weight);
+    apart("result", xGradient, weightGradient, biasGradient, null);
+    apart("result", biasGradient, weightGradient, null, null);
     backend.layerNormBackward(
         x, weight, epsilon, outGradient, xGradient, weightGradient, biasGradient);
   }
@@ -153,8 +155,7 @@ public final class CheckedBackend implements Backend {
   }
 
   private static Tensor saved(SavedScores saved, long rows, ParameterTokens tokens) {
-    Shape shape = SavedScores.shape(rows, tokens.count());
-    result("scores", saved.scores(), shape.size(0), shape.size(1));
+    result("scores", saved.scores(), SavedScores.roundedUp(rows), tokens.count());
     return saved.scores();
   }
 
@@ -189,8 +190,8 @@ public final class CheckedBackend implements Backend {
     activations("x", x, x.rows(), tokens.inputChannels());
     activations("outGradient", outGradient, x.rows(), tokens.outputChannels());
     result("xGradient", xGradient, x.rows(), tokens.inputChannels());
-    Tensor[] inputs = {x, outGradient, saved(saved, x.rows(), tokens)};
-    apart(inputs, xGradient);
+    Tensor scores = saved(saved, x.rows(), tokens);
+    apart("input", xGradient, x, outGradient, scores);
     weights(tokens, xGradient);
     if (gradients.segments().size() != tokens.segments().size()) {
       throw new IllegalArgumentException(
@@ -203,13 +204,16 @@ public final class CheckedBackend implements Backend {
         long rows = tokens.segments().get(i).rows();
         gradientRows("keys' gradient", keys, rows, tokens.inputChannels());
         gradientRows("values' gradient", values, rows, tokens.outputChannels());
-        apart(inputs, xGradient, keys, values);
+        apart("input", keys, x, outGradient, scores);
+        apart("input", values, x, outGradient, scores);
+        apart("result", xGradient, keys, values, null);
+        apart("result", keys, values, null, null);
         weights(tokens, keys);
         weights(tokens, values);
         for (int j = 0; j < i; j++) {
           ParameterGradients.Segment other = gradients.segments().get(j);
-          Tensor[] others = {other.keys(), other.values()};
-          apart(others, keys, values);
+          apart("result", keys, other.keys(), other.values(), null);
+          apart("result", values, other.keys(), other.values(), null);
         }
       }
     }
@@ -259,8 +263,9 @@ public final class CheckedBackend implements Backend {
     heads(query, heads);
     if (logSums != null) {
       result("logSums", logSums, rows, heads);
-      Tensor[] inputs = {query, key, value};
-      apart(inputs, out, logSums);
+      apart("input", out, query, key, value);
+      apart("input", logSums, query, key, value);
+      apart("result", out, logSums, null, null);
     }
     for (int i = 0; i < sequences.size(); i++) {
       KeyValueCache cache = sequences.get(i).cache();
@@ -310,8 +315,14 @@ public final class CheckedBackend implements Backend {
     result("queryGradient", queryGradient, rows, columns);
     result("keyGradient", keyGradient, rows, columns);
     result("valueGradient", valueGradient, rows, columns);
-    Tensor[] inputs = {query, key, value, logSums, out, outGradient};
-    apart(inputs, queryGradient, keyGradient, valueGradient);
+    apart("input", queryGradient, query, key, value);
+    apart("input", queryGradient, logSums, out, outGradient);
+    apart("input", keyGradient, query, key, value);
+    apart("input", keyGradient, logSums, out, outGradient);
+    apart("input", valueGradient, query, key, value);
+    apart("input", valueGradient, logSums, out, outGradient);
+    apart("result", queryGradient, keyGradient, valueGradient, null);
+    apart("result", keyGradient, valueGradient, null, null);
     backend.attentionBackward(
         query,
         key,
@@ -367,8 +378,9 @@ public final class CheckedBackend implements Backend {
     if (tableGradient != null) {
       result("tableGradient", tableGradient, table.rows(), columns);
     }
-    Tensor[] inputs = {x, table, outGradient};
-    apart(inputs, xGradient, tableGradient);
+    apart("input", xGradient, x, table, outGradient);
+    apart("input", tableGradient, x, table, outGradient);
+    apart("result", xGradient, tableGradient, null, null);
     backend.logitsBackward(x, table, outGradient, xGradient, tableGradient);
   }
 
@@ -402,17 +414,13 @@ public final class CheckedBackend implements Backend {
 
   @Override
   public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
-    Tensor[] all = {weights, gradient, first, second};
-    for (int i = 0; i < all.length; i++) {
-      writable("weights, gradient or moment", all[i]);
-      floats("weights, gradient or moment", all[i]);
-      if (!all[i].shape().equals(weights.shape())) {
-        throw new IllegalArgumentException("weights " + weights + " and " + all[i] + " differ");
-      }
-      for (int j = 0; j < i; j++) {
-        disjoint("weights, gradient or moment", all[i], "another", all[j]);
-      }
-    }
+    trained(weights, weights);
+    trained(gradient, weights);
+    trained(first, weights);
+    trained(second, weights);
+    apart("weights, gradient or moment", weights, gradient, first, second);
+    apart("weights, gradient or moment", gradient, first, second, null);
+    apart("weights, gradient or moment", first, second, null, null);
     if (step.step() < 1) {
       throw new IllegalArgumentException("steps count from 1, not " + step.step());
     }
@@ -457,18 +465,30 @@ public final class CheckedBackend implements Backend {
     writable(name, tensor);
   }
 
+  /** What may be multiplied by, and looked up in. */
   private static void weight(String name, Tensor tensor) {
     alive(name, tensor);
-    if ((tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16)
-        || tensor.shape().rank() != 2) {
-      throw new IllegalArgumentException(name + " must be an F32 or BF16 matrix, not " + tensor);
+    if (tensor.shape().rank() == 2) {
+      Tensor scales = tensor.scales();
+      if (scales != null) {
+        alive(name + "' scales", scales);
+        return;
+      }
+      if (tensor.dtype() == DType.F32 || tensor.dtype() == DType.BF16) {
+        return;
+      }
     }
+    throw new IllegalArgumentException(
+        name + " must be a matrix of F32, BF16, or I8 or I4 with scales, not " + tensor);
   }
 
   private static void cached(
       KeyValueCache cache, Tensor tensor, long columns, Tensor out, @Nullable Tensor logSums) {
-    weight("cache", tensor);
     writable("cache", tensor);
+    if ((tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16)
+        || tensor.shape().rank() != 2) {
+      throw new IllegalArgumentException("cache must be an F32 or BF16 matrix, not " + tensor);
+    }
     if (tensor.rows() != cache.capacity()
         || tensor.columns() != columns
         || tensor.dtype() != cache.dtype()) {
@@ -505,6 +525,14 @@ public final class CheckedBackend implements Backend {
     }
   }
 
+  private static void trained(Tensor tensor, Tensor weights) {
+    writable("weights, gradient or moment", tensor);
+    floats("weights, gradient or moment", tensor);
+    if (!tensor.shape().equals(weights.shape())) {
+      throw new IllegalArgumentException("weights " + weights + " and " + tensor + " differ");
+    }
+  }
+
   private static void gradientVector(String name, @Nullable Tensor tensor, long size) {
     if (tensor != null) {
       writable(name, tensor);
@@ -527,18 +555,20 @@ public final class CheckedBackend implements Backend {
     }
   }
 
-  /** Results overlap neither an input nor each other; those that are null do not count. */
-  private static void apart(@Nullable Tensor[] inputs, @Nullable Tensor... results) {
-    for (int i = 0; i < results.length; i++) {
-      Tensor result = results[i];
-      if (result != null) {
-        for (Tensor input : inputs) {
-          disjointVector("input", input, result);
-        }
-        for (int j = 0; j < i; j++) {
-          disjointVector("result", results[j], result);
-        }
-      }
+  /**
+   * A result overlaps none of these; those that are null do not count. Not any number of them,
+   * since an array for them would be an object on the heap for each operation.
+   */
+  private static void apart(
+      String what,
+      @Nullable Tensor result,
+      @Nullable Tensor a,
+      @Nullable Tensor b,
+      @Nullable Tensor c) {
+    if (result != null) {
+      disjointVector(what, a, result);
+      disjointVector(what, b, result);
+      disjointVector(what, c, result);
     }
   }
 
@@ -574,6 +604,10 @@ public final class CheckedBackend implements Backend {
   }
 
   private static void disjoint(String nameA, Tensor a, String nameB, Tensor b) {
+    Tensor scales = a.scales();
+    if (scales != null) {
+      disjoint(nameA + "' scales", scales, nameB, b);
+    }
     if (a.buffer().equals(b.buffer())
         && a.offset() < b.offset() + b.byteSize()
         && b.offset() < a.offset() + a.byteSize()) {

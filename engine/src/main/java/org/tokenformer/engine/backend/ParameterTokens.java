@@ -79,8 +79,8 @@ public record ParameterTokens(Theta theta, float tau, List<Segment> segments) {
   /**
    * Consecutive parameter tokens of one origin.
    *
-   * @param keys (rows or more, C), F32 or BF16
-   * @param values (rows or more, C'), F32 or BF16
+   * @param keys (rows or more, C), of any type that weights may have
+   * @param values (rows or more, C'), likewise
    * @param rows how many of them are in use, from the first on
    * @param trainable false for rows that training leaves as they are: no update, no decay
    */

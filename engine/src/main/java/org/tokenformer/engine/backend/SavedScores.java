@@ -16,6 +16,11 @@ public record SavedScores(Tensor scores, Dropout dropout) {
 
   /** The shape that holds the scores of T rows against N parameter tokens: (T rounded up, N). */
   public static Shape shape(long rows, long parameterTokens) {
-    return Shape.of((rows + ROWS - 1) / ROWS * ROWS, parameterTokens);
+    return Shape.of(roundedUp(rows), parameterTokens);
+  }
+
+  /** The first size of that shape. */
+  static long roundedUp(long rows) {
+    return (rows + ROWS - 1) / ROWS * ROWS;
   }
 }

@@ -144,7 +144,7 @@ final class SafetensorsParser {
     expect(name, "have a string as dtype", JsonToken.STRING);
     String text = json.nextString();
     for (DType dtype : DType.values()) {
-      if (dtype.name().equals(text)) {
+      if (dtype.isInFiles() && dtype.name().equals(text)) {
         return dtype;
       }
     }

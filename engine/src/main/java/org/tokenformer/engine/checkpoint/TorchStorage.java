@@ -19,13 +19,14 @@ final class TorchStorage {
       case I8 -> "CharStorage";
       case U8 -> "ByteStorage";
       case BOOL -> "BoolStorage";
+      case I4 -> throw new IllegalArgumentException("torch stores no " + dtype);
     };
   }
 
   /** The type of a class in the module {@code torch}; null if it is not one of the above. */
   static @Nullable DType dtype(String className) {
     for (DType dtype : DType.values()) {
-      if (className(dtype).equals(className)) {
+      if (dtype.isInFiles() && className(dtype).equals(className)) {
         return dtype;
       }
     }

@@ -55,7 +55,7 @@ public final class PackWriter {
     PackMetadata metadata =
         new PackMetadata(
             name,
-            BaseFingerprint.of(config, base.tensors()),
+            BaseFingerprint.of(config, base.floatTensors()),
             config.layers().size(),
             config.hiddenSize(),
             tokens);
@@ -68,11 +68,12 @@ public final class PackWriter {
     base.refuseNotFinite();
     grown.refuseNotFinite();
     checkConfig();
+    Map<String, NamedTensor> after = grown.floatTensors();
     List<NamedTensor> added = new ArrayList<>();
-    for (Map.Entry<String, NamedTensor> entry : base.tensors().entrySet()) {
+    for (Map.Entry<String, NamedTensor> entry : base.floatTensors().entrySet()) {
       String name = entry.getKey();
       NamedTensor old = entry.getValue();
-      NamedTensor now = Objects.requireNonNull(grown.tensors().get(name));
+      NamedTensor now = Objects.requireNonNull(after.get(name));
       if (!begins(now, old)) {
         throw problem(name + " was changed", "train with --freeze-old");
       }

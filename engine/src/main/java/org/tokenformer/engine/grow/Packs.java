@@ -45,7 +45,7 @@ public final class Packs implements AutoCloseable {
       }
       opened.refuseRepeated();
       if (!files.isEmpty()) {
-        String fingerprint = BaseFingerprint.of(base.config(), base.tensors());
+        String fingerprint = BaseFingerprint.of(base.config(), base.floatTensors());
         for (Pack pack : opened.packs) {
           pack.checkBase(base, fingerprint);
         }
@@ -104,7 +104,7 @@ public final class Packs implements AutoCloseable {
       throws IOException {
     base.refuseNotFinite();
     TokenFormerConfig config = behind(TokenShare.ALL).config(base.config());
-    List<NamedTensor> tensors = List.copyOf(merged(base.tensors()).values());
+    List<NamedTensor> tensors = List.copyOf(merged(base.floatTensors()).values());
     Path tokenizer = base.path().resolve(ModelFolder.TOKENIZER_FILE);
     ModelFolder.save(target, ifExists, config, tensors, tokenizer);
     return config;

@@ -18,14 +18,15 @@ public final class Shrinking {
   /**
    * The smaller model in a backend's memory.
    *
-   * @param folder stays open as long as the model
+   * @param weights of the larger model, which stay open as long as the smaller one
    */
   @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
-  public static TokenFormer open(ModelFolder folder, ShrinkPlan plan, Backend backend) {
+  public static TokenFormer open(
+      Map<String, NamedTensor> weights, ShrinkPlan plan, Backend backend) {
     Arena arena = Arena.ofShared();
     try {
       Map<String, NamedTensor> tensors = new LinkedHashMap<>();
-      plan.tensors(folder.tensors(), arena).forEach(tensor -> tensors.put(tensor.name(), tensor));
+      plan.tensors(weights, arena).forEach(tensor -> tensors.put(tensor.name(), tensor));
       return new TokenFormer(plan.config(), tensors, backend, arena::close);
     } catch (RuntimeException | Error e) {
       arena.close();
@@ -45,7 +46,7 @@ public final class Shrinking {
           target,
           ifExists,
           plan.config(),
-          plan.tensors(folder.tensors(), arena),
+          plan.tensors(folder.floatTensors(), arena),
           folder.path().resolve(ModelFolder.TOKENIZER_FILE));
     }
   }

@@ -2,35 +2,102 @@ package org.tokenformer.engine.model;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.Quantization;
 import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Quantized;
+import org.tokenformer.engine.tensor.Shape;
 
-/**
- * A model's weights in another type. The vectors of layer normalisations are F32 in any case: they
- * are few.
- */
+/** A model's weights in another type. */
 public final class ConvertedWeights implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
-  private final SequencedMap<String, NamedTensor> tensors = new LinkedHashMap<>();
+  private final SequencedMap<String, NamedTensor> tensors;
 
   /**
    * Converts all of them now.
    *
-   * @param weights open for as long as this is; what need not be converted is a view of them
-   * @param type F32 or BF16; narrowing rounds to nearest, ties to even
+   * @param weights as {@link ModelFolder#tensors} has them, open for as long as this is; what need
+   *     not be converted is a view of them
+   * @param type narrowing to BF16 rounds to nearest, ties to even
    */
-  public ConvertedWeights(Collection<NamedTensor> weights, DType type) {
-    for (NamedTensor tensor : weights) {
-      tensors.put(tensor.name(), convert(tensor.name(), tensor, type, arena));
+  public ConvertedWeights(
+      TokenFormerConfig config, Map<String, NamedTensor> weights, WeightType type) {
+    tensors = convert(config, weights, type, arena);
+  }
+
+  static SequencedMap<String, NamedTensor> convert(
+      TokenFormerConfig config, Map<String, NamedTensor> weights, WeightType type, Arena arena) {
+    SequencedMap<String, NamedTensor> converted = new LinkedHashMap<>();
+    TensorNames.shapes(config)
+        .forEach((name, shape) -> {
+          DType target = shape.rank() == 1 ? DType.F32 : type.of(name);
+          NamedTensor tensor = Objects.requireNonNull(weights.get(name));
+          NamedTensor scales = weights.get(QuantizedTensors.scales(name));
+          if (scales != null && QuantizedTensors.type(tensor) == target) {
+            put(converted, tensor);
+            put(converted, scales);
+          } else if (!Quantized.is(target)) {
+            put(converted, toFloats(shape, tensor, scales, target, arena));
+          } else {
+            quantize(name, shape, tensor, scales, target, arena, converted);
+          }
+        });
+    return converted;
+  }
+
+  private static void put(Map<String, NamedTensor> to, NamedTensor tensor) {
+    to.put(tensor.name(), tensor);
+  }
+
+  private static NamedTensor toFloats(
+      Shape shape, NamedTensor tensor, @Nullable NamedTensor scales, DType target, Arena arena) {
+    if (scales == null) {
+      return convert(tensor.name(), tensor, target, arena);
+    }
+    if (target == DType.F32) {
+      return dequantized(shape, tensor, scales, arena);
+    }
+    try (Arena brief = Arena.ofConfined()) {
+      NamedTensor floats = dequantized(shape, tensor, scales, brief);
+      return convert(tensor.name(), floats, target, arena);
     }
   }
 
-  /** One of them, under a name that may be another. */
+  private static NamedTensor dequantized(
+      Shape shape, NamedTensor tensor, NamedTensor scales, Arena arena) {
+    DType type = Objects.requireNonNull(QuantizedTensors.type(tensor));
+    MemorySegment floats = arena.allocate(shape.bytes(DType.F32), 64);
+    Quantization.dequantize(shape, type, tensor.data(), scales.data(), floats);
+    return new NamedTensor(tensor.name(), DType.F32, shape, floats);
+  }
+
+  private static void quantize(
+      String name,
+      Shape shape,
+      NamedTensor tensor,
+      @Nullable NamedTensor scales,
+      DType target,
+      Arena arena,
+      Map<String, NamedTensor> to) {
+    MemorySegment elements = arena.allocate(shape.bytes(target), 64);
+    Shape scaleShape = QuantizedTensors.scales(shape);
+    MemorySegment factors = arena.allocate(scaleShape.bytes(DType.F32), 64);
+    try (Arena brief = Arena.ofConfined()) {
+      NamedTensor floats = toFloats(shape, tensor, scales, DType.F32, brief);
+      Quantization.quantize(shape, floats.data(), target, elements, factors);
+    }
+    Shape stored = QuantizedTensors.stored(target, shape);
+    put(to, new NamedTensor(name, QuantizedTensors.stored(target), stored, elements));
+    put(to, new NamedTensor(QuantizedTensors.scales(name), DType.F32, scaleShape, factors));
+  }
+
+  /** A tensor of floats in another floating-point type, under a name that may be another. */
   static NamedTensor convert(String name, NamedTensor tensor, DType type, Arena arena) {
     DType target = tensor.shape().rank() == 1 ? DType.F32 : type;
     if (target == tensor.dtype()) {
@@ -41,7 +108,7 @@ public final class ConvertedWeights implements AutoCloseable {
     return new NamedTensor(name, target, tensor.shape(), data);
   }
 
-  /** In the order in which they were given; valid until this is closed. */
+  /** By name, matrices as a file holds them; valid until this is closed. */
   public Map<String, NamedTensor> byName() {
     return tensors;
   }

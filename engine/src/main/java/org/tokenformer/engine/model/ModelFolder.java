@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import org.tokenformer.engine.checkpoint.PendingTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
 import org.tokenformer.engine.checkpoint.TensorInfo;
+import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
@@ -74,33 +76,61 @@ public final class ModelFolder implements AutoCloseable {
     }
   }
 
-  /** Every tensor of the model, and nothing else, in its shape and a floating-point type. */
+  /** Every tensor of the model, and nothing else, in its shape and a type of weights. */
   static void check(Path file, TokenFormerConfig config, Map<String, ? extends TensorInfo> tensors)
       throws ModelFormatException {
     Map<String, Shape> shapes = TensorNames.shapes(config);
+    Set<String> known = new HashSet<>();
     for (Map.Entry<String, Shape> expected : shapes.entrySet()) {
-      TensorInfo tensor = tensors.get(expected.getKey());
-      if (tensor == null) {
-        throw new ModelFormatException(
-            file + ": tensor " + expected.getKey() + " " + expected.getValue() + " is missing");
-      }
-      if (!tensor.shape().equals(expected.getValue())) {
-        throw new ModelFormatException(
-            "%s: tensor %s is %s, the configuration asks for %s"
-                .formatted(file, tensor.name(), tensor.shape(), expected.getValue()));
-      }
-      if (!tensor.dtype().isFloat()) {
-        throw new ModelFormatException(
-            "%s: tensor %s is %s, weights are F32, BF16, F16 or F64"
-                .formatted(file, tensor.name(), tensor.dtype()));
+      String name = expected.getKey();
+      Shape shape = expected.getValue();
+      TensorInfo tensor = find(file, tensors, name, shape);
+      known.add(name);
+      DType quantized = shape.rank() == 2 ? QuantizedTensors.type(tensor) : null;
+      if (quantized == null) {
+        check(file, tensor, shape);
+        if (!tensor.dtype().isFloat()) {
+          throw new ModelFormatException(
+              "%s: tensor %s is %s, weights are F32, BF16, F16 or F64, or I8 or U8 with scales"
+                  .formatted(file, name, tensor.dtype()));
+        }
+      } else {
+        check(file, tensor, QuantizedTensors.stored(quantized, shape));
+        String scalesName = QuantizedTensors.scales(name);
+        Shape scalesShape = QuantizedTensors.scales(shape);
+        TensorInfo scales = find(file, tensors, scalesName, scalesShape);
+        known.add(scalesName);
+        check(file, scales, scalesShape);
+        if (scales.dtype() != DType.F32) {
+          throw new ModelFormatException(
+              "%s: tensor %s is %s, scales are F32".formatted(file, scalesName, scales.dtype()));
+        }
       }
     }
     for (TensorInfo tensor : tensors.values()) {
-      if (!shapes.containsKey(tensor.name())) {
+      if (!known.contains(tensor.name())) {
         throw new ModelFormatException(
             "%s: tensor %s %s belongs to no part of the configured model"
                 .formatted(file, quote(tensor.name()), tensor.shape()));
       }
+    }
+  }
+
+  private static TensorInfo find(
+      Path file, Map<String, ? extends TensorInfo> tensors, String name, Shape shape)
+      throws ModelFormatException {
+    TensorInfo tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new ModelFormatException(file + ": tensor " + name + " " + shape + " is missing");
+    }
+    return tensor;
+  }
+
+  private static void check(Path file, TensorInfo tensor, Shape shape) throws ModelFormatException {
+    if (!tensor.shape().equals(shape)) {
+      throw new ModelFormatException(
+          "%s: tensor %s is %s, the configuration asks for %s"
+              .formatted(file, tensor.name(), tensor.shape(), shape));
     }
   }
 
@@ -166,9 +196,32 @@ public final class ModelFolder implements AutoCloseable {
     return config;
   }
 
-  /** The tensors by name, as {@link TensorNames} has them; valid until this is closed. */
+  /**
+   * The tensors by name, as {@link TensorNames} has them; valid until this is closed. Those of a
+   * quantised model are its integers, with their scales beside them.
+   */
   public SequencedMap<String, NamedTensor> tensors() {
     return weights.tensors();
+  }
+
+  /**
+   * The tensors of a model whose weights are floats.
+   *
+   * @throws ModelFormatException if they are quantised
+   */
+  public SequencedMap<String, NamedTensor> floatTensors() throws ModelFormatException {
+    if (isQuantized()) {
+      throw new ModelFormatException(
+          ("%s: the weights are quantised, which is for running a model; make floats of them with"
+                  + " 'tokenformer quantize --type f32' first")
+              .formatted(weightsFile()));
+    }
+    return tensors();
+  }
+
+  /** Whether weights are of few bits, with scales. */
+  public boolean isQuantized() {
+    return tensors().values().stream().anyMatch(tensor -> !tensor.dtype().isFloat());
   }
 
   /**

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -31,7 +30,8 @@ public final class RandomWeights {
   public static TokenFormer trainable(
       TokenFormerConfig config, InitialValues values, long seed, Backend backend) {
     try (Arena arena = Arena.ofConfined()) {
-      return TokenFormer.trainable(config, create(config, values, DType.F32, seed, arena), backend);
+      return TokenFormer.trainable(
+          config, create(config, values, WeightType.F32, seed, arena), backend);
     }
   }
 
@@ -39,12 +39,12 @@ public final class RandomWeights {
    * Weights for a configuration.
    *
    * @param values how loud the values begin
-   * @param dtype of the matrices, F32 or BF16
+   * @param type of the matrices
    * @param seed same seed, same weights
    * @param arena holds them
    */
   public static Map<String, NamedTensor> create(
-      TokenFormerConfig config, InitialValues values, DType dtype, long seed, Arena arena) {
+      TokenFormerConfig config, InitialValues values, WeightType type, long seed, Arena arena) {
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
     double valueScale = values.standardDeviation(config);
     Map<String, NamedTensor> tensors = new LinkedHashMap<>();
@@ -67,13 +67,8 @@ public final class RandomWeights {
         float value = (float) (scale * random.nextGaussian());
         floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
       }
-      MemorySegment data = floats;
-      if (dtype != DType.F32) {
-        data = arena.allocate(shape.bytes(dtype), 64);
-        FloatConversion.convert(DType.F32, floats, dtype, data);
-      }
-      tensors.put(name, new NamedTensor(name, dtype, shape, data));
+      tensors.put(name, new NamedTensor(name, DType.F32, shape, floats));
     }
-    return tensors;
+    return ConvertedWeights.convert(config, tensors, type, arena);
   }
 }

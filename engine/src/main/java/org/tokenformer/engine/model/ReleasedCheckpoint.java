@@ -90,7 +90,7 @@ public final class ReleasedCheckpoint {
     try (Arena arena = Arena.ofConfined()) {
       TokenFormerConfig config = model.config();
       List<NamedTensor> tensors =
-          ReleasedLayout.toReleased(model.path(), config, model.tensors(), arena);
+          ReleasedLayout.toReleased(model.path(), config, model.floatTensors(), arena);
       // JSON is YAML, and the released settings are written as such.
       Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
       String settings = gson.toJson(ReleasedLayout.settings(config)) + "\n";

@@ -47,11 +47,14 @@ public final class Session implements AutoCloseable {
   /** Rows of logits in flight: they are V wide, so fewer. */
   static final int LOGITS_CHUNK = 64;
 
+  /** Sessions that can go on together. */
+  static final int MOST_TOGETHER = LOGITS_CHUNK;
+
   private final TokenFormer model;
   private final Backend backend;
   private final MemoryScope scope;
   private final KeyValueCache cache;
-  private final Activations most; // of a whole chunk
+  private Activations most; // of a whole chunk, or of all sessions that went on together
   private final Tensor lastNormed; // (1, C)
   private final Tensor lastLogits; // (1, V)
   private final int capacity;
@@ -193,7 +196,7 @@ public final class Session implements AutoCloseable {
         pass(ids, from, rows, cancellation);
         for (int row = 0; row < rows; row += LOGITS_CHUNK) {
           int count = Math.min(LOGITS_CHUNK, rows - row);
-          Tensor logits = manyLogits().rows(0, count);
+          Tensor logits = manyLogits(Math.min(LOGITS_CHUNK, chunk)).rows(0, count);
           Tensor normed = step.normed().rows(row, count);
           model.logits(step.output().rows(row, count), normed, logits);
           consumer.accept(from + row, logits);
@@ -207,21 +210,72 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private Tensor manyLogits() {
+  private Tensor manyLogits(int rows) {
     Tensor tensor = manyLogits;
-    if (tensor == null) {
-      int rows = Math.min(LOGITS_CHUNK, chunk);
+    if (tensor == null || tensor.rows() < rows) {
       tensor = scope.allocate(DType.F32, Shape.of(rows, model.config().vocabularySize()));
       manyLogits = tensor;
     }
     return tensor;
   }
 
-  private void pass(int[] ids, int from, int rows, @Nullable Cancellation cancellation) {
+  /** See {@link TokenFormer#step}. */
+  static Tensor step(TokenFormer model, List<Session> sessions, int[] ids) {
+    int count = sessions.size();
+    if (count < 1 || count > MOST_TOGETHER || ids.length != count) {
+      throw new IllegalArgumentException(
+          "%d ids for %d sessions; one for each of 1 to %d"
+              .formatted(ids.length, count, MOST_TOGETHER));
+    }
+    for (int i = 0; i < count; i++) {
+      Session session = sessions.get(i);
+      if (session.model != model || sessions.indexOf(session) != i) {
+        throw new IllegalArgumentException("session " + i + " is of another model, or there twice");
+      }
+    }
+    int entered = 0;
+    try {
+      for (; entered < count; entered++) {
+        sessions.get(entered).enter();
+      }
+      return sessions.getFirst().together(sessions, ids);
+    } finally {
+      for (int i = 0; i < entered; i++) {
+        sessions.get(i).exit();
+      }
+    }
+  }
+
+  private Tensor together(List<Session> sessions, int[] ids) {
+    List<Sequence> sequences = new ArrayList<>();
+    for (int i = 0; i < ids.length; i++) {
+      Session session = sessions.get(i);
+      session.oneId[0] = ids[i];
+      session.checkIds(session.oneId);
+      sequences.add(new Sequence(1, session.length, session.cache));
+    }
+    take(ids.length);
+    Pass pass = new Pass(backend, model.rotary(), sequences);
+    model.forward(pass, model.blocks(), layers, ids, 0, null);
+    Tensor logits = manyLogits(ids.length).rows(0, ids.length);
+    model.logits(step.output(), step.normed(), logits);
+    sessions.forEach(session -> session.length++);
+    return logits;
+  }
+
+  /** So many rows are in flight from now on. */
+  private void take(int rows) {
+    if (rows > most.input().rows()) {
+      most = Activations.inPlace(scope, rows, model.config().hiddenSize());
+    }
     if (rows != step.input().rows()) {
       step = most.firstRows(rows);
       layers = Collections.nCopies(layers.size(), step);
     }
+  }
+
+  private void pass(int[] ids, int from, int rows, @Nullable Cancellation cancellation) {
+    take(rows);
     List<Sequence> sequences = List.of(new Sequence(rows, length, cache));
     Pass pass = new Pass(backend, model.rotary(), sequences);
     model.forward(pass, model.blocks(), layers, ids, from, cancellation);

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
-import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
@@ -132,13 +131,14 @@ public final class TokenFormer implements AutoCloseable {
    *
    * @param folder may be closed after this
    * @param onlyNew whether only the parameter tokens of the last growth are trained
-   * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
+   * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite, or if the
+   *     weights are quantised
    * @throws ConfigException if only new ones are to be trained, and the model never grew
    */
   public static TokenFormer trainable(ModelFolder folder, Backend backend, boolean onlyNew)
       throws IOException {
     folder.refuseNotFinite();
-    return trainable(folder.config(), folder.tensors(), backend, onlyNew);
+    return trainable(folder.config(), folder.floatTensors(), backend, onlyNew);
   }
 
   private TokenFormer(
@@ -148,20 +148,15 @@ public final class TokenFormer implements AutoCloseable {
       Backend backend,
       boolean onlyNew,
       Runnable onClose,
-      BiFunction<MemoryScope, NamedTensor, Tensor> load) {
+      Weights.Loader loader) {
     config = tokens.config(own);
     this.backend = backend;
     trained = new TrainedWeights(own, onlyNew);
     MemoryScope scope = backend.openScope();
     try {
       SequencedMap<String, Tensor> loaded = new LinkedHashMap<>();
-      for (String name : TensorNames.shapes(own).keySet()) {
-        NamedTensor tensor = tensors.get(name);
-        if (tensor == null) {
-          throw new IllegalArgumentException("tensor " + name + " is missing");
-        }
-        loaded.put(name, load.apply(scope, tensor));
-      }
+      TensorNames.shapes(own)
+          .forEach((name, shape) -> loaded.put(name, loader.load(scope, tensors, name, shape)));
       weights = Collections.unmodifiableSequencedMap(loaded);
       embedding = weight(TensorNames.EMBEDDING);
       head = config.tiedHead() ? embedding : weight(TensorNames.HEAD);
@@ -170,7 +165,8 @@ public final class TokenFormer implements AutoCloseable {
       var segments = new TokenSegments(own, loaded, trained, tokens.prefix());
       for (Map<String, NamedTensor> more : tokens.attached()) {
         Map<String, Tensor> attached = new LinkedHashMap<>();
-        more.forEach((name, tensor) -> attached.put(name, load.apply(scope, tensor)));
+        more.forEach(
+            (name, tensor) -> attached.put(name, loader.load(scope, more, name, tensor.shape())));
         segments.attach(attached);
       }
       List<Block> list = new ArrayList<>();
@@ -208,8 +204,8 @@ public final class TokenFormer implements AutoCloseable {
 
   /** Bytes of embedding, last norm and head. */
   private long tableBytes() {
-    long own = head == embedding ? 0 : head.byteSize();
-    return embedding.byteSize() + normWeight.byteSize() + normBias.byteSize() + own;
+    long own = head == embedding ? 0 : head.totalBytes();
+    return embedding.totalBytes() + normWeight.byteSize() + normBias.byteSize() + own;
   }
 
   private RotaryTable rotaryTable(MemoryScope scope) {
@@ -344,6 +340,22 @@ public final class TokenFormer implements AutoCloseable {
    */
   public Session newSession(int capacity, DType cacheType) {
     return new Session(this, capacity, cacheType);
+  }
+
+  /**
+   * Appends one id to each of several sessions in one pass, which reads the weights once for all of
+   * them: what a server does with the conversations that it holds. Faster than {@link
+   * Session#decode} one after the other, with logits that differ from its by rounding.
+   *
+   * @param sessions of this model, 1 to 64, each once; no other thread may be using them
+   * @param ids one for each
+   * @return the logits at them, (sessions, V), valid until the next step of the first session
+   * @throws IllegalArgumentException if one of them is of another model, there twice or full
+   * @throws IndexOutOfBoundsException if an id is not in the vocabulary; then, as with any other
+   *     error, all sessions are as before
+   */
+  public Tensor step(List<Session> sessions, int[] ids) {
+    return Session.step(this, sessions, ids);
   }
 
   RotaryTable rotary() {

@@ -65,14 +65,10 @@ final class TokenSegments {
       }
     }
     for (Segment segment : segments) {
-      bytes +=
-          rowBytes(segment.keys(), segment.rows()) + rowBytes(segment.values(), segment.rows());
+      bytes += segment.keys().rows(0, segment.rows()).totalBytes();
+      bytes += segment.values().rows(0, segment.rows()).totalBytes();
     }
     return new Pattention(new ParameterTokens(own.theta(), own.tau(name, keys.rows()), segments));
-  }
-
-  private static long rowBytes(Tensor matrix, long rows) {
-    return rows * matrix.columns() * matrix.dtype().bytes();
   }
 
   /** Bytes of all that were made. */

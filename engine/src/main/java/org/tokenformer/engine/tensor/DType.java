@@ -1,6 +1,9 @@
 package org.tokenformer.engine.tensor;
 
-/** The element types that tensors and checkpoint files have. All are little-endian. */
+/**
+ * The element types that tensors and checkpoint files have. All are little-endian. Matrices of
+ * {@link #I8} and {@link #I4} are weights with scales, see {@link Quantized}.
+ */
 public enum DType {
   /** IEEE 754 binary64. */
   F64(8),
@@ -21,7 +24,9 @@ public enum DType {
   /** Unsigned, 8 bits. */
   U8(1),
   /** One byte, 0 or 1. */
-  BOOL(1);
+  BOOL(1),
+  /** Two's complement, 4 bits. In memory only: files have the blocks of {@link Quantized} as U8. */
+  I4(0);
 
   private final int bytes;
 
@@ -29,9 +34,32 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** Size of one element in bytes. */
+  /**
+   * Size of one element in bytes.
+   *
+   * @throws IllegalStateException for {@link #I4}, which has whole blocks only
+   */
   public int bytes() {
+    if (bytes == 0) {
+      throw new IllegalStateException("an element of " + this + " is less than a byte");
+    }
     return bytes;
+  }
+
+  /**
+   * Bytes of one row of a matrix.
+   *
+   * @throws ArithmeticException if they exceed a long
+   */
+  public long rowBytes(long columns) {
+    return this == I4
+        ? Math.multiplyExact(Quantized.groups(columns), Quantized.BLOCK_BYTES)
+        : Math.multiplyExact(columns, bytes());
+  }
+
+  /** Whether a checkpoint file can have it. */
+  public boolean isInFiles() {
+    return this != I4;
   }
 
   /** Whether elements are floating-point numbers. */

@@ -53,8 +53,12 @@ public final class Shape {
    * @throws IllegalArgumentException if it exceeds a long
    */
   public long bytes(DType dtype) {
+    if (elements == 0) {
+      return 0;
+    }
     try {
-      return Math.multiplyExact(elements, dtype.bytes());
+      long columns = sizes.length == 0 ? 1 : sizes[sizes.length - 1];
+      return Math.multiplyExact(elements / columns, dtype.rowBytes(columns));
     } catch (ArithmeticException e) {
       throw new IllegalArgumentException("too many bytes: " + this + " of " + dtype, e);
     }

@@ -1,8 +1,12 @@
 package org.tokenformer.engine.tensor;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A dense row-major array in a backend's memory. Immutable as a value, a view as a reference: two
  * tensors may share a buffer. Above the backend its elements are opaque.
+ *
+ * <p>A matrix of weights may be {@link Quantized}: its scales are a tensor of their own.
  */
 public final class Tensor {
   private final Buffer buffer;
@@ -10,6 +14,7 @@ public final class Tensor {
   private final DType dtype;
   private final Shape shape;
   private final long byteSize;
+  private final @Nullable Tensor scales;
 
   /**
    * A view of a buffer.
@@ -18,6 +23,10 @@ public final class Tensor {
    * @throws IllegalArgumentException if the view does not lie inside the buffer
    */
   public Tensor(Buffer buffer, long offset, DType dtype, Shape shape) {
+    this(buffer, offset, dtype, shape, null);
+  }
+
+  private Tensor(Buffer buffer, long offset, DType dtype, Shape shape, @Nullable Tensor scales) {
     this.byteSize = shape.bytes(dtype);
     if (offset < 0 || offset > buffer.byteSize() - byteSize) {
       throw new IllegalArgumentException(
@@ -34,6 +43,28 @@ public final class Tensor {
     this.offset = offset;
     this.dtype = dtype;
     this.shape = shape;
+    this.scales = scales;
+  }
+
+  /**
+   * The same elements with what they are multiplied by.
+   *
+   * @param factors F32 (rows, {@linkplain Quantized#groups groups of a row})
+   * @throws IllegalArgumentException if the shapes or types do not fit each other
+   */
+  public Tensor withScales(Tensor factors) {
+    if (!Quantized.is(dtype)
+        || shape.rank() != 2
+        || factors.dtype() != DType.F32
+        || !factors.shape().equals(Shape.of(rows(), Quantized.groups(columns())))) {
+      throw new IllegalArgumentException("scales " + factors + " of " + this);
+    }
+    return new Tensor(buffer, offset, dtype, shape, factors);
+  }
+
+  /** What the elements of a {@link Quantized} matrix are multiplied by; null for others. */
+  public @Nullable Tensor scales() {
+    return scales;
   }
 
   /** Where it lives. */
@@ -56,9 +87,14 @@ public final class Tensor {
     return shape;
   }
 
-  /** Size in bytes. */
+  /** Size of the elements in bytes. */
   public long byteSize() {
     return byteSize;
+  }
+
+  /** Size of elements and scales in bytes. */
+  public long totalBytes() {
+    return scales == null ? byteSize : byteSize + scales.byteSize;
   }
 
   /** The outermost size. */
@@ -85,8 +121,9 @@ public final class Tensor {
       throw new IndexOutOfBoundsException(
           "rows " + from + " to " + (from + count) + " of tensor " + this);
     }
-    long rowBytes = columns() * dtype.bytes();
-    return new Tensor(buffer, offset + from * rowBytes, dtype, Shape.of(count, columns()));
+    long first = offset + from * dtype.rowBytes(columns());
+    Tensor theirs = scales == null ? null : scales.rows(from, count);
+    return new Tensor(buffer, first, dtype, Shape.of(count, columns()), theirs);
   }
 
   /** As {@code F32(48, 64)}. */

@@ -88,25 +88,29 @@ public final class Optimizer implements AutoCloseable {
   public void step(
       long step, double learningRate, SequencedMap<String, Tensor> gradients, double norm) {
     double scale = norm > options.clip() ? options.clip() / norm : 1;
+    AdamW ofMatrices = adamw(step, learningRate, options.weightDecay(), scale);
+    AdamW ofVectors = adamw(step, learningRate, 0, scale);
     for (Map.Entry<String, Tensor> weight : weights.entrySet()) {
       String name = weight.getKey();
       boolean matrix = weight.getValue().shape().rank() == 2;
-      AdamW adamw =
-          new AdamW(
-              (float) learningRate,
-              (float) options.beta1(),
-              (float) options.beta2(),
-              (float) options.epsilon(),
-              matrix ? (float) options.weightDecay() : 0,
-              step,
-              (float) scale);
       backend.adamw(
-          adamw,
+          matrix ? ofMatrices : ofVectors,
           weight.getValue(),
           Objects.requireNonNull(gradients.get(name)),
           Objects.requireNonNull(firstMoments.get(name)),
           Objects.requireNonNull(secondMoments.get(name)));
     }
+  }
+
+  private AdamW adamw(long step, double learningRate, double decay, double scale) {
+    return new AdamW(
+        (float) learningRate,
+        (float) options.beta1(),
+        (float) options.beta2(),
+        (float) options.epsilon(),
+        (float) decay,
+        step,
+        (float) scale);
   }
 
   @Override

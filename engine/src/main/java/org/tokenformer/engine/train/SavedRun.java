@@ -110,7 +110,7 @@ public final class SavedRun {
   public TokenFormer model(Backend backend) throws IOException {
     try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
       boolean onlyNew = options().growth().trainsOnlyNew(config);
-      return TokenFormer.trainable(config, model.tensors(), backend, onlyNew);
+      return TokenFormer.trainable(config, model.floatTensors(), backend, onlyNew);
     }
   }
 

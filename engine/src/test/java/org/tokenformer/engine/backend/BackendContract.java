@@ -29,6 +29,9 @@ import org.tokenformer.engine.testing.Tensors;
 abstract class BackendContract {
   private static final double TOLERANCE = 1e-5;
 
+  /** What weights may be. */
+  private static final List<DType> WEIGHTS = List.of(DType.F32, DType.BF16, DType.I8, DType.I4);
+
   private final Backend reference = new CheckedBackend(new ScalarBackend());
   private final MemoryScope memory = new HostScope();
   private Backend backend;
@@ -50,8 +53,8 @@ abstract class BackendContract {
 
   @Test
   void embedCopiesRows() {
-    for (DType dtype : List.of(DType.F32, DType.BF16)) {
-      for (int channels : new int[] {1, 7, 16, 33}) {
+    for (DType dtype : WEIGHTS) {
+      for (int channels : new int[] {1, 7, 16, 33, 128, 301}) {
         Tensor table = weights(dtype, 5, channels);
         int[] ids = {9, 4, 0, 3, 3};
         same(
@@ -103,10 +106,14 @@ abstract class BackendContract {
       {65, 20, 30, 10},
       {3, 257, 515, 97},
       {300, 9, 11, 7},
+      {16, 384, 70, 272},
+      {15, 130, 300, 257},
+      {19, 130, 300, 257},
+      {1, 272, 70, 384},
     };
     for (int[] size : sizes) {
       for (Theta theta : Theta.values()) {
-        for (DType dtype : List.of(DType.F32, DType.BF16)) {
+        for (DType dtype : WEIGHTS) {
           Tensor keys = weights(dtype, size[2], size[1]);
           Tensor values = weights(dtype, size[2], size[3]);
           ParameterTokens tokens =
@@ -114,6 +121,33 @@ abstract class BackendContract {
           pattentionMatches(activations(size[0], size[1], 1), tokens);
         }
       }
+    }
+  }
+
+  @Test
+  void pattentionOfNoTokensIsZero() {
+    Tensor nothing = memory.allocate(DType.F32, Shape.of(3, 150));
+    ParameterTokens tokens =
+        new ParameterTokens(
+            Theta.L2_NORM_GELU, 1, List.of(new ParameterTokens.Segment(nothing, nothing, 0, true)));
+    for (int rows : new int[] {1, 5, 40}) {
+      float[] zeros = new float[rows * 150];
+      assertArrayEquals(zeros, pattention(backend, activations(rows, 150, 1), tokens));
+    }
+  }
+
+  @Test
+  void pattentionOfSegmentsOfSeveralTypes() {
+    for (int rows : new int[] {1, 5, 40}) {
+      List<ParameterTokens.Segment> segments = new ArrayList<>();
+      int count = 13;
+      for (DType dtype : List.of(DType.I4, DType.F32, DType.I8, DType.BF16, DType.I4)) {
+        Tensor keys = weights(dtype, count + 2, 150);
+        segments.add(new ParameterTokens.Segment(keys, weights(dtype, count + 1, 97), count, true));
+        count = count * 3 % 16;
+      }
+      ParameterTokens tokens = new ParameterTokens(Theta.L2_NORM_GELU, 5, segments);
+      pattentionMatches(activations(rows, 150, 1), tokens);
     }
   }
 
@@ -518,8 +552,11 @@ abstract class BackendContract {
 
   @Test
   void logitsAreProductsWithTheTable() {
-    for (DType dtype : List.of(DType.F32, DType.BF16)) {
-      for (int[] size : new int[][] {{1, 1, 1}, {1, 65, 103}, {7, 33, 201}, {40, 16, 9}}) {
+    for (DType dtype : WEIGHTS) {
+      for (int[] size :
+          new int[][] {
+            {1, 1, 1}, {1, 65, 103}, {7, 33, 201}, {40, 16, 9}, {5, 300, 40}, {17, 33, 7}
+          }) {
         Tensor x = activations(size[0], size[1], 1);
         Tensor table = weights(dtype, size[2], size[1]);
         float[] a = Tensors.get(backend, x);
@@ -562,17 +599,21 @@ abstract class BackendContract {
     Tensor x = activations(150, 48, 1);
     Tensor keys = weights(DType.F32, 500, 48);
     Tensor values = weights(DType.BF16, 500, 48);
+    Tensor small = weights(DType.I8, 500, 48);
+    Tensor smallest = weights(DType.I4, 500, 48);
     List<float[]> results = new ArrayList<>();
     for (int threads : new int[] {1, 2, 3, 7}) {
       try (Backend b = open(threads)) {
         float[] all = new float[0];
-        for (Tensor rows : List.of(x, x.rows(3, 1), x.rows(3, 20))) {
+        for (Tensor rows : List.of(x, x.rows(3, 1), x.rows(3, 20), x.rows(9, 5))) {
           for (Theta theta : Theta.values()) {
             ParameterTokens tokens = ParameterTokens.of(theta, 9, keys, values);
             all = join(all, pattention(b, rows, tokens));
             all = join(all, thetas(b, rows, tokens));
+            all = join(all, pattention(b, rows, ParameterTokens.of(theta, 9, small, smallest)));
           }
           all = join(all, logits(b, rows, keys));
+          all = join(all, logits(b, rows, smallest));
           all = join(all, Tensors.get(b, norm(b, rows, null, null)));
           Tensor out = memory.allocate(DType.F32, rows.shape());
           KeyValueCache cache = cache(DType.F32, 200, 48);

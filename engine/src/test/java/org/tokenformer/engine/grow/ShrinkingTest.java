@@ -336,7 +336,7 @@ final class ShrinkingTest {
         Backend backend = Computing.VECTOR_256.open()) {
       ShrinkPlan plan = ShrinkPlan.random(config, SMALL, 3);
       Shrinking.save(model, plan, target, IfExists.REFUSE);
-      try (TokenFormer run = Shrinking.open(model, plan, backend);
+      try (TokenFormer run = Shrinking.open(model.tensors(), plan, backend);
           TokenFormer saved = TokenFormer.load(ModelFolder.open(target, LoadMode.MAP), backend)) {
         assertEquals(plan.config(), saved.config());
         assertArrayEquals(logits(run), logits(saved));

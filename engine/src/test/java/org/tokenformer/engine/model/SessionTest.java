@@ -72,6 +72,77 @@ final class SessionTest {
     }
   }
 
+  /** Sessions of different pasts, capacities and cache types, in steps of different numbers. */
+  @TestFactory
+  Stream<DynamicTest> sessionsGoOnTogetherAsTheyWouldAlone() {
+    return onBoth((model, random) -> {
+      List<Session> together = new ArrayList<>();
+      List<Session> alone = new ArrayList<>();
+      for (int i = 0; i < 19; i++) {
+        int capacity = i == 0 ? 8 : 40;
+        DType cache = i % 3 == 1 ? DType.BF16 : DType.F32;
+        together.add(model.newSession(capacity, cache));
+        alone.add(model.newSession(capacity, cache));
+        if (i % 4 > 0) {
+          int[] past = Models.ids(random, i % 4);
+          together.get(i).prefill(past);
+          alone.get(i).prefill(past);
+        }
+      }
+      for (int count : new int[] {1, 2, 16, 19, 5}) {
+        int[] ids = Models.ids(random, count);
+        Tensor logits = model.step(together.subList(0, count), ids);
+        assertEquals(count, logits.rows());
+        for (int i = 0; i < count; i++) {
+          float[] row = get(model, logits.rows(i, 1));
+          // A difference of one rounding may become one of a key in BF16.
+          double tolerance = i % 3 == 1 ? 1e-2 : 2e-5;
+          close(get(model, alone.get(i).decode(ids[i])), row, tolerance);
+          assertEquals(alone.get(i).length(), together.get(i).length());
+        }
+      }
+      together.forEach(Session::close);
+      alone.forEach(Session::close);
+    });
+  }
+
+  @TestFactory
+  Stream<DynamicTest> stepsThatCannotBeChangeNothing() {
+    return onBoth((model, random) -> {
+      try (Session full = model.newSession(1, DType.F32);
+          Session free = model.newSession(9, DType.F32);
+          TokenFormer otherModel = Models.open(CONFIG, model.backend(), 3);
+          Session other = otherModel.newSession()) {
+        full.prefill(new int[] {1});
+        assertThrows(IllegalArgumentException.class, () -> model.step(List.of(), new int[0]));
+        assertThrows(IllegalArgumentException.class, () -> model.step(List.of(free), new int[2]));
+        refusesStep(model, IllegalArgumentException.class, 1, free, free);
+        refusesStep(model, IllegalArgumentException.class, 1, free, other);
+        refusesStep(model, IllegalArgumentException.class, 1, free, full);
+        refusesStep(model, IndexOutOfBoundsException.class, Models.VOCABULARY, free);
+        Session closed = model.newSession();
+        closed.close();
+        refusesStep(model, IllegalStateException.class, 1, free, closed);
+        Session[] many = new Session[Session.MOST_TOGETHER + 1];
+        Arrays.setAll(many, _ -> model.newSession(1, DType.F32));
+        refusesStep(model, IllegalArgumentException.class, 1, many);
+        List<Session> most = List.of(many).subList(1, many.length);
+        assertEquals(most.size(), model.step(most, new int[most.size()]).rows());
+        Stream.of(many).forEach(Session::close);
+        assertEquals(0, free.length());
+        assertEquals(1, full.length());
+        assertEquals(1, model.step(List.of(free), new int[1]).rows());
+      }
+    });
+  }
+
+  private static void refusesStep(
+      TokenFormer model, Class<? extends Exception> error, int lastId, Session... sessions) {
+    int[] ids = new int[sessions.length];
+    ids[ids.length - 1] = lastId;
+    assertThrows(error, () -> model.step(List.of(sessions), ids));
+  }
+
   @TestFactory
   Stream<DynamicTest> prefillIsDecodingIsLogits() {
     return onBoth((model, random) -> {

@@ -6,7 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.checkpoint.Quantization;
 import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -23,12 +25,33 @@ public final class Tensors {
     return values;
   }
 
-  /** A tensor of these numbers; BF16 takes the upper halves, so the numbers should fit. */
+  /**
+   * A tensor of these numbers; BF16 takes the upper halves, so the numbers should fit, and those of
+   * few bits what is nearest.
+   */
   public static Tensor of(
       Backend backend, MemoryScope scope, DType dtype, float[] values, long... shape) {
     Tensor tensor = scope.allocate(dtype, Shape.of(shape));
+    if (Quantized.is(dtype)) {
+      return quantized(backend, scope, tensor, values);
+    }
     set(backend, tensor, values);
     return tensor;
+  }
+
+  private static Tensor quantized(
+      Backend backend, MemoryScope scope, Tensor tensor, float[] values) {
+    Shape groups = Shape.of(tensor.rows(), Quantized.groups(tensor.columns()));
+    Tensor scales = scope.allocate(DType.F32, groups);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment floats = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
+      MemorySegment elements = arena.allocate(tensor.byteSize(), 64);
+      MemorySegment factors = arena.allocate(scales.byteSize(), 64);
+      Quantization.quantize(tensor.shape(), floats, tensor.dtype(), elements, factors);
+      backend.upload(elements, tensor);
+      backend.upload(factors, scales);
+    }
+    return tensor.withScales(scales);
   }
 
   /** Replaces all numbers of a tensor. */
@@ -52,6 +75,14 @@ public final class Tensors {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment segment = arena.allocate(tensor.byteSize(), 8);
       backend.download(tensor, segment);
+      Tensor scales = tensor.scales();
+      if (scales != null) {
+        MemorySegment factors = arena.allocate(scales.byteSize(), 8);
+        backend.download(scales, factors);
+        MemorySegment floats = arena.allocate(tensor.shape().bytes(DType.F32), 8);
+        Quantization.dequantize(tensor.shape(), tensor.dtype(), segment, factors, floats);
+        return floats.toArray(ValueLayout.JAVA_FLOAT);
+      }
       float[] values = new float[(int) tensor.shape().elements()];
       for (int i = 0; i < values.length; i++) {
         values[i] =

@@ -11,7 +11,7 @@ import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TrainingShape;
-import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.model.WeightType;
 import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
@@ -61,7 +61,9 @@ final class Runs {
   static TokenFormer model(Backend backend) {
     try (Arena arena = Arena.ofConfined()) {
       return TokenFormer.trainable(
-          CONFIG, RandomWeights.create(CONFIG, InitialValues.SCALED, DType.F32, 5, arena), backend);
+          CONFIG,
+          RandomWeights.create(CONFIG, InitialValues.SCALED, WeightType.F32, 5, arena),
+          backend);
     }
   }
 

@@ -3,35 +3,60 @@ package org.tokenformer.engine.backend.scalar;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Numbers of an F32 or BF16 tensor by row and column. */
-record Matrix(MemorySegment data, boolean bf16, int rows, int columns) {
+/**
+ * Numbers of a tensor by row and column: F32, BF16, or weights of few bits with their scales, which
+ * are only read.
+ */
+record Matrix(
+    MemorySegment data, DType dtype, int rows, int columns, @Nullable MemorySegment scales) {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   static Matrix of(Tensor tensor) {
     return new Matrix(
         HostBuffer.segmentOf(tensor),
-        tensor.dtype() == DType.BF16,
+        tensor.dtype(),
         Math.toIntExact(tensor.rows()),
-        Math.toIntExact(tensor.columns()));
+        Math.toIntExact(tensor.columns()),
+        tensor.scales() == null ? null : HostBuffer.segmentOf(tensor.scales()));
   }
 
   double get(long row, long column) {
     long index = row * columns + column;
-    return bf16
-        ? Float.intBitsToFloat(data.getAtIndex(SHORT, index) << 16)
-        : data.getAtIndex(FLOAT, index);
+    return switch (dtype) {
+      case BF16 -> Float.intBitsToFloat(data.getAtIndex(SHORT, index) << 16);
+      case I8 -> scale(row, column) * data.get(ValueLayout.JAVA_BYTE, index);
+      case I4 -> {
+        long block =
+            (row * Quantized.groups(columns) + column / Quantized.GROUP) * Quantized.BLOCK_BYTES;
+        int ints = Quantized.BLOCK_INTS;
+        int packed = data.get(INT, block + column % ints * Integer.BYTES);
+        int shift = (int) (column % Quantized.GROUP / ints) * 4;
+        yield scale(row, column) * (packed << (28 - shift) >> 28);
+      }
+      default -> data.getAtIndex(FLOAT, index);
+    };
+  }
+
+  private double scale(long row, long column) {
+    long index = row * Quantized.groups(columns) + column / Quantized.GROUP;
+    return Objects.requireNonNull(scales).getAtIndex(FLOAT, index);
   }
 
   void set(long row, long column, double value) {
     long index = row * columns + column;
-    if (bf16) {
+    if (dtype == DType.BF16) {
       data.setAtIndex(SHORT, index, roundToBf16((float) value));
     } else {
       data.setAtIndex(FLOAT, index, (float) value);

@@ -15,8 +15,8 @@ import jdk.incubator.vector.FloatVector;
  */
 final class Gemm {
   /**
-   * Steps of k at a time, whole {@linkplain Tile#SUM_BLOCK sums}: a piece of a panel of this length
-   * stays in the first-level cache.
+   * Steps of k at a time, whole {@linkplain Tile#SUM_BLOCK sums} and whole groups of quantised
+   * weights: a piece of a panel of this length stays in the first-level cache.
    */
   static final int K_BLOCK = 256;
 
@@ -25,9 +25,14 @@ final class Gemm {
 
   private static final long RESULT_BYTES = Tile.ROWS * PANEL_BYTES;
 
-  /** Bytes of scratch that one thread needs for packed weights, and for the result of a tile. */
-  static final long PACKED_BYTES =
-      (long) ROW_BLOCK * K_BLOCK * Float.BYTES + Packing.SLACK + RESULT_BYTES;
+  private static final long WIDENED = (long) ROW_BLOCK * K_BLOCK * Float.BYTES;
+  private static final long RESULT = WIDENED + WeightRows.WIDENED_BYTES;
+
+  /**
+   * Bytes of scratch that one thread needs for packed weights, for those of other types as floats,
+   * and for the result of a tile.
+   */
+  static final long PACKED_BYTES = RESULT + RESULT_BYTES;
 
   private Gemm() {}
 
@@ -52,7 +57,7 @@ final class Gemm {
       long packed) {
     for (int p = 0; p < a.columns(); p += K_BLOCK) {
       int steps = Math.min(K_BLOCK, a.columns() - p);
-      a.packRows(row, m, p, steps, packed);
+      a.packRows(row, m, p, steps, packed, packed + WIDENED);
       tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, p > 0);
     }
   }
@@ -74,7 +79,7 @@ final class Gemm {
       long packed) {
     for (int p = 0; p == 0 || p < a.rows(); p += K_BLOCK) { // no rows: sums of 0
       int steps = Math.min(K_BLOCK, a.rows() - p);
-      a.packColumns(column, m, p, steps, packed);
+      a.packColumns(column, m, p, steps, packed, packed + WIDENED);
       boolean add = accumulate || p > 0;
       tiles(packed, m, steps, b + p * PANEL_BYTES, panelStride, tokens, c, resultStride, add);
     }
@@ -102,7 +107,7 @@ final class Gemm {
       long c,
       long stride,
       long packed) {
-    long result = packed + PACKED_BYTES - RESULT_BYTES;
+    long result = packed + RESULT;
     for (int t = 0; t < tokens; t += K_BLOCK) {
       int steps = Math.min(K_BLOCK, tokens - t);
       Packing.panelRows(a + t / PANEL * panelStride, panelStride, m, steps, packed);
@@ -153,7 +158,7 @@ final class Gemm {
       long c,
       long resultStride,
       boolean accumulate) {
-    long result = packed + PACKED_BYTES - RESULT_BYTES;
+    long result = packed + RESULT;
     for (int t = 0; t < tokens; t += PANEL) {
       int lanes = Math.min(PANEL, tokens - t);
       for (int i = 0; i < m; i += Tile.ROWS) {

@@ -18,7 +18,7 @@ final class LogitsTask implements Workers.Task {
   private int rows;
   private int channels;
   private int vocabulary;
-  private long panels;
+  private long panels; // of x; of a few tokens their groups
 
   LogitsTask(Workers workers, Scratch scratch) {
     this.workers = workers;
@@ -32,8 +32,10 @@ final class LogitsTask implements Workers.Task {
     rows = Math.toIntExact(input.rows());
     channels = Math.toIntExact(input.columns());
     vocabulary = table.rows();
-    if (rows > 1) {
+    if (rows > FewTokens.MOST) {
       panels = scratch.shared(4L * Simd.roundUp(Math.min(rows, TILE), PANEL) * channels);
+    } else if (rows > 1) {
+      panels = scratch.shared(FewTokens.groupBytes(rows, channels));
     }
     workers.run(this);
   }
@@ -50,9 +52,27 @@ final class LogitsTask implements Workers.Task {
       }
       return;
     }
+    if (rows <= FewTokens.MOST) {
+      fewTokens(worker);
+      return;
+    }
     for (int first = 0; first < rows; first += TILE) {
       tile(worker, first, Math.min(TILE, rows - first));
       workers.barrier(worker);
+    }
+  }
+
+  private void fewTokens(int worker) {
+    for (int i = workers.next(); i < FewTokens.groups(rows); i = workers.next()) {
+      FewTokens.packGroup(x, rows, channels, i, panels);
+    }
+    workers.barrier(worker);
+    long own = scratch.local(worker, FewTokens.dotsBytes(channels));
+    int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    for (int i = workers.next(); i < blocks; i = workers.next()) {
+      int row = i * Gemm.ROW_BLOCK;
+      int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
+      FewTokens.dots(table, row, end, x, panels, rows, out + 4L * row, 4L * vocabulary, own);
     }
   }
 

@@ -2,8 +2,6 @@ package org.tokenformer.engine.backend.vector;
 
 import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
-import static org.tokenformer.engine.backend.vector.Simd.HALF_SHORTS;
-import static org.tokenformer.engine.backend.vector.Simd.INTS;
 import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
@@ -11,23 +9,19 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * Moves matrices into the layouts that {@link Tile} reads and out of the one it writes. Weights may
- * be BF16; they are widened on the way, so that the micro-kernel knows one type.
+ * Moves matrices of floats into the layouts that {@link Tile} reads and out of the one it writes.
  */
 final class Packing {
   /** Columns that {@link #wholeVectors} reads for the six of a tile. */
   private static final int COPIED = Simd.roundUp(Tile.ROWS, LANES);
 
+  /** Steps behind its last that {@link #wholeVectors} overwrites. */
+  private static final int OVERWRITTEN = Math.ceilDiv(COPIED - Tile.ROWS, Tile.ROWS);
+
   /** Columns that are transposed at a time: as many lines of a panel stay in cache. */
   private static final int TRANSPOSED = 16;
-
-  /** Bytes that {@link #wholeVectors} writes beyond the last tile. */
-  static final long SLACK = COPIED * (long) Float.BYTES;
 
   private Packing() {}
 
@@ -37,9 +31,9 @@ final class Packing {
    * @param from address of the first element
    * @param stride bytes from one row to the next
    */
-  static void rows(long from, long stride, boolean bf16, int rows, int k, long to) {
+  static void rows(long from, long stride, int rows, int k, long to) {
     int done = 0;
-    if (rows == Tile.ROWS && !bf16) {
+    if (rows == Tile.ROWS) {
       int vectors = k / LANES;
       Interleave.sixRows(from, stride, vectors, VECTOR_BYTES, to, Tile.ROWS * VECTOR_BYTES);
       done = vectors * LANES;
@@ -49,7 +43,7 @@ final class Packing {
       Simd.clear(rest, (k - done) * Tile.ROW_BYTES);
     }
     for (int i = 0; i < rows; i++) {
-      row(from + i * stride + 4L * done, bf16, k - done, rest + 4L * i);
+      row(from + i * stride + 4L * done, k - done, rest + 4L * i);
     }
   }
 
@@ -66,7 +60,7 @@ final class Packing {
       long panel = from + row * PANEL_BYTES;
       for (int t = 0; t < tokens; t += PANEL) {
         int lanes = Math.min(PANEL, tokens - t);
-        rows(panel, PANEL_BYTES, false, m, lanes, to + t * Tile.ROW_BYTES);
+        rows(panel, PANEL_BYTES, m, lanes, to + t * Tile.ROW_BYTES);
         panel += panelStride;
       }
       to += tokens * Tile.ROW_BYTES;
@@ -74,31 +68,26 @@ final class Packing {
   }
 
   /** One row of a tile; the address is that of its first element in the tile. */
-  static void row(long from, boolean bf16, int k, long to) {
+  static void row(long from, int k, long to) {
     for (int p = 0; p < k; p++) {
-      Simd.set(
-          to + p * Tile.ROW_BYTES, bf16 ? Simd.getBf16(from + 2L * p) : Simd.get(from + 4L * p));
+      Simd.set(to + p * Tile.ROW_BYTES, Simd.get(from + 4L * p));
     }
   }
 
   /**
    * Up to six columns of k rows of a row-major matrix as a tile, (k, 6), zeros where the columns
-   * end. What lies up to {@link #SLACK} behind the tile may be overwritten.
+   * end.
    *
    * @param readable columns that the matrix has from here on, at least {@code columns}
    */
-  static void columns(
-      long from, long stride, boolean bf16, int columns, int readable, int k, long to) {
-    if (columns < Tile.ROWS || readable < COPIED) {
-      someColumns(from, stride, bf16, columns, k, to);
-    } else if (bf16) {
-      wholeVectorsBf16(from, stride, k, to, Tile.ROW_BYTES);
-    } else {
-      wholeVectors(from, stride, k, to, Tile.ROW_BYTES);
-    }
+  static void columns(long from, long stride, int columns, int readable, int k, long to) {
+    boolean vectors = columns == Tile.ROWS && readable >= COPIED;
+    int whole = vectors ? Math.max(0, k - OVERWRITTEN) : 0;
+    wholeVectors(from, stride, whole, to, Tile.ROW_BYTES);
+    someColumns(from + whole * stride, stride, columns, k - whole, to + whole * Tile.ROW_BYTES);
   }
 
-  /** Copies whole vectors: what they hold too much is overwritten by the next row's. */
+  /** Copies whole vectors: what they hold too much is overwritten by the next rows'. */
   private static void wholeVectors(long from, long stride, int k, long to, long toStep) {
     for (int p = 0; p < k; p++) {
       FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).intoMemorySegment(ALL, to, LE);
@@ -111,26 +100,7 @@ final class Packing {
     }
   }
 
-  private static void wholeVectorsBf16(long from, long stride, int k, long to, long toStep) {
-    for (int p = 0; p < k; p++) {
-      ((IntVector)
-              ShortVector.fromMemorySegment(HALF_SHORTS, ALL, from, LE)
-                  .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-          .lanewise(VectorOperators.LSHL, 16)
-          .intoMemorySegment(ALL, to, LE);
-      if (LANES < Tile.ROWS) {
-        ((IntVector)
-                ShortVector.fromMemorySegment(HALF_SHORTS, ALL, from + VECTOR_BYTES / 2, LE)
-                    .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-            .lanewise(VectorOperators.LSHL, 16)
-            .intoMemorySegment(ALL, to + VECTOR_BYTES, LE);
-      }
-      from += stride;
-      to += toStep;
-    }
-  }
-
-  private static void someColumns(long from, long stride, boolean bf16, int m, int k, long to) {
+  private static void someColumns(long from, long stride, int m, int k, long to) {
     if (m < Tile.ROWS) {
       Simd.clear(to, k * Tile.ROW_BYTES);
     }
@@ -138,7 +108,7 @@ final class Packing {
       long source = from + p * stride;
       long target = to + p * Tile.ROW_BYTES;
       for (int i = 0; i < m; i++) {
-        Simd.set(target + 4L * i, bf16 ? Simd.getBf16(source + 2L * i) : Simd.get(source + 4L * i));
+        Simd.set(target + 4L * i, Simd.get(source + 4L * i));
       }
     }
   }

@@ -305,13 +305,6 @@ final class RowKernels {
     }
   }
 
-  /** Widens BF16 numbers. */
-  static void widen(long from, long n, long to) {
-    for (long i = 0; i < n; i++) {
-      Simd.set(to + 4 * i, Simd.getBf16(from + 2 * i));
-    }
-  }
-
   /** Rounds to BF16, to nearest and ties to even; NaN stays NaN. */
   static void narrow(long from, long n, long to) {
     for (long i = 0; i < n; i++) {

@@ -23,6 +23,14 @@ final class Simd {
   static final VectorSpecies<Short> HALF_SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
+  /** As many bytes as there are lanes, or the fewest that a vector holds. */
+  static final VectorSpecies<Byte> BYTES =
+      VectorSpecies.of(
+          byte.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 4)));
+
+  /** What a vector of bytes reads; lanes beyond {@link #LANES} are not used. */
+  static final int BYTES_READ = BYTES.length();
+
   static final int LANES = FLOATS.length();
   static final long VECTOR_BYTES = (long) LANES * Float.BYTES;
 
@@ -78,6 +86,16 @@ final class Simd {
   /** The float whose upper half lies at an address. */
   static float getBf16(long address) {
     return Float.intBitsToFloat(ALL.get(SHORT, address) << 16);
+  }
+
+  /** The byte at an address. */
+  static byte getByte(long address) {
+    return ALL.get(ValueLayout.JAVA_BYTE, address);
+  }
+
+  /** The int at an address. */
+  static int getInt(long address) {
+    return ALL.get(INT, address);
   }
 
   /** Writes zeros; {@code bytes} is a multiple of 4. A slice to fill would be an object a call. */

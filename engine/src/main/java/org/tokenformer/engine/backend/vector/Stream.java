@@ -24,7 +24,7 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class Stream {
   /** Rows whose sums are kept as vectors until their lanes are added, all rows together. */
-  private static final int ROWS = 16;
+  static final int ROWS = 16;
 
   /** Bytes of scratch that {@link #dots} needs. */
   static final long SCRATCH_BYTES = ROWS * VECTOR_BYTES;

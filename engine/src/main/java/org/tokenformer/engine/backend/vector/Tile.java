@@ -61,6 +61,18 @@ final class Tile {
     }
   }
 
+  /**
+   * C ← A·B, or C ← C + A·B, as one chain of at most {@link #SUM_BLOCK} steps, with rows of B that
+   * lie anywhere.
+   *
+   * @param a packed, (k, 6)
+   * @param b rows of PANEL floats, {@code bStep} bytes apart
+   * @param c (6, PANEL)
+   */
+  static void sumOf(long a, long b, long bStep, int k, long c, boolean accumulate) {
+    tile6x2(a, ROW_BYTES, b, bStep, k, c, accumulate);
+  }
+
   /** The tile of one vector; see {@link #multiply}. */
   private static void tile6x1(
       long a, long aStep, long b, long bStep, int k, long c, boolean accumulate) {

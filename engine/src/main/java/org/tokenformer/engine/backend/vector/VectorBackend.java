@@ -12,6 +12,7 @@ import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -29,6 +30,7 @@ public final class VectorBackend extends HostBackend {
   private final PattentionTask pattentionTask;
   private final ThetasTask thetasTask;
   private final PattentionTokenTask pattentionTokenTask;
+  private final PattentionFewTask pattentionFewTask;
   private final AttentionTask attentionTask;
   private final LogitsTask logitsTask;
   private final RowsTask.LayerNormBackward layerNormBackwardTask;
@@ -57,6 +59,7 @@ public final class VectorBackend extends HostBackend {
     pattentionTask = new PattentionTask(workers, scratch);
     thetasTask = new ThetasTask(workers, scratch);
     pattentionTokenTask = new PattentionTokenTask(workers, scratch);
+    pattentionFewTask = new PattentionFewTask(workers, scratch);
     attentionTask = new AttentionTask(workers, scratch);
     logitsTask = new LogitsTask(workers, scratch);
     layerNormBackwardTask = new RowsTask.LayerNormBackward(workers, scratch);
@@ -111,16 +114,14 @@ public final class VectorBackend extends HostBackend {
   @Override
   public void embed(Tensor table, int[] ids, int from, Tensor out) {
     long rows = HostBuffer.addressOf(table);
+    long scales = addressOf(table.scales());
     long to = HostBuffer.addressOf(out);
-    long channels = table.columns();
-    boolean bf16 = table.dtype() == DType.BF16;
+    DType type = table.dtype();
+    int channels = Math.toIntExact(table.columns());
     for (int t = 0; t < out.rows(); t++) {
-      long target = to + 4 * channels * t;
-      if (bf16) {
-        RowKernels.widen(rows + 2 * channels * ids[from + t], channels, target);
-      } else {
-        Simd.copy(rows + 4 * channels * ids[from + t], target, 4 * channels);
-      }
+      long row = rows + ids[from + t] * type.rowBytes(channels);
+      long scale = scales + 4L * ids[from + t] * Quantized.groups(channels);
+      Widening.rows(type, row, 0, scale, 0, 1, 0, channels, to + 4L * channels * t, 0);
     }
   }
 
@@ -146,8 +147,10 @@ public final class VectorBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
-      if (x.rows() == 1 && saved == null) {
+      if (saved == null && x.rows() == 1) {
         pattentionTokenTask.run(x, tokens, out);
+      } else if (saved == null && x.rows() <= FewTokens.MOST) {
+        pattentionFewTask.run(x, tokens, out);
       } else {
         pattentionTask.run(x, tokens, saved, out);
       }

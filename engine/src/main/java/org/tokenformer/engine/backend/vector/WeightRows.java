@@ -1,10 +1,13 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.tensor.Quantized.GROUP;
+
 import java.util.Arrays;
 import java.util.List;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
+import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -15,18 +18,31 @@ import org.tokenformer.engine.tensor.Tensor;
  * <p>Filled anew by each operation, before its workers start, so that it allocates nothing.
  */
 final class WeightRows {
+  /** Rows of another type that are widened at a time, to be packed by columns. */
+  private static final int WIDENED_ROWS = 16;
+
+  /** Floats of such a row: a block of columns, and the group before it that it begins in. */
+  private static final int WIDENED_COLUMNS = Simd.roundUp(Gemm.ROW_BLOCK, GROUP) + GROUP;
+
+  /** Bytes of scratch for rows that are widened before they are packed. */
+  static final long WIDENED_BYTES =
+      Float.BYTES * (long) Math.max(WIDENED_ROWS * WIDENED_COLUMNS, Tile.ROWS * Gemm.K_BLOCK);
+
   private int segments;
   private long[] addresses = new long[1];
   private long[] strides = new long[1];
-  private boolean[] bf16 = new boolean[1];
+  private DType[] types = new DType[1];
+  private long[] scales =
+      new long[1]; // address of the first row's first scale, where there are any
+  private long[] scaleStrides = new long[1];
   private int[] starts = new int[2]; // position of each segment's first row, and the number of rows
   private int columns;
 
-  /** Rows in one place, {@code stride} bytes apart. */
+  /** Rows of floats in one place, {@code stride} bytes apart. */
   void set(long address, int rows, int width, long stride, boolean isBf16) {
     segments = 0;
     columns = width;
-    add(address, rows, stride, isBf16);
+    add(address, rows, stride, isBf16 ? DType.BF16 : DType.F32, 0);
   }
 
   /** All rows of a matrix. */
@@ -57,21 +73,29 @@ final class WeightRows {
   }
 
   private void add(Tensor matrix, long rows) {
-    long stride = (long) columns * matrix.dtype().bytes();
-    boolean isBf16 = matrix.dtype() == DType.BF16;
-    add(HostBuffer.addressOf(matrix), Math.toIntExact(rows), stride, isBf16);
+    Tensor factors = matrix.scales();
+    add(
+        HostBuffer.addressOf(matrix),
+        Math.toIntExact(rows),
+        matrix.dtype().rowBytes(columns),
+        matrix.dtype(),
+        factors == null ? 0 : HostBuffer.addressOf(factors));
   }
 
-  private void add(long address, int rows, long stride, boolean isBf16) {
+  private void add(long address, int rows, long stride, DType type, long firstScale) {
     if (segments == addresses.length) {
       addresses = Arrays.copyOf(addresses, 2 * segments);
       strides = Arrays.copyOf(strides, 2 * segments);
-      bf16 = Arrays.copyOf(bf16, 2 * segments);
+      types = Arrays.copyOf(types, 2 * segments);
+      scales = Arrays.copyOf(scales, 2 * segments);
+      scaleStrides = Arrays.copyOf(scaleStrides, 2 * segments);
       starts = Arrays.copyOf(starts, 2 * segments + 1);
     }
     addresses[segments] = address;
     strides[segments] = stride;
-    bf16[segments] = isBf16;
+    types[segments] = type;
+    scales[segments] = firstScale;
+    scaleStrides[segments] = firstScale == 0 ? 0 : Quantized.groups(columns) * Float.BYTES;
     starts[segments + 1] = Math.addExact(starts[segments], rows);
     segments++;
   }
@@ -85,43 +109,89 @@ final class WeightRows {
     return columns;
   }
 
-  private long address(int segment, int row, int column) {
-    return addresses[segment]
-        + (row - starts[segment]) * strides[segment]
-        + (long) column * (bf16[segment] ? Short.BYTES : Float.BYTES);
+  /** Address of a row's first weight. */
+  private long address(int segment, int row) {
+    return addresses[segment] + (row - starts[segment]) * strides[segment];
+  }
+
+  private long scales(int segment, int row) {
+    return scales[segment] + (row - starts[segment]) * scaleStrides[segment];
+  }
+
+  /** Bytes from a row to the next of its segment. */
+  long stride(int row) {
+    return strides[segmentOf(row)];
+  }
+
+  private int segmentOf(int row) {
+    int segment = 0;
+    while (starts[segment + 1] <= row) {
+      segment++;
+    }
+    return segment;
+  }
+
+  /**
+   * Where some columns of some rows can be read as floats: where they lie, {@link #stride} bytes
+   * from row to row, or copied.
+   *
+   * @param column the first of them: where a group begins, if the weights are quantised
+   * @param scratch where copies go, {@code scratchStride} bytes from row to row
+   * @return the address of the first; {@code scratch} if they were copied
+   */
+  long floats(int row, int count, int column, int width, long scratch, long scratchStride) {
+    int segment = segmentOf(row);
+    if (types[segment] == DType.F32 && row + count <= starts[segment + 1]) {
+      return address(segment, row) + 4L * column;
+    }
+    return copied(row, count, column, width, scratch, scratchStride);
+  }
+
+  /** As {@link #floats}, always copied. */
+  long copied(int row, int count, int column, int width, long scratch, long scratchStride) {
+    int segment = segmentOf(row);
+    for (int i = row; i < row + count; segment++) {
+      int n = Math.min(row + count, starts[segment + 1]) - i;
+      if (n > 0) {
+        widen(segment, i, n, column, width, scratch + (i - row) * scratchStride, scratchStride);
+        i += n;
+      }
+    }
+    return scratch;
+  }
+
+  private void widen(
+      int segment, int row, int rows, int column, int count, long to, long toStride) {
+    Widening.rows(
+        types[segment],
+        address(segment, row),
+        strides[segment],
+        scales(segment, row),
+        scaleStrides[segment],
+        rows,
+        column,
+        count,
+        to,
+        toStride);
   }
 
   /**
    * Packs rows as tiles, for products with the transpose: tile i holds (k, 6) weights of the rows
    * from {@code row} + 6i on, zeros beyond the last.
    *
-   * @param column the first of the k that are packed
+   * @param column the first of the k that are packed, a multiple of {@link Quantized#GROUP}
+   * @param widened scratch of {@link #WIDENED_BYTES}
    */
-  void packRows(int row, int count, int column, int k, long to) {
+  void packRows(int row, int count, int column, int k, long to, long widened) {
     int segment = 0;
     for (int first = row; first < row + count; first += Tile.ROWS) {
       int n = Math.min(Tile.ROWS, row + count - first);
       while (starts[segment + 1] <= first) {
         segment++;
       }
-      if (first + n <= starts[segment + 1]) {
-        long from = address(segment, first, column);
-        Packing.rows(from, strides[segment], bf16[segment], n, k, to);
-      } else {
-        packCutTile(segment, first, n, column, k, to);
-      }
+      long from = floats(first, n, column, k, widened, 4L * k);
+      Packing.rows(from, from == widened ? 4L * k : strides[segment], n, k, to);
       to += k * Tile.ROW_BYTES;
-    }
-  }
-
-  /** A tile whose rows lie in several segments. */
-  private void packCutTile(int segment, int first, int n, int column, int k, long to) {
-    Simd.clear(to, k * Tile.ROW_BYTES);
-    for (int i = 0; i < n; i++) {
-      while (starts[segment + 1] <= first + i) {
-        segment++;
-      }
-      Packing.row(address(segment, first + i, column), bf16[segment], k, to + 4L * i);
     }
   }
 
@@ -129,20 +199,46 @@ final class WeightRows {
    * Packs columns as tiles, for products with the matrix itself: tile i holds (k, 6) weights of the
    * columns from {@code column} + 6i on, zeros beyond the last.
    *
+   * @param count columns, at most {@link Gemm#ROW_BLOCK}
    * @param row the first of the k that are packed
+   * @param widened scratch of {@link #WIDENED_BYTES}
    */
-  void packColumns(int column, int count, int row, int k, long to) {
-    for (int first = column; first < column + count; first += Tile.ROWS) {
-      int n = Math.min(Tile.ROWS, column + count - first);
-      for (int s = 0; s < segments; s++) {
-        int start = Math.max(row, starts[s]);
-        int steps = Math.min(row + k, starts[s + 1]) - start;
-        if (steps > 0) {
-          long from = address(s, start, first);
+  void packColumns(int column, int count, int row, int k, long to, long widened) {
+    for (int s = 0; s < segments; s++) {
+      int start = Math.max(row, starts[s]);
+      int end = Math.min(row + k, starts[s + 1]);
+      if (types[s] == DType.F32) {
+        long from = address(s, start) + 4L * column;
+        if (start < end) {
           long target = to + (start - row) * Tile.ROW_BYTES;
-          Packing.columns(from, strides[s], bf16[s], n, columns - first, steps, target);
+          packColumns(from, strides[s], column, count, columns, end - start, target, k);
         }
+        continue;
       }
+      int aligned = Quantized.is(types[s]) ? column / GROUP * GROUP : column;
+      long from = widened + 4L * (column - aligned);
+      for (int i = start; i < end; i += WIDENED_ROWS) {
+        int n = Math.min(WIDENED_ROWS, end - i);
+        int width = column + count - aligned;
+        widen(s, i, n, aligned, width, widened, 4L * WIDENED_COLUMNS);
+        long target = to + (i - row) * Tile.ROW_BYTES;
+        int readable = aligned + WIDENED_COLUMNS;
+        packColumns(from, 4L * WIDENED_COLUMNS, column, count, readable, n, target, k);
+      }
+    }
+  }
+
+  /**
+   * Some steps of all tiles.
+   *
+   * @param end column at which the rows of {@code from} end
+   * @param k all steps of a tile
+   */
+  private static void packColumns(
+      long from, long stride, int column, int count, int end, int steps, long to, int k) {
+    for (int i = 0; i < count; i += Tile.ROWS) {
+      int n = Math.min(Tile.ROWS, count - i);
+      Packing.columns(from + 4L * i, stride, n, end - column - i, steps, to);
       to += k * Tile.ROW_BYTES;
     }
   }
@@ -156,10 +252,25 @@ final class WeightRows {
     for (int s = 0; s < segments; s++) {
       int start = Math.max(first, starts[s]);
       int count = Math.min(end, starts[s + 1]) - start;
-      if (count > 0) {
-        long from = address(s, start, 0);
-        long to = scores + 4L * (start - first);
-        Stream.dots(from, strides[s], bf16[s], count, columns, x, to, sums);
+      if (count <= 0) {
+        continue;
+      }
+      long from = address(s, start);
+      long to = scores + 4L * (start - first);
+      if (Quantized.is(types[s])) {
+        QuantizedStream.dots(
+            types[s],
+            from,
+            strides[s],
+            scales(s, start),
+            scaleStrides[s],
+            count,
+            columns,
+            x,
+            to,
+            sums);
+      } else {
+        Stream.dots(from, strides[s], types[s] == DType.BF16, count, columns, x, to, sums);
       }
     }
   }
@@ -173,10 +284,25 @@ final class WeightRows {
     for (int s = 0; s < segments; s++) {
       int start = Math.max(first, starts[s]);
       int count = Math.min(end, starts[s + 1]) - start;
-      if (count > 0) {
-        long from = address(s, start, 0);
-        long factors = weights + 4L * (start - first);
-        Stream.weightedSum(from, strides[s], bf16[s], count, factors, columns, sum);
+      if (count <= 0) {
+        continue;
+      }
+      long from = address(s, start);
+      long factors = weights + 4L * (start - first);
+      if (Quantized.is(types[s])) {
+        QuantizedStream.weightedSum(
+            types[s],
+            from,
+            strides[s],
+            scales(s, start),
+            scaleStrides[s],
+            count,
+            factors,
+            columns,
+            sum);
+      } else {
+        boolean bf16 = types[s] == DType.BF16;
+        Stream.weightedSum(from, strides[s], bf16, count, factors, columns, sum);
       }
     }
   }
