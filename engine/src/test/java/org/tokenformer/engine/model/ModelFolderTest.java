@@ -199,8 +199,8 @@ final class ModelFolderTest {
 
   @Test
   void integerWeights() throws IOException {
-    damaged(tensors -> tensors.set(0, zeros(TensorNames.EMBEDDING, DType.I8, Shape.of(40, 24))));
-    refused("tensor embedding.weight is I8");
+    damaged(tensors -> tensors.set(0, zeros(TensorNames.EMBEDDING, DType.I32, Shape.of(40, 24))));
+    refused("tensor embedding.weight is I32");
   }
 
   @Test

@@ -83,7 +83,7 @@ final class WeightCheckTest {
   @EnumSource(
       value = DType.class,
       mode = Mode.EXCLUDE,
-      names = {"F64", "F32", "BF16", "F16"})
+      names = {"F64", "F32", "BF16", "F16", "I4"})
   void integersAreAlwaysNumbers(DType dtype) {
     byte[] bytes = new byte[3 * dtype.bytes()];
     Arrays.fill(bytes, (byte) -1);

@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Compares this engine's speed with PyTorch, numpy's OpenBLAS, HF tokenizers and llama.cpp, side by side.
+
+Each program is a process that does one piece of work when it is told to. They take turns, and what counts is the
+median over the rounds of the ratio of two programs' times in the same round: on a shared machine the clock changes
+within seconds, so figures of two runs, or of one program after the other, say little. Nothing is installed here.
+
+needs: a JDK 25 and bench/target/benchmarks.jar (./build -pl bench -am package -DskipTests);
+       Python with torch and numpy, for the tokenizer comparison tokenizers (--python names it, by default the one
+       that runs this); for llama.cpp --llama, a folder in which `npm i --ignore-scripts node-llama-cpp` was run and
+       where make_gguf.py wrote m-f32.gguf, m-bf16.gguf, m-q8_0.gguf and m-q4_0.gguf. What is absent is left out.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+JAR = ROOT / "bench/target/benchmarks.jar"
+GEMM = ((960, 1536, 768), (1024, 768, 768), (1024, 3072, 768), (2048, 384, 384), (2048, 1536, 384), (2048, 256, 256))
+TRAINING = (("laptop-15M", 8, 256), ("150M", 2, 512))
+TYPES = (("f32", "f32"), ("bf16", "bf16"), ("q8", "q8_0"), ("q4", "q4_0"))
+GROUPS = ("gemm", "encode", "train", "prefill", "decode", "batch")
+
+
+class Program:
+    """A process that takes turns."""
+
+    def __init__(self, name, command, folder=None):
+        self.name, self.answers = name, {}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
+        self.bytes = None
+
+    def wait(self):
+        line = self.process.stdout.readline()
+        while line and not line.startswith("ready"):
+            line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"error: {self.name} ended before it was ready")
+        self.bytes = float(line.split()[1])
+
+    def turn(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"error: {self.name} ended in its turn")
+        self.answers.setdefault(line, []).append([float(number) for number in answer.split()])
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def quartiles(values):
+    ordered = sorted(values)
+    return ordered[len(ordered) // 4], statistics.median(ordered), ordered[(3 * len(ordered)) // 4]
+
+
+class Comparison:
+    def __init__(self, options):
+        self.options, self.results = options, []
+        self.java = [
+            str(find_java()), "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
+            "-XX:Tier3DelayOn=1000", "-XX:MaxDirectMemorySize=64g", "-cp", str(JAR),
+            "org.tokenformer.bench.peers.Turns"]
+        self.python = [*shlex.split(options.python), str(HERE / "torch_peer.py")]
+
+    def ours(self, *arguments):
+        return Program("TokenFormer", [*self.java, *map(str, arguments)])
+
+    def torch(self, name, *arguments):
+        return Program(name, [*self.python, *map(str, arguments)])
+
+    def llama(self, kind, work, threads):
+        folder = self.options.llama
+        if not folder or not (folder / f"m-{kind}.gguf").exists():
+            return []
+        peer = folder / "llama_peer.mjs"  # node finds packages from where the script lies
+        peer.write_text((HERE / "llama_peer.mjs").read_text())
+        command = ["node", str(peer), f"m-{kind}.gguf", work, str(threads)]
+        return [Program(f"llama.cpp {kind}", command, folder)]
+
+    def run(self, group, what, threads, programs, lines, amount, unit, ceiling=None):
+        """Lets programs take turns at each line of work. amount(program, line) is what a run does, in units; ceiling
+        is 0 where those are GFLOP and 1 where they are GB, to be held against what the machine can do."""
+        ceilings = self.ours("ceilings", threads) if ceiling is not None else None
+        everyone = programs + ([ceilings] if ceilings else [])
+        try:
+            for program in everyone:
+                program.wait()
+            for line in lines:
+                for i in range(self.options.rounds + 1):
+                    for program in everyone if i % 2 else reversed(everyone):
+                        program.turn("" if program is ceilings else line)
+                self.report(group, what, threads, programs, line, amount, unit, ceilings, ceiling)
+                if ceilings:
+                    ceilings.answers.clear()
+        finally:
+            for program in everyone:
+                program.close()
+
+    def report(self, group, what, threads, programs, line, amount, unit, ceilings, ceiling):
+        seconds = [[answer[0] for answer in p.answers[line][1:]] for p in programs]  # the first turn warms up
+        for p, program in enumerate(programs):
+            done = amount(program, line)
+            result = {
+                "group": group, "what": f"{what} {line}".strip(), "threads": threads, "program": program.name,
+                "unit": unit, "rate": quartiles([done / s for s in seconds[p]]),
+            }
+            if p:
+                result["ours"] = quartiles([
+                    (amount(programs[0], line) / ours) / (done / s) for ours, s in zip(seconds[0], seconds[p])])
+            elif ceilings:
+                limits = [answer[ceiling] / 1e9 for answer in ceilings.answers[""][1:]]
+                result["share"] = quartiles([done / s / limit for s, limit in zip(seconds[p], limits)])
+                result["ceiling"] = quartiles(limits)
+            self.results.append(result)
+            print(line_of(result), flush=True)
+
+
+def line_of(r):
+    text = f"{r['group']:8} {r['what']:24} {r['threads']} thread{'s' if r['threads'] > 1 else ' '} "
+    text += f"{r['program']:16} {r['rate'][1]:10.2f} {r['unit']:8}"
+    if "share" in r:
+        text += f" {100 * r['share'][1]:5.1f} % of the ceiling ({100 * r['share'][0]:.1f}–{100 * r['share'][2]:.1f})"
+    if "ours" in r:
+        text += f" we: ×{r['ours'][1]:.3f} ({r['ours'][0]:.3f}–{r['ours'][2]:.3f})"
+    return text
+
+
+def find_java():
+    script = f'. "{ROOT}/find-jdk.sh"; tf_find_jdk && echo "$JAVA_HOME"'
+    home = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    if not home:
+        raise SystemExit("error: no JDK 25 was found; set JAVA_HOME")
+    return pathlib.Path(home) / "bin/java"
+
+
+def gemm(c):
+    def flops(_, line):
+        m, n, k = map(int, line.split())
+        return 2e-9 * m * n * k
+
+    lines = [" ".join(map(str, shape)) for shape in GEMM]
+    for threads in sorted({1, c.options.threads}):
+        programs = [
+            c.ours("gemm", threads), c.torch("PyTorch", "gemm", "torch", threads),
+            c.torch("OpenBLAS", "gemm", "numpy", threads)]
+        c.run("gemm", "", threads, programs, lines, flops, "GFLOP/s", 0)
+
+
+def encode(c):
+    if not c.options.tokenizer or not c.options.text:
+        print("encode is left out: it needs --tokenizer and --text", file=sys.stderr)
+        return
+    files = [str(c.options.tokenizer.resolve()), str(c.options.text.resolve())]
+    programs = [c.ours("encode", *files), c.torch("HF tokenizers", "encode", *files)]
+    c.run("encode", "", 1, programs, [""], lambda p, _: p.bytes / 1e6, "MB/s")
+
+
+def train(c):
+    for preset, batch, sequence in TRAINING:
+        programs = [c.ours("train", preset, batch, sequence, c.options.threads)] + [
+            c.torch(f"PyTorch {how}", "train", preset, batch, sequence, how, c.options.threads)
+            for how in ("eager", "compile")]
+        what = f"{preset} {batch}x{sequence}"
+        c.run("train", what, c.options.threads, programs, [""], lambda *_: batch * sequence, "tok/s")
+
+
+def prefill(c):
+    threads = c.options.threads
+    programs = [c.ours("prefill", "150M", "f32", threads), c.torch("PyTorch", "prefill", "150M", threads)]
+    programs += c.llama("f32", "prefill", threads)
+    c.run("prefill", "150M f32", threads, programs, ["128", "512"], lambda _, line: int(line), "tok/s")
+
+
+def decode(c):
+    threads = c.options.threads
+    for ours, theirs in TYPES:
+        programs = [c.ours("decode", "150M", ours, threads)]
+        if ours == "f32":
+            programs.append(c.torch("PyTorch", "decode", "150M", threads))
+        programs += c.llama(theirs, "decode", threads)
+        gguf = c.options.gguf_bytes.get(theirs)
+        read = lambda p, _: (gguf if p.name.startswith("llama") else p.bytes) / 1e9
+        c.run("decode", f"150M {ours}", threads, programs, ["0"], read, "GB/s", 1)
+
+
+def batch(c):
+    threads = c.options.threads
+    for ours in ("f32", "bf16", "q8", "q4"):
+        programs = [c.ours("batch", "150M", ours, threads)]
+        c.run("batch", f"150M {ours}", threads, programs, ["1", "4", "16"], lambda _, line: int(line), "tok/s")
+
+
+def environment(c):
+    cpu = "unknown processor"
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except OSError:
+        pass
+    version = subprocess.run([c.java[0], "-version"], capture_output=True, text=True).stderr.splitlines()[0]
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=ROOT)
+    return {
+        "date": datetime.date.today().isoformat(), "processor": cpu, "cores": os.cpu_count(),
+        "system": platform.platform(), "java": version, "commit": commit.stdout.strip(),
+        "flags": " ".join(c.java[1:-2][:-1]), "rounds": c.options.rounds,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(GROUPS), help="groups, by default " + ",".join(GROUPS))
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="by default all processors")
+    parser.add_argument("--rounds", type=int, default=11, help="turns of each program that count, by default 11")
+    parser.add_argument("--python", default=sys.executable, help="command that runs Python with torch")
+    parser.add_argument("--llama", type=pathlib.Path, help="folder of node-llama-cpp and of the m-*.gguf")
+    parser.add_argument("--tokenizer", type=pathlib.Path, help="tokenizer.json for encode")
+    parser.add_argument("--text", type=pathlib.Path, help="text for encode")
+    parser.add_argument("--json", type=pathlib.Path, help="file for all figures")
+    options = parser.parse_args()
+    if not JAR.exists():
+        parser.error(f"{JAR} is not there: ./build -pl bench -am package -DskipTests")
+    unknown = set(options.only.split(",")) - set(GROUPS)
+    if unknown:
+        parser.error(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(GROUPS)}")
+    # Bytes of the weights that llama.cpp reads for a token, as make_gguf.py prints them: without the embedding.
+    elements = 12 * (4 * 768 * 768 + 2 * 3072 * 768) + 50304 * 768
+    bits = {"f32": 32, "bf16": 16, "q8_0": 8.5, "q4_0": 4.5}
+    options.gguf_bytes = {kind: elements * b / 8 for kind, b in bits.items()}
+    comparison = Comparison(options)
+    facts = environment(comparison)
+    print(json.dumps(facts, indent=1))
+    for group in options.only.split(","):
+        globals()[group](comparison)
+    if options.json:
+        options.json.write_text(json.dumps({"environment": facts, "results": comparison.results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
