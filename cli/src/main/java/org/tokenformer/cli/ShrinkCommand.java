@@ -99,6 +99,7 @@ final class ShrinkCommand implements Callable<Integer> {
     Path tokenizerFile = model.folder().resolve(ModelFolder.TOKENIZER_FILE);
     try (var interruption = new Interruption();
         ModelFolder folder = ModelFolder.open(model.folder(), LoadMode.MAP)) {
+      folder.floatTensors(); // refuses quantised ones before anything is read
       List<LayerSizes> wanted = sizes.of(folder.config());
       try (ModelOptions.Loaded loaded = model.load(console);
           TokenData tokens =

@@ -13,9 +13,18 @@ public final class SplitMix {
   public static long hash(long... numbers) {
     long bits = 0;
     for (long number : numbers) {
-      bits = mix(bits + number + GOLDEN_GAMMA);
+      bits = then(bits, number);
     }
     return bits;
+  }
+
+  /** The same of four numbers, for what asks so often that an array each time would be much. */
+  public static long hash(long a, long b, long c, long d) {
+    return then(then(then(then(0, a), b), c), d);
+  }
+
+  private static long then(long bits, long number) {
+    return mix(bits + number + GOLDEN_GAMMA);
   }
 
   // The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
