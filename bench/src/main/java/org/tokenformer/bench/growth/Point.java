@@ -17,8 +17,16 @@ record Point(
     double seconds,
     double smoothed,
     double validLoss) {
+  /** Before the first step. */
+  static final Point START = new Point(0, 0, 0, 0, Double.NaN, Double.NaN);
+
   boolean isValidated() {
     return !Double.isNaN(validLoss);
+  }
+
+  /** The same with other seconds of all steps so far. */
+  Point after(double time) {
+    return new Point(step, parameters, petaflops, time, smoothed, validLoss);
   }
 
   Point validated(double loss) {

@@ -35,7 +35,7 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
         add(run, TransformerLog.read(entry), sweeps, courses);
       }
     }
-    return new Study(sweeps, courses);
+    return new Study(sweeps, StepTimes.even(courses));
   }
 
   static List<Path> list(Path folder) throws IOException {

@@ -45,6 +45,34 @@ class StudyFilesTest {
     assertEquals(new Point(2, 200, 0.004, 6, 7.5, 7.25), points.get(1));
   }
 
+  /** A minute in which the machine did something else is nobody's. */
+  @Test
+  void aStepTakesTheMedianOfItsSize() throws IOException {
+    run(
+        "grown-once-1",
+        true,
+        STEP.formatted(1, 1000, "8.0", 1000, 100),
+        STEP.formatted(2, 2000, "8.0", 10, 100),
+        STEP.formatted(3, 3000, "8.0", 250, 200));
+    run(
+        "scratch-large-1",
+        true,
+        STEP.formatted(1, 1000, "8.0", 500, 200),
+        STEP.formatted(2, 2000, "8.0", 250, 200));
+    run(
+        "scratch-middle-1",
+        true,
+        STEP.formatted(1, 1000, "8.0", 1000, 100));
+    List<Course> courses = collect().courses();
+    assertEquals(List.of(4.0, 8.0), seconds(courses.get(0)));
+    assertEquals(List.of(1.0, 2.0, 6.0), seconds(courses.get(1)));
+    assertEquals(List.of(1.0), seconds(courses.get(2)));
+  }
+
+  private static List<Double> seconds(Course course) {
+    return course.points().stream().map(Point::seconds).toList();
+  }
+
   @Test
   void onlyRunsThatAreDoneCount() throws IOException {
     String step = STEP.formatted(1, 2048, "8.0", 1024, 100);
