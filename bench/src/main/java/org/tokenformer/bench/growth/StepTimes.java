@@ -8,13 +8,15 @@ import java.util.Map;
 /**
  * How long steps take. A step of a model of some size is the same work in every run, but a shared
  * machine does other things too, at some hours more than at others; so each step counts as long as
- * the median of all steps of its size, in whatever run. Comparisons then are of the models and not of
- * the hours.
+ * the median of all steps of its size, in whatever run. Comparisons then are of the models and not
+ * of the hours.
  */
 final class StepTimes {
   private StepTimes() {}
 
-  /** The same courses, with seconds counted so; that of the Transformer, another program's, stays. */
+  /**
+   * The same courses, with seconds counted so; that of the Transformer, another program's, stays.
+   */
   static List<Course> even(List<Course> courses) {
     Map<Long, List<Double>> all = new HashMap<>();
     for (Course course : courses) {
@@ -28,9 +30,8 @@ final class StepTimes {
       }
     }
     Map<Long, Double> medians = new HashMap<>();
-    all.forEach(
-        (size, times) ->
-            medians.put(size, times.stream().sorted().skip(times.size() / 2).findFirst().orElse(0.0)));
+    all.forEach((size, times) ->
+        medians.put(size, times.stream().sorted().skip(times.size() / 2).findFirst().orElse(0.0)));
     return courses.stream().map(course -> even(course, medians)).toList();
   }
 

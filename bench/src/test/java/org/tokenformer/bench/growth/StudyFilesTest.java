@@ -59,10 +59,7 @@ class StudyFilesTest {
         true,
         STEP.formatted(1, 1000, "8.0", 500, 200),
         STEP.formatted(2, 2000, "8.0", 250, 200));
-    run(
-        "scratch-middle-1",
-        true,
-        STEP.formatted(1, 1000, "8.0", 1000, 100));
+    run("scratch-middle-1", true, STEP.formatted(1, 1000, "8.0", 1000, 100));
     List<Course> courses = collect().courses();
     assertEquals(List.of(4.0, 8.0), seconds(courses.get(0)));
     assertEquals(List.of(1.0, 2.0, 6.0), seconds(courses.get(1)));

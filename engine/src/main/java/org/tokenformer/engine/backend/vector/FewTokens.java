@@ -2,6 +2,7 @@ package org.tokenformer.engine.backend.vector;
 
 import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
+import static org.tokenformer.engine.backend.vector.Simd.INTS;
 import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
@@ -9,6 +10,7 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 
 /**
  * A few tokens against many weights, as in a step of several conversations. Packing the weights
@@ -38,6 +40,14 @@ final class FewTokens {
 
   private static final long COLUMN_BYTES = COLUMNS * (long) Float.BYTES;
   private static final long SUMS_BYTES = GROUP * ROWS * VECTOR_BYTES;
+
+  /** What {@link #fold} leaves of a vector. */
+  private static final long QUARTER_BYTES = 4 * Float.BYTES;
+
+  private static final IntVector LOW_HALVES = runs(LANES / 2, 0);
+  private static final IntVector HIGH_HALVES = runs(LANES / 2, LANES / 2);
+  private static final IntVector EVEN_QUARTERS = runs(LANES / 4, 0);
+  private static final IntVector ODD_QUARTERS = runs(LANES / 4, LANES / 4);
 
   private FewTokens() {}
 
@@ -117,8 +127,11 @@ final class FewTokens {
           dots3x4(w0, w1, w2, VECTOR_BYTES, xg, GROUP * VECTOR_BYTES, channels / LANES, sums);
           for (int i = 0; i < rows; i++) {
             long w = at + (r + i) * step;
+            long quarters = sums + i * GROUP * VECTOR_BYTES;
+            fold(quarters);
             for (int t = 0; t < count; t++) {
-              float sum = lanes(sums + (i * GROUP + t) * VECTOR_BYTES);
+              long of = quarters + t * QUARTER_BYTES;
+              float sum = Simd.get(of) + Simd.get(of + 4) + (Simd.get(of + 8) + Simd.get(of + 12));
               for (int c = channels / LANES * LANES; c < channels; c++) {
                 float factor = Simd.get(xs + 4L * (channels * t + c));
                 sum = Math.fma(Simd.get(w + 4L * c), factor, sum);
@@ -132,15 +145,50 @@ final class FewTokens {
     }
   }
 
-  /** The lanes of a stored vector, added in a fixed order. */
-  private static float lanes(long vector) {
-    FloatVector sum = FloatVector.fromMemorySegment(FloatVector.SPECIES_128, ALL, vector, LE);
-    for (int lane = 4; lane < LANES; lane += 4) {
-      sum =
-          sum.add(
-              FloatVector.fromMemorySegment(FloatVector.SPECIES_128, ALL, vector + 4L * lane, LE));
+  /**
+   * Adds the lanes of four stored vectors until four are left of each, side by side. No other width
+   * of vector does it: as soon as there is a second class of float vectors in a process, C2 must
+   * guess at the class of every vector that goes round a loop.
+   */
+  private static void fold(long vectors) {
+    if (LANES == 16) {
+      IntVector a = IntVector.fromMemorySegment(INTS, ALL, vectors, LE);
+      IntVector b = IntVector.fromMemorySegment(INTS, ALL, vectors + VECTOR_BYTES, LE);
+      IntVector c = IntVector.fromMemorySegment(INTS, ALL, vectors + 2 * VECTOR_BYTES, LE);
+      IntVector d = IntVector.fromMemorySegment(INTS, ALL, vectors + 3 * VECTOR_BYTES, LE);
+      FloatVector high = HIGH_HALVES.selectFrom(a, b).reinterpretAsFloats();
+      a = LOW_HALVES.selectFrom(a, b).reinterpretAsFloats().add(high).reinterpretAsInts();
+      high = HIGH_HALVES.selectFrom(c, d).reinterpretAsFloats();
+      c = LOW_HALVES.selectFrom(c, d).reinterpretAsFloats().add(high).reinterpretAsInts();
+      high = ODD_QUARTERS.selectFrom(a, c).reinterpretAsFloats();
+      EVEN_QUARTERS
+          .selectFrom(a, c)
+          .reinterpretAsFloats()
+          .add(high)
+          .intoMemorySegment(ALL, vectors, LE);
+    } else if (LANES == 8) {
+      for (long pair = vectors; pair < vectors + GROUP * VECTOR_BYTES; pair += 2 * VECTOR_BYTES) {
+        IntVector a = IntVector.fromMemorySegment(INTS, ALL, pair, LE);
+        IntVector b = IntVector.fromMemorySegment(INTS, ALL, pair + VECTOR_BYTES, LE);
+        FloatVector high = HIGH_HALVES.selectFrom(a, b).reinterpretAsFloats();
+        LOW_HALVES
+            .selectFrom(a, b)
+            .reinterpretAsFloats()
+            .add(high)
+            .intoMemorySegment(ALL, vectors + (pair - vectors) / 2, LE);
+      }
     }
-    return sum.lane(0) + sum.lane(1) + (sum.lane(2) + sum.lane(3));
+  }
+
+  /**
+   * Of two vectors, the runs of so many lanes that begin at a multiple of twice that, or behind.
+   */
+  private static IntVector runs(int run, int first) {
+    int[] indices = new int[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      indices[lane] = lane / run * 2 * run + first + lane % run;
+    }
+    return IntVector.fromArray(INTS, indices, 0);
   }
 
   /** Three rows times four tokens, over {@code k} vectors of channels. */

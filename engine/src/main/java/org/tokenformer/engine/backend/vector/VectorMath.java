@@ -331,7 +331,9 @@ final class VectorMath {
   static void max(long x, long step, int count, long max) {
     FloatVector largest = FloatVector.fromMemorySegment(FLOATS, ALL, max, LE);
     for (int i = 0; i < count; i++) {
-      largest = largest.max(FloatVector.fromMemorySegment(FLOATS, ALL, x, LE));
+      // In this order: C2 knows the class of what it just loaded, and may have to guess the
+      // other's.
+      largest = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE).max(largest);
       x += step;
     }
     largest.intoMemorySegment(ALL, max, LE);
