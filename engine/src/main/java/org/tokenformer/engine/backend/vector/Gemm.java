@@ -37,6 +37,15 @@ final class Gemm {
   private Gemm() {}
 
   /**
+   * Rows of weights in a piece of work, at most {@link #ROW_BLOCK}: the same number of pieces for
+   * each thread, so that none waits for the last one. No result depends on it.
+   */
+  static int piece(int rows, int threads) {
+    int pieces = Simd.roundUp((rows + ROW_BLOCK - 1) / ROW_BLOCK, threads);
+    return Simd.roundUp(Math.max(1, (rows + pieces - 1) / Math.max(1, pieces)), Tile.ROWS);
+  }
+
+  /**
    * Scores: C[i, t] = Σₚ A[row + i, p]·B[p, t] for up to {@link #ROW_BLOCK} rows of A.
    *
    * @param m rows of A that are wanted

@@ -112,8 +112,7 @@ final class PattentionBackwardTask implements Workers.Task {
       }
     }
     workers.barrier(worker);
-    int done = inputGradient(worker, first, inTile);
-    weightGradients(worker, inTile, done);
+    inputGradient(worker, first, inTile);
   }
 
   private void pack(int first, int inTile) {
@@ -137,54 +136,54 @@ final class PattentionBackwardTask implements Workers.Task {
   private void thetaGradient(int worker, int inTile) {
     long packed = scratch.packed(worker);
     long panelStride = outputs * PANEL_BYTES;
-    for (int i = workers.next(); i * Gemm.ROW_BLOCK < count; i = workers.next()) {
-      int row = i * Gemm.ROW_BLOCK;
-      int m = Math.min(Gemm.ROW_BLOCK, count - row);
+    int piece = Gemm.piece(count, workers.threads());
+    for (int row = workers.next() * piece; row < count; row = workers.next() * piece) {
+      int m = Math.min(piece, count - row);
       long to = ds + row * PANEL_BYTES;
       Gemm.timesRows(values, row, m, panels, panelStride, inTile, to, count * PANEL_BYTES, packed);
     }
   }
 
   /**
-   * dx += ds·K: pieces are blocks of channels.
-   *
-   * @return the first piece that this worker has and that is none of these
+   * dx += ds·K: pieces are blocks of channels. Those behind the last one are of {@link
+   * #weightGradients}.
    */
-  private int inputGradient(int worker, int first, int inTile) {
+  private void inputGradient(int worker, int first, int inTile) {
     long packed = scratch.packed(worker);
     int panelCount = (inTile + PANEL - 1) / PANEL;
-    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    int piece = Gemm.piece(channels, workers.threads());
+    long resultStride = piece * PANEL_BYTES;
     long result = scratch.local(worker, panelCount * resultStride);
-    int blocks = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    int blocks = (channels + piece - 1) / piece;
     int block = workers.next();
     for (; block < blocks; block = workers.next()) {
-      int column = block * Gemm.ROW_BLOCK;
-      int m = Math.min(Gemm.ROW_BLOCK, channels - column);
+      int column = block * piece;
+      int m = Math.min(piece, channels - column);
       Gemm.timesColumns(
           keys, column, m, ds, count * PANEL_BYTES, inTile, result, resultStride, false, packed);
       long to = xGradient + ((long) first * channels + column) * 4;
       Packing.addAll(result, resultStride, inTile, m, 1, to, 4L * channels);
     }
-    return block - blocks;
+    weightGradients(worker, inTile, blocks, block);
   }
 
   /** dK += dsᵀ·x and dW += θᵀ·dy: pieces are blocks of parameter tokens, first keys then values. */
-  private void weightGradients(int worker, int inTile, int firstPiece) {
+  private void weightGradients(int worker, int inTile, int piecesBefore, int firstPiece) {
     List<ParameterTokens.Segment> segments = tokens.segments();
-    int blocksOfAll = (channels + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
     long packed = scratch.packed(worker);
     int piece = firstPiece;
-    int start = 0; // the segment's first piece
+    int start = piecesBefore; // the segment's first piece
     int firstRow = 0;
     for (int s = 0; s < segments.size(); s++) {
       int count0 = Math.toIntExact(segments.get(s).rows());
-      int blocks = (count0 + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+      int rowsOfPiece = Gemm.piece(count0, workers.threads());
+      int blocks = (count0 + rowsOfPiece - 1) / rowsOfPiece;
       Tensor dK = gradients.segments().get(s).keys();
       Tensor dW = gradients.segments().get(s).values();
       if (dK != null && dW != null) {
-        for (; piece < start + 2 * blocks; piece = workers.next() - blocksOfAll) {
-          int row = (piece - start) / 2 * Gemm.ROW_BLOCK;
-          int m = Math.min(Gemm.ROW_BLOCK, count0 - row);
+        for (; piece < start + 2 * blocks; piece = workers.next()) {
+          int row = (piece - start) / 2 * rowsOfPiece;
+          int m = Math.min(rowsOfPiece, count0 - row);
           long at = (firstRow + row) * PANEL_BYTES;
           if ((piece - start) % 2 == 0) {
             weightGradient(ds + at, m, inTile, xChannels, channels, dK, row, packed);

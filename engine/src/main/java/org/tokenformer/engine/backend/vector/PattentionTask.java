@@ -107,7 +107,7 @@ final class PattentionTask implements Workers.Task {
       long at = offsetOf(vector) + row * PANEL_BYTES;
       int n = Math.min(THETA_BLOCK, count - row);
       long factor = factors + vector * VECTOR_BYTES;
-      ThetaKernel.applyPanel(tokens.theta(), s + at, thetas + at, n, factor, own);
+      ThetaKernel.applyPanel(tokens.theta(), s + at, thetas + at, n, factor);
       if (!dropout.isNone()) {
         ThetaKernel.dropout(dropout, first + vector * LANES, thetas + at, row, n, own);
       }
@@ -126,8 +126,9 @@ final class PattentionTask implements Workers.Task {
   private void score(int worker, int inTile, long s) {
     long packed = scratch.packed(worker);
     long panelStride = channels * PANEL_BYTES;
-    for (int row = firstOfNextBlock(); row < count; row = firstOfNextBlock()) {
-      int m = Math.min(Gemm.ROW_BLOCK, count - row);
+    int piece = Gemm.piece(count, workers.threads());
+    for (int row = workers.next() * piece; row < count; row = workers.next() * piece) {
+      int m = Math.min(piece, count - row);
       long to = s + row * PANEL_BYTES;
       Gemm.timesRows(keys, row, m, panels, panelStride, inTile, to, count * PANEL_BYTES, packed);
     }
@@ -137,10 +138,11 @@ final class PattentionTask implements Workers.Task {
   private void weigh(int worker, int first, int inTile) {
     long packed = scratch.packed(worker);
     int panelCount = (inTile + PANEL - 1) / PANEL;
-    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    int piece = Gemm.piece(outputs, workers.threads());
+    long resultStride = piece * PANEL_BYTES;
     long result = scratch.local(worker, panelCount * resultStride);
-    for (int column = firstOfNextBlock(); column < outputs; column = firstOfNextBlock()) {
-      int m = Math.min(Gemm.ROW_BLOCK, outputs - column);
+    for (int column = workers.next() * piece; column < outputs; column = workers.next() * piece) {
+      int m = Math.min(piece, outputs - column);
       Gemm.timesColumns(
           values,
           column,
@@ -155,9 +157,5 @@ final class PattentionTask implements Workers.Task {
       long to = y + ((long) first * outputs + column) * 4;
       Packing.unpackAll(result, resultStride, inTile, m, to, 4L * outputs);
     }
-  }
-
-  private int firstOfNextBlock() {
-    return workers.next() * Gemm.ROW_BLOCK;
   }
 }

@@ -50,14 +50,25 @@ final class RowKernels {
     float scale = scale(x, channels, mean, epsilon);
     double sum = 0;
     double dot = 0;
-    for (int c = 0; c < channels; c++) {
-      float g = Simd.get(outGradient + 4L * c) * (weight == 0 ? 1 : Simd.get(weight + 4L * c));
+    double oddSum = 0; // two chains: a chain waits for each addition
+    double oddDot = 0;
+    int c = 0;
+    for (; c <= channels - 2; c += 2) {
+      float g = gradient(outGradient, weight, c);
+      float odd = gradient(outGradient, weight, c + 1);
+      sum += g;
+      oddSum += odd;
+      dot += (double) g * ((Simd.get(x + 4L * c) - mean) * scale);
+      oddDot += (double) odd * ((Simd.get(x + 4L * c + 4) - mean) * scale);
+    }
+    if (c < channels) {
+      float g = gradient(outGradient, weight, c);
       sum += g;
       dot += (double) g * ((Simd.get(x + 4L * c) - mean) * scale);
     }
-    float meanGradient = (float) (sum / channels);
-    float meanProduct = (float) (dot / channels);
-    int c = 0;
+    float meanGradient = (float) ((sum + oddSum) / channels);
+    float meanProduct = (float) ((dot + oddDot) / channels);
+    c = 0;
     for (; c <= channels - LANES; c += LANES) {
       FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, outGradient + 4L * c, LE);
       if (weight != 0) {
@@ -70,11 +81,16 @@ final class RowKernels {
       d.mul(scale).add(before).intoMemorySegment(ALL, xGradient + 4L * c, LE);
     }
     for (; c < channels; c++) {
-      float g = Simd.get(outGradient + 4L * c) * (weight == 0 ? 1 : Simd.get(weight + 4L * c));
+      float g = gradient(outGradient, weight, c);
       float n = (Simd.get(x + 4L * c) - mean) * scale;
       float d = (g - meanGradient - n * meanProduct) * scale;
       Simd.set(xGradient + 4L * c, Simd.get(xGradient + 4L * c) + d);
     }
+  }
+
+  /** The gradient of a normalised number, before its weight. */
+  private static float gradient(long outGradient, long weight, int c) {
+    return Simd.get(outGradient + 4L * c) * (weight == 0 ? 1 : Simd.get(weight + 4L * c));
   }
 
   /**

@@ -19,6 +19,12 @@ final class ThetaKernel {
   private static final int DOT = 3;
   private static final int FACTOR = 4;
 
+  /**
+   * What gelu is multiplied by before its norm is taken, which changes nothing else: where a token
+   * has only scores far below 0, the squares of gelu's tail would be 0.
+   */
+  private static final float GELU_UNITS = 1 << 24;
+
   private ThetaKernel() {}
 
   /**
@@ -36,8 +42,8 @@ final class ThetaKernel {
   }
 
   /** Second pass, for some rows of one vector of tokens of a panel; the rest as in the first. */
-  static void applyPanel(Theta kind, long s, long theta, int n, long factors, long scratch) {
-    apply(kind, s, theta, PANEL_BYTES, n, factors, scratch);
+  static void applyPanel(Theta kind, long s, long theta, int n, long factors) {
+    apply(kind, s, theta, PANEL_BYTES, n, factors);
   }
 
   /**
@@ -55,7 +61,7 @@ final class ThetaKernel {
     reduce(kind, s, s, VECTOR_BYTES, padded / LANES, scratch);
     float factor = factor(kind, tau, (float) Stream.sum(scratch + SUM * VECTOR_BYTES));
     Simd.fill(scratch, LANES, factor);
-    apply(kind, s, s, VECTOR_BYTES, padded / LANES, scratch, scratch);
+    apply(kind, s, s, VECTOR_BYTES, padded / LANES, scratch);
   }
 
   /**
@@ -86,12 +92,13 @@ final class ThetaKernel {
         VectorMath.difference(d, s, PANEL_BYTES, n, factor, dot);
       }
       case GELU_L2_NORM -> {
-        // ds = gelu'(s)·(f·dθ − f·(g·dθ)/‖g‖²·g) with g = gelu(s), f = τ/‖g‖
+        // ds = gelu'(s)·(f·dθ − f·(n·dθ)·n) with n = θ/τ, f = τ/‖gelu(s)‖
+        VectorMath.scale(theta, theta, PANEL_BYTES, n, factor);
         VectorMath.products(theta, d, PANEL_BYTES, n, dot);
         for (int lane = 0; lane < LANES; lane++) {
-          float f = Simd.get(factor + 4L * lane);
-          float product = Simd.get(dot + 4L * lane);
-          Simd.set(dot + 4L * lane, f / tau * (f / tau) * f * product);
+          float f = GELU_UNITS * Simd.get(factor + 4L * lane);
+          Simd.set(factor + 4L * lane, f);
+          Simd.set(dot + 4L * lane, f * (Simd.get(dot + 4L * lane) / tau / tau));
         }
         VectorMath.difference(d, theta, PANEL_BYTES, n, factor, dot);
         Simd.fill(scratch, LANES, 1);
@@ -132,8 +139,10 @@ final class ThetaKernel {
       case L2_NORM_GELU -> VectorMath.squares(s, step, count, sum);
       case GELU_L2_NORM -> {
         Simd.fill(scratch, LANES, 1);
-        Simd.fill(sum, LANES, 0);
-        VectorMath.gelu(s, theta, step, count, scratch, sum);
+        VectorMath.gelu(s, theta, step, count, scratch);
+        Simd.fill(scratch, LANES, GELU_UNITS);
+        VectorMath.scale(theta, theta, step, count, scratch);
+        VectorMath.squares(theta, step, count, sum);
       }
       case SOFTMAX -> {
         long max = scratch + MAX * VECTOR_BYTES;
@@ -148,10 +157,9 @@ final class ThetaKernel {
     }
   }
 
-  private static void apply(
-      Theta kind, long s, long theta, long step, int count, long factors, long scratch) {
+  private static void apply(Theta kind, long s, long theta, long step, int count, long factors) {
     if (kind == Theta.L2_NORM_GELU) {
-      VectorMath.gelu(s, theta, step, count, factors, scratch + SUM * VECTOR_BYTES);
+      VectorMath.gelu(s, theta, step, count, factors);
     } else {
       VectorMath.scale(theta, theta, step, count, factors);
     }

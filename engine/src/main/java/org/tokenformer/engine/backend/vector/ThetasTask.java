@@ -50,7 +50,7 @@ final class ThetasTask implements Workers.Task {
         long s = saved + 4L * row * count + 4L * lane;
         long theta = panel + 4L * lane;
         ThetaKernel.reducePanel(tokens.theta(), tokens.tau(), s, theta, count, factors, own);
-        ThetaKernel.applyPanel(tokens.theta(), s, theta, count, factors, own);
+        ThetaKernel.applyPanel(tokens.theta(), s, theta, count, factors);
       }
       Packing.unpack(panel, lanes, count, out + 4L * row * count, 4L * count);
     }
