@@ -127,7 +127,7 @@ final class FewTokens {
           dots3x4(w0, w1, w2, VECTOR_BYTES, xg, GROUP * VECTOR_BYTES, channels / LANES, sums);
           for (int i = 0; i < rows; i++) {
             long w = at + (r + i) * step;
-            long quarters = sums + i * GROUP * VECTOR_BYTES;
+            long quarters = sums + (long) i * GROUP * VECTOR_BYTES;
             fold(quarters);
             for (int t = 0; t < count; t++) {
               long of = quarters + t * QUARTER_BYTES;
