@@ -203,6 +203,10 @@ class TrainIT {
     return arguments;
   }
 
+  private static boolean isSaving(Path run) throws IOException {
+    return CommandLineFixtures.content(run).stream().anyMatch(name -> name.startsWith(".step-"));
+  }
+
   /** Returns how many kills left something half-written. */
   private static int killedAgainAndAgain(Path run, int kills, Random random) throws Exception {
     int inSaving = 0;
@@ -219,10 +223,14 @@ class TrainIT {
         Thread.sleep(random.nextInt(1000)); // somewhere in its beginning
       } else {
         await(running, () -> saved(run) >= awaited);
-        Thread.sleep(random.nextInt(50));
+        if (i % 2 == 0) {
+          await(running, () -> isSaving(run)); // the moment that matters most
+        } else {
+          Thread.sleep(random.nextInt(50));
+        }
       }
       kill(running);
-      if (CommandLineFixtures.content(run).stream().anyMatch(name -> name.startsWith(".step-"))) {
+      if (isSaving(run)) {
         inSaving++;
       }
       int now = SavedRun.open(last(run)).stepsDone();
@@ -238,8 +246,7 @@ class TrainIT {
     kill(running);
     assertSameBits(last(straight), last(run));
     RunFolder.resume(run, 1).close();
-    assertFalse(
-        CommandLineFixtures.content(run).stream().anyMatch(name -> name.startsWith(".step-")));
+    assertFalse(isSaving(run));
     return inSaving;
   }
 }
