@@ -216,7 +216,7 @@ def environment(c):
     return {
         "date": datetime.date.today().isoformat(), "processor": cpu, "cores": os.cpu_count(),
         "system": platform.platform(), "java": version, "commit": commit.stdout.strip(),
-        "flags": " ".join(c.java[1:-2][:-1]), "rounds": c.options.rounds,
+        "flags": " ".join(c.java[1:-3]), "rounds": c.options.rounds,
     }
 
 

@@ -11,11 +11,11 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /** What every benchmark begins with: random operands, a check of the kernels, the ceilings. */
-final class Operands {
+public final class Operands {
   private Operands() {}
 
   /** A backend whose kernels compute what they should. */
-  static Backend open(String name, int threads) {
+  public static Backend open(String name, int threads) {
     Backend backend = Backends.open(name, threads).backend();
     if (!Machine.selfCheck(backend).isEmpty()) {
       throw new IllegalStateException(Machine.selfCheck(backend).toString());
@@ -32,7 +32,7 @@ final class Operands {
   }
 
   /** A matrix of normal numbers. */
-  static Tensor random(Backend backend, MemoryScope scope, long rows, long columns) {
+  public static Tensor random(Backend backend, MemoryScope scope, long rows, long columns) {
     SplittableRandom random = new SplittableRandom(rows * 31 + columns);
     float[] values = new float[Math.toIntExact(rows * columns)];
     for (int i = 0; i < values.length; i++) {

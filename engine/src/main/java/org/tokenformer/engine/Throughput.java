@@ -143,6 +143,15 @@ public final class Throughput {
    * @return no bytes: what a step reads and writes hangs on the processor's caches
    */
   public static Measured train(TokenFormer model, TrainingShape shape) {
+    try (Trainer trainer = trainer(model, shape)) {
+      TrainingStep first = trainer.step(null);
+      double[] rates = rates(shape.rows(), 1, () -> trainer.step(null));
+      return measured(rates, first.flops() / first.stepTokens(), 0);
+    }
+  }
+
+  /** A trainer for steps that are timed: of random ids, at a constant rate, without end. */
+  public static Trainer trainer(TokenFormer model, TrainingShape shape) {
     double rate = 1e-4;
     TrainingOptions options =
         new TrainingOptions(
@@ -152,12 +161,7 @@ public final class Throughput {
             OptimizerOptions.defaults(),
             0,
             1);
-    RandomIds data = new RandomIds(model.config().tokenizerVocabularySize());
-    try (Trainer trainer = new Trainer(model, data, options)) {
-      TrainingStep first = trainer.step(null);
-      double[] rates = rates(shape.rows(), 1, () -> trainer.step(null));
-      return measured(rates, first.flops() / first.stepTokens(), 0);
-    }
+    return new Trainer(model, new RandomIds(model.config().tokenizerVocabularySize()), options);
   }
 
   /** Ids to learn nothing from. */

@@ -2,7 +2,6 @@ package org.tokenformer.bench.peers;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,9 +10,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Random;
-import org.tokenformer.engine.Backends;
+import org.tokenformer.bench.Operands;
 import org.tokenformer.engine.Machine;
+import org.tokenformer.engine.Throughput;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.model.InitialValues;
@@ -27,11 +26,7 @@ import org.tokenformer.engine.model.WeightType;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
-import org.tokenformer.engine.train.OptimizerOptions;
-import org.tokenformer.engine.train.Schedule;
-import org.tokenformer.engine.train.TokenSource;
 import org.tokenformer.engine.train.Trainer;
-import org.tokenformer.engine.train.TrainingOptions;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /** The kinds of work of {@link Turns}. */
@@ -62,7 +57,7 @@ final class Works {
   }
 
   private static Backend backend(String threads) {
-    return Backends.open("vector", Integer.parseInt(threads)).backend();
+    return Operands.open("vector", Integer.parseInt(threads));
   }
 
   /** Operations and bytes a second that the machine can do now. */
@@ -94,20 +89,11 @@ final class Works {
                 int n = sizes[1];
                 int k = sizes[2];
                 return List.of(
-                    random(m, k), random(n, k), scope.allocate(DType.F32, Shape.of(m, n)));
+                    Operands.random(backend, scope, m, k),
+                    Operands.random(backend, scope, n, k),
+                    scope.allocate(DType.F32, Shape.of(m, n)));
               });
       return Turns.seconds(() -> backend.logits(all.get(0), all.get(1), all.get(2)));
-    }
-
-    private Tensor random(int rows, int columns) {
-      float[] values = new float[rows * columns];
-      Random random = new Random(rows * 31L + columns);
-      for (int i = 0; i < values.length; i++) {
-        values[i] = random.nextFloat();
-      }
-      Tensor tensor = scope.allocate(DType.F32, Shape.of(rows, columns));
-      backend.upload(MemorySegment.ofArray(values), tensor);
-      return tensor;
     }
 
     @Override
@@ -149,15 +135,7 @@ final class Works {
     Train(TokenFormerConfig config, TrainingShape shape, Backend backend) {
       this.backend = backend;
       model = RandomWeights.trainable(config, InitialValues.SCALED, 1, backend);
-      TrainingOptions options =
-          new TrainingOptions(
-              new Schedule(Integer.MAX_VALUE, 0, 1e-4, 1e-4),
-              shape,
-              1,
-              OptimizerOptions.defaults(),
-              0,
-              1);
-      trainer = new Trainer(model, new RandomIds(config.tokenizerVocabularySize()), options);
+      trainer = Throughput.trainer(model, shape);
       for (int i = 0; i < WARM_UP_STEPS; i++) {
         trainer.step(null);
       }
@@ -173,21 +151,6 @@ final class Works {
       trainer.close();
       model.close();
       backend.close();
-    }
-  }
-
-  private record RandomIds(int vocabulary) implements TokenSource {
-    @Override
-    public long size() {
-      return 1L << 32;
-    }
-
-    @Override
-    public void read(long from, int[] to, int offset, int count) {
-      Random random = new Random(from);
-      for (int i = 0; i < count; i++) {
-        to[offset + i] = random.nextInt(vocabulary);
-      }
     }
   }
 

@@ -77,7 +77,8 @@ final class FewTokens {
       for (int c = 0; c <= channels - LANES; c += LANES) {
         long target = to + (c / LANES * GROUP + i) * VECTOR_BYTES;
         if (group * GROUP + i < tokens) {
-          Simd.copy(row + 4L * c, target, VECTOR_BYTES);
+          FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * c, LE)
+              .intoMemorySegment(ALL, target, LE);
         } else {
           Simd.clear(target, VECTOR_BYTES);
         }

@@ -183,14 +183,10 @@ final class WeightRows {
    * @param widened scratch of {@link #WIDENED_BYTES}
    */
   void packRows(int row, int count, int column, int k, long to, long widened) {
-    int segment = 0;
     for (int first = row; first < row + count; first += Tile.ROWS) {
       int n = Math.min(Tile.ROWS, row + count - first);
-      while (starts[segment + 1] <= first) {
-        segment++;
-      }
       long from = floats(first, n, column, k, widened, 4L * k);
-      Packing.rows(from, from == widened ? 4L * k : strides[segment], n, k, to);
+      Packing.rows(from, from == widened ? 4L * k : stride(first), n, k, to);
       to += k * Tile.ROW_BYTES;
     }
   }
