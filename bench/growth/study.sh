@@ -119,11 +119,11 @@ best_of() { # SIZE: rate and scale of the lowest loss
   done | awk 'NF == 3' | sort -g | awk 'NR == 1 { print $2, $3 }'
 }
 
-arm() { # NAME SIZE OPTIONS...: with the best settings of a size
+arm() { # NAME STEPS SIZE OPTIONS...: with the best settings of a size
   local rate scale
-  read -r rate scale <"$2.best"
-  run "$1" all.arrow "$valid" $(((STEPS + 15) / 16)) --steps "$STEPS" --warmup $(((STEPS + 15) / 16)) --lr "$rate" \
-    --value-scale "$scale" "${@:3}"
+  read -r rate scale <"$3.best"
+  run "$1" all.arrow "$valid" $(((STEPS + 15) / 16)) --steps "$2" --warmup $(((STEPS + 15) / 16)) --lr "$rate" \
+    --value-scale "$scale" "${@:4}"
 }
 
 transformer() { # LOG TRAIN VALID STEPS RATE
@@ -160,14 +160,20 @@ transformers() {
   sweep small $small
   sweep middle $middle
   sweep large $large
+  longer=$((STEPS * 5 / 4))
   for seed in $SEEDS; do
-    arm "scratch-large-$seed" large $large --seed "$seed"
-    arm "grown-once-$seed" large $middle --seed "$seed" --grow-at "$((STEPS / 2)):$to_large"
-    arm "released-$seed" large $middle --seed "$seed" --grow-at "$((STEPS / 2)):$to_large" --grow-init released
-    arm "grown-in-steps-$seed" large $small --seed "$seed" \
+    arm "scratch-large-$seed" "$STEPS" large $large --seed "$seed"
+    arm "grown-once-$seed" "$STEPS" large $middle --seed "$seed" --grow-at "$((STEPS / 2)):$to_large"
+    arm "released-$seed" "$STEPS" large $middle --seed "$seed" --grow-at "$((STEPS / 2)):$to_large" \
+      --grow-init released
+    arm "grown-in-steps-$seed" "$STEPS" large $small --seed "$seed" \
       --grow-at "$((STEPS / 3)):$to_middle" --grow-at "$((STEPS * 2 / 3)):$to_large"
-    arm "scratch-middle-$seed" middle $middle --seed "$seed"
-    arm "scratch-small-$seed" small $small --seed "$seed"
+    arm "grown-late-$seed" "$longer" large $small --seed "$seed" \
+      --grow-at "$((longer * 3 / 5)):$to_middle" --grow-at "$((longer * 4 / 5)):$to_large"
+    arm "scratch-middle-$seed" "$STEPS" middle $middle --seed "$seed"
+    arm "scratch-small-$seed" "$STEPS" small $small --seed "$seed"
+    # What the small model alone makes of the operations of grown-late.
+    arm "longer-small-$seed" "$((STEPS * 7 / 4))" small $small --seed "$seed"
   done
 }
 if [ -n "$TRANSFORMER" ]; then

@@ -28,6 +28,7 @@ JAR = ROOT / "bench/target/benchmarks.jar"
 GEMM = ((960, 1536, 768), (1024, 768, 768), (1024, 3072, 768), (2048, 384, 384), (2048, 1536, 384), (2048, 256, 256))
 TRAINING = (("laptop-15M", 8, 256), ("150M", 2, 512))
 TYPES = (("f32", "f32"), ("bf16", "bf16"), ("q8", "q8_0"), ("q4", "q4_0"))
+WHEN = ("commit", "date")
 GROUPS = ("gemm", "encode", "train", "prefill", "decode", "batch")
 
 
@@ -139,6 +140,29 @@ def line_of(r):
     return text
 
 
+def between(quartile, form):
+    return f"{form(quartile[1])} ({form(quartile[0])}–{form(quartile[2])})"
+
+
+def page(facts, results):
+    """The results as Markdown, median and quartiles of the rounds."""
+    lines = ["# Side by side with other programs", ""]
+    lines += [
+        "Made by [compare.py](peers/compare.py), which lets the programs take turns; figures are medians and, in brackets,",
+        "quartiles over the rounds. *we* is how many times as fast this engine was in the same round, *share* of what the",
+        "machine could do in the same round: fused multiply-adds in registers, or bytes read from memory.", ""]
+    lines += [f"- {key}: {value}" for key, value in facts.items() if key not in WHEN]
+    for group in dict.fromkeys(r["group"] for r in results):
+        when = ", ".join(dict.fromkeys(f"commit {r['commit']}, {r['date']}" for r in results if r["group"] == group))
+        lines += ["", f"## {group}", "", when, "", "| work | threads | program | rate | share | we |", "|---|---|---|---|---|---|"]
+        for r in (r for r in results if r["group"] == group):
+            share = between(r["share"], lambda v: f"{100 * v:.1f} %") if "share" in r else ""
+            ours = between(r["ours"], lambda v: f"×{v:.2f}") if "ours" in r else ""
+            rate = between(r["rate"], lambda v: f"{v:.4g}") + " " + r["unit"]
+            lines.append(f"| {r['what'] or group} | {r['threads']} | {r['program']} | {rate} | {share} | {ours} |")
+    return "\n".join(lines) + "\n"
+
+
 def find_java():
     script = f'. "{ROOT}/find-jdk.sh"; tf_find_jdk && echo "$JAVA_HOME"'
     home = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=ROOT).stdout.strip()
@@ -220,6 +244,20 @@ def environment(c):
     }
 
 
+def save(options, facts, results):
+    """After every group, since a run is long."""
+    measured = {r["group"] for r in results}
+    for r in results:
+        r.update({key: facts[key] for key in WHEN})
+    if options.json.exists():
+        before = json.loads(options.json.read_text(encoding="utf-8"))["results"]
+        results = [r for r in before if r["group"] not in measured] + results
+    results = sorted(results, key=lambda r: GROUPS.index(r["group"]))
+    options.json.write_text(json.dumps({"environment": facts, "results": results}, indent=1) + "\n", encoding="utf-8")
+    if options.markdown:
+        options.markdown.write_text(page(facts, results), encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -230,7 +268,8 @@ def main():
     parser.add_argument("--llama", type=pathlib.Path, help="folder of node-llama-cpp and of the m-*.gguf")
     parser.add_argument("--tokenizer", type=pathlib.Path, help="tokenizer.json for encode")
     parser.add_argument("--text", type=pathlib.Path, help="text for encode")
-    parser.add_argument("--json", type=pathlib.Path, help="file for all figures")
+    parser.add_argument("--json", type=pathlib.Path, help="file for all figures; those of other groups in it stay")
+    parser.add_argument("--markdown", type=pathlib.Path, help="page for all figures in that file")
     options = parser.parse_args()
     if not JAR.exists():
         parser.error(f"{JAR} is not there: ./build -pl bench -am package -DskipTests")
@@ -241,13 +280,15 @@ def main():
     elements = 12 * (4 * 768 * 768 + 2 * 3072 * 768) + 50304 * 768
     bits = {"f32": 32, "bf16": 16, "q8_0": 8.5, "q4_0": 4.5}
     options.gguf_bytes = {kind: elements * b / 8 for kind, b in bits.items()}
+    if options.markdown and not options.json:
+        parser.error("--markdown needs --json")
     comparison = Comparison(options)
     facts = environment(comparison)
     print(json.dumps(facts, indent=1))
     for group in options.only.split(","):
         globals()[group](comparison)
-    if options.json:
-        options.json.write_text(json.dumps({"environment": facts, "results": comparison.results}, indent=1) + "\n")
+        if options.json:
+            save(options, facts, comparison.results)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ import java.nio.file.Path;
 
 /**
  * Makes numbers, tables and charts of the runs of {@code bench/growth/study.sh}: {@code collect OUT
- * RESULTS} keeps what matters of the runs as small files, {@code report RESULTS DOCS} makes the
+ * RESULTS} adds what matters of the runs to a folder of small files, {@code report RESULTS DOCS} makes the
  * page and the pictures of those.
  */
 public final class GrowthStudy {
   private static final String USAGE =
       """
-      usage: GrowthStudy collect OUT RESULTS   the runs' numbers, as small files
-             GrowthStudy report RESULTS DOCS   tables and charts of them\
+      usage: GrowthStudy collect OUT RESULTS   adds the runs' numbers to the small files of a folder
+             GrowthStudy report RESULTS DOCS   makes tables and charts of them\
       """;
 
   private GrowthStudy() {}
@@ -23,7 +23,7 @@ public final class GrowthStudy {
   public static void main(String[] args) {
     try {
       if (args.length == 3 && args[0].equals("collect")) {
-        ResultsFolder.write(Path.of(args[2]), Study.collect(Path.of(args[1])));
+        collect(Path.of(args[1]), Path.of(args[2]));
       } else if (args.length == 3 && args[0].equals("report")) {
         report(ResultsFolder.read(Path.of(args[1])), Path.of(args[2]));
       } else {
@@ -39,6 +39,12 @@ public final class GrowthStudy {
   private static void fail(String message) {
     System.err.println(message);
     System.exit(2);
+  }
+
+  /** Runs that were collected before stay, so that a study can be shared by machines. */
+  static void collect(Path out, Path results) throws IOException {
+    Study before = Files.isDirectory(results) ? ResultsFolder.read(results) : Study.NONE;
+    ResultsFolder.write(results, Study.collect(out).joined(before));
   }
 
   static void report(Study study, Path docs) throws IOException {

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** All runs of the study. */
 record Study(List<SweepRun> sweeps, List<Course> courses) {
+  static final Study NONE = new Study(List.of(), List.of());
+
   private static final String LOG = ".log";
 
   /** Copies both and sorts them. */
@@ -35,7 +37,23 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
         add(run, TransformerLog.read(entry), sweeps, courses);
       }
     }
-    return new Study(sweeps, StepTimes.even(courses));
+    return new Study(sweeps, courses);
+  }
+
+  /**
+   * Together with runs that were collected before, such as on another machine; where both have the
+   * same run, this one's stays. All steps are timed anew, as {@link StepTimes} does.
+   */
+  Study joined(Study before) {
+    List<SweepRun> allSweeps = new ArrayList<>(sweeps);
+    before.sweeps().stream()
+        .filter(run -> sweeps.stream().noneMatch(run::hasSettingsOf))
+        .forEach(allSweeps::add);
+    List<Course> allCourses = new ArrayList<>(courses);
+    before.courses().stream()
+        .filter(course -> find(course.arm(), course.seed()) == null)
+        .forEach(allCourses::add);
+    return new Study(allSweeps, StepTimes.even(allCourses));
   }
 
   static List<Path> list(Path folder) throws IOException {

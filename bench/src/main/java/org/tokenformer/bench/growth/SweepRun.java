@@ -40,4 +40,9 @@ record SweepRun(String size, double rate, double scale, double loss) {
         scale == null ? Double.NaN : Double.parseDouble(scale),
         loss);
   }
+
+  /** Whether another run tried the same. */
+  boolean hasSettingsOf(SweepRun other) {
+    return ORDER.compare(this, other) == 0;
+  }
 }

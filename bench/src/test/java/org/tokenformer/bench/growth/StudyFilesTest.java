@@ -60,7 +60,7 @@ class StudyFilesTest {
         STEP.formatted(1, 1000, "8.0", 500, 200),
         STEP.formatted(2, 2000, "8.0", 250, 200));
     run("scratch-middle-1", true, STEP.formatted(1, 1000, "8.0", 1000, 100));
-    List<Course> courses = collect().courses();
+    List<Course> courses = collect().joined(Study.NONE).courses();
     assertEquals(List.of(4.0, 8.0), seconds(courses.get(0)));
     assertEquals(List.of(1.0, 2.0, 6.0), seconds(courses.get(1)));
     assertEquals(List.of(1.0), seconds(courses.get(2)));
@@ -143,6 +143,29 @@ class StudyFilesTest {
     Study read = ResultsFolder.read(results);
     assertEquals(study.sweeps(), read.sweeps());
     assertEquals(ResultsFolder.thinned(course), read.courses().getFirst().points());
+  }
+
+  @Test
+  void runsThatWereCollectedBeforeStay() throws IOException {
+    Path results = folder.resolve("results");
+    String validation = VALIDATION.formatted(1, 2048, "7.0");
+    run("grown-once-1", true, STEP.formatted(1, 2048, "8.0", 1024, 100), validation);
+    run("sweep-large-0.002-0.5", true, STEP.formatted(1, 2048, "8.0", 1024, 200), validation);
+    GrowthStudy.collect(folder.resolve("out"), results);
+    Path elsewhere = folder.resolve("elsewhere");
+    Files.move(folder.resolve("out"), elsewhere);
+    run("grown-once-2", true, STEP.formatted(1, 2048, "8.0", 1024, 100), validation);
+    run(
+        "sweep-large-0.002-0.5",
+        true,
+        STEP.formatted(1, 2048, "8.0", 1024, 200),
+        VALIDATION.formatted(1, 2048, "6.5"));
+    GrowthStudy.collect(folder.resolve("out"), results);
+    Study study = ResultsFolder.read(results);
+    assertEquals(
+        List.of("grown-once-1", "grown-once-2"),
+        study.courses().stream().map(Course::name).toList());
+    assertEquals(List.of(new SweepRun("large", 0.002, 0.5, 6.5)), study.sweeps());
   }
 
   @Test

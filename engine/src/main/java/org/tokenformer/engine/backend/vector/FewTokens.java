@@ -11,6 +11,7 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import org.tokenformer.engine.tensor.Quantized;
 
 /**
  * A few tokens against many weights, as in a step of several conversations. Packing the weights
@@ -26,17 +27,21 @@ final class FewTokens {
   /** Tokens in a tile of {@link #dots}; those that are missing are zeros. */
   private static final int GROUP = 4;
 
-  /** Rows in a tile of {@link #dots}: twelve chains, as in {@link Tile}. */
+  /**
+   * Rows in a tile of {@link #dots}: twelve chains, as in {@link Tile}. So many are widened at a
+   * time, as more of them and the weights that stream by would drive each other out of the
+   * first-level cache: six rows of 768 halve the speed at which bf16 comes from memory.
+   */
   private static final int ROWS = 3;
-
-  /** Rows that are widened at a time for products with tokens. */
-  private static final int WIDENED_ROWS = 2 * ROWS;
 
   /** Rows of weights whose sum is one chain, and that are widened at a time for it. */
   private static final int SUM_ROWS = Tile.SUM_BLOCK;
 
-  /** Columns of a piece of weighted sums: groups of quantised weights, and whole panels. */
-  static final int COLUMNS = 256;
+  /**
+   * Columns that {@link #weightedSums} widens at a time: a group of quantised weights, and whole
+   * panels.
+   */
+  static final int COLUMNS = Quantized.GROUP;
 
   private static final long COLUMN_BYTES = COLUMNS * (long) Float.BYTES;
   private static final long SUMS_BYTES = GROUP * ROWS * VECTOR_BYTES;
@@ -88,7 +93,7 @@ final class FewTokens {
 
   /** Bytes of scratch that {@link #dots} needs. */
   static long dotsBytes(int channels) {
-    return WIDENED_ROWS * 4L * channels + SUMS_BYTES;
+    return ROWS * 4L * channels + SUMS_BYTES;
   }
 
   /**
@@ -111,35 +116,29 @@ final class FewTokens {
       long stride,
       long scratch) {
     int channels = weights.columns();
-    long sums = scratch + WIDENED_ROWS * 4L * channels;
-    for (int row = first; row < end; row += WIDENED_ROWS) {
-      int m = Math.min(WIDENED_ROWS, end - row);
+    long sums = scratch + ROWS * 4L * channels;
+    for (int row = first; row < end; row += ROWS) {
+      int m = Math.min(ROWS, end - row);
       long at = weights.floats(row, m, 0, channels, scratch, 4L * channels);
       long step = at == scratch ? 4L * channels : weights.stride(row);
+      long w1 = m > 1 ? at + step : at;
+      long w2 = m > 2 ? w1 + step : at;
       for (int group = 0; group * GROUP < tokens; group++) {
         int count = Math.min(GROUP, tokens - group * GROUP);
         long xs = x + 4L * channels * group * GROUP;
-        for (int r = 0; r < m; r += ROWS) {
-          int rows = Math.min(ROWS, m - r);
-          long w0 = at + r * step;
-          long w1 = rows > 1 ? w0 + step : w0;
-          long w2 = rows > 2 ? w1 + step : w0;
-          long xg = groups + group * groupStride(channels);
-          dots3x4(w0, w1, w2, VECTOR_BYTES, xg, GROUP * VECTOR_BYTES, channels / LANES, sums);
-          for (int i = 0; i < rows; i++) {
-            long w = at + (r + i) * step;
-            long quarters = sums + (long) i * GROUP * VECTOR_BYTES;
-            fold(quarters);
-            for (int t = 0; t < count; t++) {
-              long of = quarters + t * QUARTER_BYTES;
-              float sum = Simd.get(of) + Simd.get(of + 4) + (Simd.get(of + 8) + Simd.get(of + 12));
-              for (int c = channels / LANES * LANES; c < channels; c++) {
-                float factor = Simd.get(xs + 4L * (channels * t + c));
-                sum = Math.fma(Simd.get(w + 4L * c), factor, sum);
-              }
-              long to = scores + (group * GROUP + t) * stride;
-              Simd.set(to + 4L * (row - first + r + i), sum);
+        long xg = groups + group * groupStride(channels);
+        dots3x4(at, w1, w2, VECTOR_BYTES, xg, GROUP * VECTOR_BYTES, channels / LANES, sums);
+        for (int i = 0; i < m; i++) {
+          long quarters = sums + (long) i * GROUP * VECTOR_BYTES;
+          fold(quarters);
+          for (int t = 0; t < count; t++) {
+            long of = quarters + t * QUARTER_BYTES;
+            float sum = Simd.get(of) + Simd.get(of + 4) + (Simd.get(of + 8) + Simd.get(of + 12));
+            for (int c = channels / LANES * LANES; c < channels; c++) {
+              float factor = Simd.get(xs + 4L * (channels * t + c));
+              sum = Math.fma(Simd.get(at + i * step + 4L * c), factor, sum);
             }
+            Simd.set(scores + (group * GROUP + t) * stride + 4L * (row - first + i), sum);
           }
         }
       }
@@ -265,42 +264,42 @@ final class FewTokens {
   static final long SUMS_SCRATCH_BYTES = SUM_ROWS * COLUMN_BYTES;
 
   /**
-   * The rows {@code first} to {@code end} − 1 of some columns, each times its θ, summed up for each
-   * token.
+   * The rows {@code first} to {@code end} − 1, each times its θ, summed up for each token.
    *
-   * @param column the first of at most {@link #COLUMNS} columns, a multiple of that
    * @param thetas tiles (rows, 6) of θ, the next tile {@code tileStride} bytes behind, from the row
    *     {@code first} on
-   * @param sums {@link #sumBytes}
+   * @param sums of each block of {@link #COLUMNS} columns {@link #sumBytes}
    * @param scratch {@link #SUMS_SCRATCH_BYTES}
    */
   static void weightedSums(
       WeightRows weights,
       int first,
       int end,
-      int column,
       int tokens,
       long thetas,
       long tileStride,
       long sums,
       long scratch) {
-    int columns = Math.min(COLUMNS, weights.columns() - column);
     for (int row = first; row == first || row < end; row += SUM_ROWS) {
       int steps = Math.max(0, Math.min(SUM_ROWS, end - row));
-      long at = scratch;
-      if (steps > 0) {
-        // A panel is read whole, so where the columns end in one, the rows are copied.
-        at =
-            columns % PANEL == 0
-                ? weights.floats(row, steps, column, columns, scratch, COLUMN_BYTES)
-                : weights.copied(row, steps, column, columns, scratch, COLUMN_BYTES);
-      }
-      long step = at == scratch ? COLUMN_BYTES : weights.stride(row);
-      for (int tile = 0; tile < tiles(tokens); tile++) {
-        long theta = thetas + tile * tileStride + (row - first) * Tile.ROW_BYTES;
+      for (int column = 0; column < weights.columns(); column += COLUMNS) {
+        int columns = Math.min(COLUMNS, weights.columns() - column);
+        long to = sums + (column / COLUMNS) * sumBytes(tokens);
+        long at = scratch;
+        if (steps > 0) {
+          // A panel is read whole, so where the columns end in one, the rows are copied.
+          at =
+              columns % PANEL == 0
+                  ? weights.floats(row, steps, column, columns, scratch, COLUMN_BYTES)
+                  : weights.copied(row, steps, column, columns, scratch, COLUMN_BYTES);
+        }
+        long step = at == scratch ? COLUMN_BYTES : weights.stride(row);
         for (int c = 0; c < columns; c += PANEL) {
-          long to = sums + sumOffset(tokens, c / PANEL, tile * Tile.ROWS);
-          Tile.sumOf(theta, at + 4L * c, step, steps, to, row > first);
+          for (int tile = 0; tile < tiles(tokens); tile++) {
+            long theta = thetas + tile * tileStride + (row - first) * Tile.ROW_BYTES;
+            long target = to + sumOffset(tokens, c / PANEL, tile * Tile.ROWS);
+            Tile.sumOf(theta, at + 4L * c, step, steps, target, row > first);
+          }
         }
       }
     }

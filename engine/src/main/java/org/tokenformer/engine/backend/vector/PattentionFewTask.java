@@ -16,7 +16,7 @@ final class PattentionFewTask implements Workers.Task {
   private static final int KEYS = 48;
 
   /** Values per piece. Their sums are added in order, so it is fixed. */
-  private static final int VALUES = 192;
+  private static final int VALUES = 96;
 
   private final Workers workers;
   private final Scratch scratch;
@@ -51,7 +51,7 @@ final class PattentionFewTask implements Workers.Task {
     long groupBytes = FewTokens.groupBytes(rows, keys.columns());
     long scoreBytes = rows * scoreStride;
     long thetaBytes = FewTokens.tiles(rows) * tileStride();
-    long sumBytes = (long) valueBlocks() * columnBlocks() * FewTokens.sumBytes(rows);
+    long sumBytes = valueBlocks() * blockStride();
     groups = scratch.shared(groupBytes + scoreBytes + thetaBytes + sumBytes);
     scores = groups + groupBytes;
     thetas = scores + scoreBytes;
@@ -69,6 +69,11 @@ final class PattentionFewTask implements Workers.Task {
 
   private int columnBlocks() {
     return (values.columns() + FewTokens.COLUMNS - 1) / FewTokens.COLUMNS;
+  }
+
+  /** Bytes of the sums of one block of values. */
+  private long blockStride() {
+    return columnBlocks() * FewTokens.sumBytes(rows);
   }
 
   @Override
@@ -97,20 +102,17 @@ final class PattentionFewTask implements Workers.Task {
     }
     workers.barrier(worker);
     long scratchSums = scratch.local(worker, FewTokens.SUMS_SCRATCH_BYTES);
-    int pieces = blocks * columnBlocks();
-    for (int i = workers.next(); i < pieces; i = workers.next()) {
-      int column = i % columnBlocks() * FewTokens.COLUMNS;
-      int first = i / columnBlocks() * VALUES;
+    for (int i = workers.next(); i < blocks; i = workers.next()) {
+      int first = i * VALUES;
       int end = Math.min(count, first + VALUES);
       FewTokens.weightedSums(
           values,
           first,
           end,
-          column,
           rows,
           thetas + first * Tile.ROW_BYTES,
           tileStride(),
-          sums + i * FewTokens.sumBytes(rows),
+          sums + i * blockStride(),
           scratchSums);
     }
     workers.barrier(worker);
@@ -120,7 +122,6 @@ final class PattentionFewTask implements Workers.Task {
   /** Adds the sums of all blocks of values, column block by column block. */
   private void addBlocks(int blocks) {
     int outputs = values.columns();
-    long blockStride = columnBlocks() * FewTokens.sumBytes(rows);
     for (int i = workers.next(); i < columnBlocks(); i = workers.next()) {
       int first = i * FewTokens.COLUMNS;
       int end = Math.min(outputs, first + FewTokens.COLUMNS);
@@ -134,7 +135,7 @@ final class PattentionFewTask implements Workers.Task {
           long to = y + 4L * ((long) t * outputs + c);
           Simd.copy(from, to, 4L * lanes);
           for (int b = 1; b < blocks; b++) {
-            RowKernels.add(from + b * blockStride, to, lanes, to);
+            RowKernels.add(from + b * blockStride(), to, lanes, to);
           }
         }
       }

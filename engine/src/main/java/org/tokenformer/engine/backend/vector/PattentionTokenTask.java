@@ -68,7 +68,7 @@ final class PattentionTokenTask implements Workers.Task {
       int first = i * BLOCK;
       long sum = partialSums + 4L * i * outputs;
       Simd.clear(sum, 4L * outputs);
-      values.weightedSum(first, Math.min(count, first + BLOCK), scores + 4L * first, sum);
+      values.weightedSum(first, Math.min(count, first + BLOCK), scores + 4L * first, sum, sums);
     }
     workers.barrier(worker);
     for (int i = workers.next(); i * COLUMN_BLOCK < outputs; i = workers.next()) {

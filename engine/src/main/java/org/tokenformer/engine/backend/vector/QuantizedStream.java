@@ -237,6 +237,7 @@ final class QuantizedStream {
    * @param scales {@code scaleStride} bytes from row to row
    * @param theta k floats
    * @param y as many floats as columns
+   * @param scratch of an int
    */
   static void weightedSum(
       DType type,
@@ -247,9 +248,11 @@ final class QuantizedStream {
       int k,
       long theta,
       int columns,
-      long y) {
+      long y,
+      long scratch) {
     boolean bytes = type == DType.I8;
     int whole = whole(bytes, columns);
+    int touched = 0;
     for (int p = 0; p < k; p += 2) {
       // Two rows for each time that y is read and written; an odd one goes with itself times 0.
       boolean pair = p + 1 < k;
@@ -259,6 +262,7 @@ final class QuantizedStream {
       long row2 = pair ? row + stride : row;
       long scale = scales + p * scaleStride;
       long scale2 = pair ? scale + scaleStride : scale;
+      touched |= Simd.touch(row, row2 + type.rowBytes(columns) - row);
       if (bytes) {
         addRowsI8(
             row, scale, weight, row2, scale2, weight2, 4L * LANES, whole, y, 4 * VECTOR_BYTES);
@@ -271,6 +275,7 @@ final class QuantizedStream {
         Simd.set(at, Math.fma(get(bytes, row2, scale2, c), weight2, sum));
       }
     }
+    Simd.setInt(scratch, touched);
   }
 
   /** y ← (y + θ·A) + θ₂·A₂ for one row each of A and A₂. */

@@ -275,8 +275,9 @@ final class WeightRows {
    * Adds the rows {@code first} to {@code end} − 1, each times its weight, to one row.
    *
    * @param weights address of the first of them
+   * @param scratch of an int
    */
-  void weightedSum(int first, int end, long weights, long sum) {
+  void weightedSum(int first, int end, long weights, long sum, long scratch) {
     for (int s = 0; s < segments; s++) {
       int start = Math.max(first, starts[s]);
       int count = Math.min(end, starts[s + 1]) - start;
@@ -295,7 +296,8 @@ final class WeightRows {
             count,
             factors,
             columns,
-            sum);
+            sum,
+            scratch);
       } else {
         boolean bf16 = types[s] == DType.BF16;
         Stream.weightedSum(from, strides[s], bf16, count, factors, columns, sum);
