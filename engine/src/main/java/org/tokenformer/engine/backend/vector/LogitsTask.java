@@ -81,13 +81,12 @@ final class LogitsTask implements Workers.Task {
     Packing.panels(workers, x + 4L * first * channels, channels, inTile, panels);
     workers.barrier(worker);
     long packed = scratch.packed(worker);
-    long resultStride = Gemm.ROW_BLOCK * PANEL_BYTES;
+    int piece = Gemm.piece(vocabulary, workers.threads());
+    long resultStride = piece * PANEL_BYTES;
     long result = scratch.local(worker, panelCount * resultStride);
     long panelStride = channels * PANEL_BYTES;
-    int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-    for (int block = workers.next(); block < blocks; block = workers.next()) {
-      int row = block * Gemm.ROW_BLOCK;
-      int m = Math.min(Gemm.ROW_BLOCK, vocabulary - row);
+    for (int row = workers.next() * piece; row < vocabulary; row = workers.next() * piece) {
+      int m = Math.min(piece, vocabulary - row);
       Gemm.timesRows(table, row, m, panels, panelStride, inTile, result, resultStride, packed);
       long to = out + ((long) first * vocabulary + row) * 4;
       Packing.unpackAll(result, resultStride, inTile, m, to, 4L * vocabulary);

@@ -20,9 +20,6 @@ final class Packing {
   /** Steps behind its last that {@link #wholeVectors} overwrites. */
   private static final int OVERWRITTEN = Math.ceilDiv(COPIED - Tile.ROWS, Tile.ROWS);
 
-  /** Columns that are transposed at a time: as many lines of a panel stay in cache. */
-  private static final int TRANSPOSED = 16;
-
   private Packing() {}
 
   /**
@@ -115,18 +112,24 @@ final class Packing {
 
   /**
    * Rows of activations as a panel: (columns, PANEL), token t on lane t, zeros on the lanes beyond
-   * the last token. Some columns of all tokens at a time, so that what is written stays in cache.
+   * the last token.
    */
   static void panel(long from, long stride, int tokens, int columns, float scale, long to) {
-    for (int c = 0; c < columns; c += TRANSPOSED) {
-      int n = Math.min(TRANSPOSED, columns - c);
-      for (int t = 0; t < tokens; t++) {
+    for (int c = 0; c < columns; c += LANES) {
+      int n = Math.min(LANES, columns - c);
+      for (int t = 0; t < PANEL; t += LANES) {
         long source = from + t * stride + 4L * c;
-        scatter(source, n, scale, to + c * PANEL_BYTES + 4L * t, PANEL_BYTES);
-      }
-      for (int t = tokens; t < PANEL; t++) {
+        long target = to + c * PANEL_BYTES + 4L * t;
+        int m = Math.clamp(tokens - t, 0, LANES);
+        if (n == LANES && m == LANES) {
+          Transpose.block(source, stride, scale, target, PANEL_BYTES);
+          continue;
+        }
+        for (int i = 0; i < m; i++) {
+          scatter(source + i * stride, n, scale, target + 4L * i, PANEL_BYTES);
+        }
         for (int i = 0; i < n; i++) {
-          Simd.set(to + (c + i) * PANEL_BYTES + 4L * t, 0);
+          Simd.clear(target + i * PANEL_BYTES + 4L * m, 4L * (LANES - m));
         }
       }
     }
@@ -191,10 +194,19 @@ final class Packing {
 
   /** A panel back to rows of activations. */
   static void unpack(long from, int tokens, int columns, long to, long stride) {
-    for (int c = 0; c < columns; c += TRANSPOSED) {
-      int n = Math.min(TRANSPOSED, columns - c);
-      for (int t = 0; t < tokens; t++) {
-        gather(from + c * PANEL_BYTES + 4L * t, PANEL_BYTES, n, to + t * stride + 4L * c);
+    for (int c = 0; c < columns; c += LANES) {
+      int n = Math.min(LANES, columns - c);
+      for (int t = 0; t < tokens; t += LANES) {
+        int m = Math.min(LANES, tokens - t);
+        long source = from + c * PANEL_BYTES + 4L * t;
+        long target = to + t * stride + 4L * c;
+        if (n == LANES && m == LANES) {
+          Transpose.block(source, PANEL_BYTES, 1, target, stride);
+          continue;
+        }
+        for (int i = 0; i < m; i++) {
+          gather(source + 4L * i, PANEL_BYTES, n, target + i * stride);
+        }
       }
     }
   }
@@ -207,19 +219,42 @@ final class Packing {
     }
   }
 
-  /** Panels, times a factor, added to rows of activations. */
+  /** Panels, which are lost, times a factor, added to rows of activations. */
   static void addAll(
       long from, long panelStride, int tokens, int columns, float scale, long to, long stride) {
     for (int i = 0; i * PANEL < tokens; i++) {
       int lanes = Math.min(PANEL, tokens - i * PANEL);
-      for (int c = 0; c < columns; c += TRANSPOSED) {
-        int n = Math.min(TRANSPOSED, columns - c);
-        for (int t = 0; t < lanes; t++) {
-          long source = from + c * PANEL_BYTES + 4L * t;
-          gatherAdd(source, PANEL_BYTES, n, scale, to + (i * PANEL + t) * stride + 4L * c);
+      add(from + i * panelStride, lanes, columns, scale, to + (long) i * PANEL * stride, stride);
+    }
+  }
+
+  private static void add(long from, int tokens, int columns, float scale, long to, long stride) {
+    for (int c = 0; c < columns; c += LANES) {
+      int n = Math.min(LANES, columns - c);
+      for (int t = 0; t < tokens; t += LANES) {
+        int m = Math.min(LANES, tokens - t);
+        long source = from + c * PANEL_BYTES + 4L * t;
+        long target = to + t * stride + 4L * c;
+        if (n == LANES && m == LANES) {
+          Transpose.block(source, PANEL_BYTES, 1, source, PANEL_BYTES);
+          addVectors(source, PANEL_BYTES, scale, target, stride);
+          continue;
+        }
+        for (int i = 0; i < m; i++) {
+          gatherAdd(source + 4L * i, PANEL_BYTES, n, scale, target + i * stride);
         }
       }
-      from += panelStride;
+    }
+  }
+
+  private static void addVectors(long from, long step, float scale, long to, long toStep) {
+    FloatVector factor = FloatVector.broadcast(FLOATS, scale);
+    for (int i = 0; i < LANES; i++) {
+      FloatVector.fromMemorySegment(FLOATS, ALL, from, LE)
+          .fma(factor, FloatVector.fromMemorySegment(FLOATS, ALL, to, LE))
+          .intoMemorySegment(ALL, to, LE);
+      from += step;
+      to += toStep;
     }
   }
 

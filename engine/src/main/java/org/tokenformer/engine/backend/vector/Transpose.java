@@ -1,0 +1,163 @@
+package org.tokenformer.engine.backend.vector;
+
+import static org.tokenformer.engine.backend.vector.Simd.ALL;
+import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
+import static org.tokenformer.engine.backend.vector.Simd.INTS;
+import static org.tokenformer.engine.backend.vector.Simd.LANES;
+import static org.tokenformer.engine.backend.vector.Simd.LE;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+
+/**
+ * Square blocks of numbers, as many rows as a vector has lanes, to their transposes by permuting
+ * registers. With rows and lanes counted in base four, a number at row (r₁, r₀) and lane (c₁, c₀)
+ * first changes r₀ for c₀ and then r₁ for c₁; of vectors with eight lanes the second digit has base
+ * two, of those with four there is none. Each change works on four (or two) vectors at a time, so
+ * that the numbers stay in registers.
+ *
+ * <p>Integers and no vectors of another width, for the reasons that {@link Interleave} and {@link
+ * FewTokens} give.
+ */
+final class Transpose {
+  private static final int BASE = 4;
+
+  private static final IntVector FIRST_LOW = pairs(1, 0);
+  private static final IntVector FIRST_HIGH = pairs(1, 2);
+  private static final IntVector FIRST_EVEN = joined(1, 0);
+  private static final IntVector FIRST_ODD = joined(1, 2);
+  private static final IntVector SECOND_LOW = pairs(LANES / BASE, 0);
+  private static final IntVector SECOND_HIGH = pairs(LANES / BASE, 2);
+  private static final IntVector SECOND_EVEN = joined(LANES / BASE, 0);
+  private static final IntVector SECOND_ODD = joined(LANES / BASE, 2);
+  private static final IntVector LOW_HALVES = halves(0);
+  private static final IntVector HIGH_HALVES = halves(LANES / 2);
+
+  private Transpose() {}
+
+  /**
+   * Transposes one block.
+   *
+   * @param from its first row, the next {@code fromStride} bytes behind
+   * @param scale what all numbers are multiplied by
+   * @param to where the first row of the transpose goes, the next {@code toStride} bytes behind;
+   *     may be {@code from} if the strides are the same
+   */
+  static void block(long from, long fromStride, float scale, long to, long toStride) {
+    changeFirst(from, fromStride, BASE * fromStride, scale, to, toStride, BASE * toStride);
+    if (LANES == BASE * BASE) {
+      changeSecond(to, BASE * toStride, toStride);
+    } else if (LANES == 2 * BASE) {
+      changeHalves(to, BASE * toStride, toStride);
+    }
+  }
+
+  /** Multiplies, and changes r₀ for c₀ in each group of four rows. */
+  private static void changeFirst(
+      long from, long step, long group, float scale, long to, long toStep, long toGroup) {
+    FloatVector factor = FloatVector.broadcast(FLOATS, scale);
+    for (int i = 0; i < LANES; i += BASE) {
+      IntVector a =
+          FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).mul(factor).reinterpretAsInts();
+      IntVector b =
+          FloatVector.fromMemorySegment(FLOATS, ALL, from + step, LE)
+              .mul(factor)
+              .reinterpretAsInts();
+      IntVector c =
+          FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * step, LE)
+              .mul(factor)
+              .reinterpretAsInts();
+      IntVector d =
+          FloatVector.fromMemorySegment(FLOATS, ALL, from + 3 * step, LE)
+              .mul(factor)
+              .reinterpretAsInts();
+      IntVector ab = FIRST_LOW.selectFrom(a, b);
+      IntVector cd = FIRST_LOW.selectFrom(c, d);
+      FIRST_EVEN.selectFrom(ab, cd).intoMemorySegment(ALL, to, LE);
+      FIRST_ODD.selectFrom(ab, cd).intoMemorySegment(ALL, to + toStep, LE);
+      ab = FIRST_HIGH.selectFrom(a, b);
+      cd = FIRST_HIGH.selectFrom(c, d);
+      FIRST_EVEN.selectFrom(ab, cd).intoMemorySegment(ALL, to + 2 * toStep, LE);
+      FIRST_ODD.selectFrom(ab, cd).intoMemorySegment(ALL, to + 3 * toStep, LE);
+      from += group;
+      to += toGroup;
+    }
+  }
+
+  /** Changes r₁ for c₁ in base four, in place. */
+  private static void changeSecond(long at, long step, long group) {
+    for (int i = 0; i < BASE; i++) {
+      IntVector a = IntVector.fromMemorySegment(INTS, ALL, at, LE);
+      IntVector b = IntVector.fromMemorySegment(INTS, ALL, at + step, LE);
+      IntVector c = IntVector.fromMemorySegment(INTS, ALL, at + 2 * step, LE);
+      IntVector d = IntVector.fromMemorySegment(INTS, ALL, at + 3 * step, LE);
+      IntVector ab = SECOND_LOW.selectFrom(a, b);
+      IntVector cd = SECOND_LOW.selectFrom(c, d);
+      SECOND_EVEN.selectFrom(ab, cd).intoMemorySegment(ALL, at, LE);
+      SECOND_ODD.selectFrom(ab, cd).intoMemorySegment(ALL, at + step, LE);
+      ab = SECOND_HIGH.selectFrom(a, b);
+      cd = SECOND_HIGH.selectFrom(c, d);
+      SECOND_EVEN.selectFrom(ab, cd).intoMemorySegment(ALL, at + 2 * step, LE);
+      SECOND_ODD.selectFrom(ab, cd).intoMemorySegment(ALL, at + 3 * step, LE);
+      at += group;
+    }
+  }
+
+  /** Changes r₁ for c₁ in base two, in place. */
+  private static void changeHalves(long at, long step, long group) {
+    for (int i = 0; i < BASE; i++) {
+      IntVector a = IntVector.fromMemorySegment(INTS, ALL, at, LE);
+      IntVector b = IntVector.fromMemorySegment(INTS, ALL, at + step, LE);
+      LOW_HALVES.selectFrom(a, b).intoMemorySegment(ALL, at, LE);
+      HIGH_HALVES.selectFrom(a, b).intoMemorySegment(ALL, at + step, LE);
+      at += group;
+    }
+  }
+
+  /**
+   * Of two vectors a and b, at each value of the other digit: a and b at {@code digit}, then a and
+   * b at the digit behind.
+   *
+   * @param unit lanes from one value of the digit that is changed to the next
+   */
+  private static IntVector pairs(int unit, int digit) {
+    int[] indices = new int[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      int place = digitOf(lane, unit);
+      indices[lane] = lane + (digit + place / 2 - place) * unit + place % 2 * LANES;
+    }
+    return indices(indices);
+  }
+
+  /**
+   * Of two vectors made so, the two lanes from {@code digit} on of the first, then the second's.
+   */
+  private static IntVector joined(int unit, int digit) {
+    int[] indices = new int[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      int place = digitOf(lane, unit);
+      indices[lane] = lane + (digit + place % 2 - place) * unit + place / 2 * LANES;
+    }
+    return indices(indices);
+  }
+
+  private static int digitOf(int lane, int unit) {
+    return unit == 0 ? 0 : lane / unit % BASE;
+  }
+
+  /** Half of a vector from {@code first} on, then that of a second one. */
+  private static IntVector halves(int first) {
+    int[] indices = new int[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      indices[lane] = first + lane % (LANES / 2) + lane / (LANES / 2) * LANES;
+    }
+    return indices(indices);
+  }
+
+  private static IntVector indices(int[] indices) {
+    for (int lane = 0; lane < LANES; lane++) {
+      indices[lane] &= 2 * LANES - 1; // of a digit that the width does not have, never used
+    }
+    return IntVector.fromArray(INTS, indices, 0);
+  }
+}
