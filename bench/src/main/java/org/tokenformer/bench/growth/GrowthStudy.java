@@ -7,8 +7,8 @@ import java.nio.file.Path;
 
 /**
  * Makes numbers, tables and charts of the runs of {@code bench/growth/study.sh}: {@code collect OUT
- * RESULTS} adds what matters of the runs to a folder of small files, {@code report RESULTS DOCS} makes the
- * page and the pictures of those.
+ * RESULTS} adds what matters of the runs to a folder of small files, {@code report RESULTS DOCS}
+ * makes the page and the pictures of those.
  */
 public final class GrowthStudy {
   private static final String USAGE =

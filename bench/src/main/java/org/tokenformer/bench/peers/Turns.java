@@ -32,7 +32,9 @@ public final class Turns {
   /** A turn repeats its work for at least so long and counts the median run. */
   private static final long TURN_NANOS = 300_000_000L;
 
-  /** Work that is asked for the first time is done for so long before: the JVM has to compile it. */
+  /**
+   * Work that is asked for the first time is done for so long before: the JVM has to compile it.
+   */
   private static final long WARM_UP_NANOS = 5_000_000_000L;
 
   private static final int MOST_RUNS = 10_000;
