@@ -7,7 +7,7 @@ import org.jfree.data.xy.XYSeries;
 /** The validation loss of all arms against what it has cost. */
 final class LossChart {
   /** How far above the lowest loss the chart goes: the beginnings of all runs are alike. */
-  private static final double SHOWN_NATS = 2;
+  private static final double SHOWN_NATS = 1.5;
 
   private LossChart() {}
 

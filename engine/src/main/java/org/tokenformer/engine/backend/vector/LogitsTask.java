@@ -34,7 +34,7 @@ final class LogitsTask implements Workers.Task {
     vocabulary = table.rows();
     if (rows > FewTokens.MOST) {
       panels = scratch.shared(4L * Simd.roundUp(Math.min(rows, TILE), PANEL) * channels);
-    } else if (rows > 1) {
+    } else if (rows > PattentionTokenTask.MOST) {
       panels = scratch.shared(FewTokens.groupBytes(rows, channels));
     }
     workers.run(this);
@@ -42,14 +42,8 @@ final class LogitsTask implements Workers.Task {
 
   @Override
   public void run(int worker) {
-    if (rows == 1) {
-      long sums = scratch.packed(worker);
-      int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-      for (int i = workers.next(); i < blocks; i = workers.next()) {
-        int row = i * Gemm.ROW_BLOCK;
-        int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
-        table.dots(row, end, x, out + 4L * row, sums);
-      }
+    if (rows <= PattentionTokenTask.MOST) {
+      tokenByToken(worker);
       return;
     }
     if (rows <= FewTokens.MOST) {
@@ -59,6 +53,20 @@ final class LogitsTask implements Workers.Task {
     for (int first = 0; first < rows; first += TILE) {
       tile(worker, first, Math.min(TILE, rows - first));
       workers.barrier(worker);
+    }
+  }
+
+  /** All tokens go through a block of the table before the next one; see the Pattention of such. */
+  private void tokenByToken(int worker) {
+    long sums = scratch.packed(worker);
+    int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
+    for (int i = workers.next(); i < blocks; i = workers.next()) {
+      int row = i * Gemm.ROW_BLOCK;
+      int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
+      for (int t = 0; t < rows; t++) {
+        long to = out + 4 * ((long) t * vocabulary + row);
+        table.dots(row, end, x + 4L * t * channels, to, sums);
+      }
     }
   }
 

@@ -5,11 +5,16 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A Pattention of one token that nothing is learned from. Blocks of parameter tokens are handed
- * out, their positions fixed: keys and values are read as one stream each, and the sums of the
- * blocks are added in their order, whoever computed them.
+ * A Pattention of one token, or of very few, that nothing is learned from. Blocks of parameter
+ * tokens are handed out, their positions fixed: keys and values are read as one stream each, and
+ * the sums of the blocks are added in their order, whoever computed them. All tokens go through a
+ * block before the next one, while it is in the second-level cache; so each gets the bits that it
+ * would get alone.
  */
 final class PattentionTokenTask implements Workers.Task {
+  /** Tokens at most; {@link FewTokens} is faster for more. */
+  static final int MOST = 4;
+
   /** Parameter tokens per piece. Their sums are added in order, so it is fixed. */
   private static final int BLOCK = 64;
 
@@ -23,9 +28,12 @@ final class PattentionTokenTask implements Workers.Task {
   private ParameterTokens tokens;
   private long x;
   private long y;
+  private int rows;
   private int count;
-  private long scores; // (N)
-  private long partialSums; // (blocks, C')
+  private long scores; // (T, N), then θ
+  private long scoreStride;
+  private long partialSums; // (T, blocks, C')
+  private long sumStride;
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
   PattentionTokenTask(Workers workers, Scratch scratch) {
@@ -39,10 +47,12 @@ final class PattentionTokenTask implements Workers.Task {
     values.setValues(parameterTokens);
     x = HostBuffer.addressOf(input);
     y = HostBuffer.addressOf(output);
+    rows = Math.toIntExact(input.rows());
     count = keys.rows();
-    long scoreBytes = Simd.roundUp(count, BLOCK) * 4L;
-    scores = scratch.shared(scoreBytes + 4L * blocks() * values.columns());
-    partialSums = scores + scoreBytes;
+    scoreStride = Simd.roundUp(count, BLOCK) * 4L;
+    sumStride = 4L * blocks() * values.columns();
+    scores = scratch.shared(rows * (scoreStride + sumStride));
+    partialSums = scores + rows * scoreStride;
     workers.run(this);
   }
 
@@ -57,28 +67,42 @@ final class PattentionTokenTask implements Workers.Task {
     int blocks = blocks();
     for (int i = workers.next(); i < blocks; i = workers.next()) {
       int first = i * BLOCK;
-      keys.dots(first, Math.min(count, first + BLOCK), x, scores + 4L * first, sums);
+      int end = Math.min(count, first + BLOCK);
+      for (int t = 0; t < rows; t++) {
+        long token = x + 4L * t * keys.columns();
+        keys.dots(first, end, token, scores + t * scoreStride + 4L * first, sums);
+      }
     }
     workers.barrier(worker);
-    if (worker == 0) {
-      ThetaKernel.applyRow(tokens.theta(), tokens.tau(), scores, count, sums);
+    for (int t = workers.next(); t < rows; t = workers.next()) {
+      ThetaKernel.applyRow(tokens.theta(), tokens.tau(), scores + t * scoreStride, count, sums);
     }
     workers.barrier(worker);
     for (int i = workers.next(); i < blocks; i = workers.next()) {
       int first = i * BLOCK;
-      long sum = partialSums + 4L * i * outputs;
-      Simd.clear(sum, 4L * outputs);
-      values.weightedSum(first, Math.min(count, first + BLOCK), scores + 4L * first, sum, sums);
+      int end = Math.min(count, first + BLOCK);
+      for (int t = 0; t < rows; t++) {
+        long sum = partialSums + t * sumStride + 4L * i * outputs;
+        Simd.clear(sum, 4L * outputs);
+        values.weightedSum(first, end, scores + t * scoreStride + 4L * first, sum, sums);
+      }
     }
     workers.barrier(worker);
     for (int i = workers.next(); i * COLUMN_BLOCK < outputs; i = workers.next()) {
       int column = i * COLUMN_BLOCK;
-      int columns = Math.min(COLUMN_BLOCK, outputs - column);
-      long to = y + 4L * column;
-      Simd.clear(to, 4L * columns);
-      for (int b = 0; b < blocks; b++) {
-        RowKernels.add(partialSums + 4 * ((long) b * outputs + column), to, columns, to);
+      for (int t = 0; t < rows; t++) {
+        addBlocks(t, column, Math.min(COLUMN_BLOCK, outputs - column));
       }
+    }
+  }
+
+  private void addBlocks(int token, int column, int columns) {
+    int outputs = values.columns();
+    long to = y + 4L * ((long) token * outputs + column);
+    Simd.clear(to, 4L * columns);
+    for (int b = 0; b < blocks(); b++) {
+      long from = partialSums + token * sumStride + 4 * ((long) b * outputs + column);
+      RowKernels.add(from, to, columns, to);
     }
   }
 }

@@ -147,7 +147,7 @@ public final class VectorBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
-      if (saved == null && x.rows() == 1) {
+      if (saved == null && x.rows() <= PattentionTokenTask.MOST) {
         pattentionTokenTask.run(x, tokens, out);
       } else if (saved == null && x.rows() <= FewTokens.MOST) {
         pattentionFewTask.run(x, tokens, out);
