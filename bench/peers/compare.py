@@ -28,7 +28,7 @@ JAR = ROOT / "bench/target/benchmarks.jar"
 GEMM = ((960, 1536, 768), (1024, 768, 768), (1024, 3072, 768), (2048, 384, 384), (2048, 1536, 384), (2048, 256, 256))
 TRAINING = (("laptop-15M", 8, 256), ("150M", 2, 512))
 TYPES = (("f32", "f32"), ("bf16", "bf16"), ("q8", "q8_0"), ("q4", "q4_0"))
-WHEN = ("commit", "date")
+WHEN = ("commit", "date", "rounds")
 GROUPS = ("gemm", "encode", "train", "prefill", "decode", "batch")
 
 
@@ -153,7 +153,8 @@ def page(facts, results):
         "machine could do in the same round: fused multiply-adds in registers, or bytes read from memory.", ""]
     lines += [f"- {key}: {value}" for key, value in facts.items() if key not in WHEN]
     for group in dict.fromkeys(r["group"] for r in results):
-        when = ", ".join(dict.fromkeys(f"commit {r['commit']}, {r['date']}" for r in results if r["group"] == group))
+        runs = (r for r in results if r["group"] == group)
+        when = ", ".join(dict.fromkeys(f"commit {r['commit']}, {r['date']}, {r['rounds']} rounds" for r in runs))
         lines += ["", f"## {group}", "", when, "", "| work | threads | program | rate | share | we |", "|---|---|---|---|---|---|"]
         for r in (r for r in results if r["group"] == group):
             share = between(r["share"], lambda v: f"{100 * v:.1f} %") if "share" in r else ""
@@ -239,7 +240,7 @@ def environment(c):
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=ROOT)
     return {
         "date": datetime.date.today().isoformat(), "processor": cpu, "cores": os.cpu_count(),
-        "system": platform.platform(), "java": version, "commit": commit.stdout.strip(),
+        "system": f"{platform.system()} {platform.machine()}", "java": version, "commit": commit.stdout.strip(),
         "flags": " ".join(c.java[1:-3]), "rounds": c.options.rounds,
     }
 
