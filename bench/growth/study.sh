@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The runs behind docs/growth.md: the same model grown in steps, grown once, grown as the released code does, and
-# trained from scratch at each of its sizes, with learning rate and first values swept for each size.
+# The runs behind docs/growth.md: the same model grown in steps, also late in more steps, grown once, grown as the
+# released code does, and trained from scratch at each of its sizes, with learning rate and first values swept for each.
 #
 # usage: bench/growth/study.sh TRAIN.txt VALID.txt OUT
 #
 # OUT gets a folder for each run. A run that is there is not run again and one that was stopped goes on, so the script
-# can be stopped and started at any time. About three hours on two cores. The environment can set SEEDS (by default
+# can be stopped and started at any time. About four hours on two cores. The environment can set SEEDS (by default
 # "1 2"; more can be added later), STEPS (800) and SWEEP_STEPS (200).
 #
 # TRANSFORMER is a command that trains a plain Transformer of the largest size for comparison. It is called as

@@ -123,10 +123,10 @@ final class Transpose {
   private static IntVector pairs(int unit, int digit) {
     int[] indices = new int[LANES];
     for (int lane = 0; lane < LANES; lane++) {
-      int place = digitOf(lane, unit);
+      int place = lane / unit % BASE;
       indices[lane] = lane + (digit + place / 2 - place) * unit + place % 2 * LANES;
     }
-    return indices(indices);
+    return IntVector.fromArray(INTS, indices, 0);
   }
 
   /**
@@ -135,14 +135,10 @@ final class Transpose {
   private static IntVector joined(int unit, int digit) {
     int[] indices = new int[LANES];
     for (int lane = 0; lane < LANES; lane++) {
-      int place = digitOf(lane, unit);
+      int place = lane / unit % BASE;
       indices[lane] = lane + (digit + place % 2 - place) * unit + place / 2 * LANES;
     }
-    return indices(indices);
-  }
-
-  private static int digitOf(int lane, int unit) {
-    return unit == 0 ? 0 : lane / unit % BASE;
+    return IntVector.fromArray(INTS, indices, 0);
   }
 
   /** Half of a vector from {@code first} on, then that of a second one. */
@@ -150,13 +146,6 @@ final class Transpose {
     int[] indices = new int[LANES];
     for (int lane = 0; lane < LANES; lane++) {
       indices[lane] = first + lane % (LANES / 2) + lane / (LANES / 2) * LANES;
-    }
-    return indices(indices);
-  }
-
-  private static IntVector indices(int[] indices) {
-    for (int lane = 0; lane < LANES; lane++) {
-      indices[lane] &= 2 * LANES - 1; // of a digit that the width does not have, never used
     }
     return IntVector.fromArray(INTS, indices, 0);
   }
