@@ -1,15 +1,10 @@
 package org.tokenformer.bench;
 
 import java.lang.foreign.Arena;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -30,20 +25,9 @@ import org.tokenformer.engine.tensor.Tensor;
  * One token of a whole model with random weights, which is as fast as memory can be read: {@code
  * gigabytes} is GB/s of weights. Run it with {@code -prof gc} to see that nothing is allocated.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.Throughput)
-@OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 4, time = 2)
 @Measurement(iterations = 6, time = 2)
-@Fork(
-    value = 3,
-    jvmArgsAppend = {
-      "--add-modules",
-      "jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-XX:Tier3DelayOn=1000"
-    })
-public class DecodeBenchmark {
+public class DecodeBenchmark extends BackendBenchmark {
   private static final int PROMPT = 16;
 
   /** Size of the model. */

@@ -1,15 +1,10 @@
 package org.tokenformer.bench;
 
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -27,20 +22,9 @@ import org.tokenformer.engine.tensor.Tensor;
  * its result is compared with that of the scalar backend. {@code gigaflop} is GFLOP/s; the ceiling
  * is printed before. {@code -prof gc} adds what it allocates.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.Throughput)
-@OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 4, time = 1)
 @Measurement(iterations = 6, time = 1)
-@Fork(
-    value = 3,
-    jvmArgsAppend = {
-      "--add-modules",
-      "jdk.incubator.vector",
-      "--enable-native-access=ALL-UNNAMED",
-      "-XX:Tier3DelayOn=1000"
-    })
-public class KernelBenchmark {
+public class KernelBenchmark extends BackendBenchmark {
   /** Of the largest number of a result, what others may be off: they are sums of thousands. */
   private static final double TOLERANCE = 1e-4;
 
