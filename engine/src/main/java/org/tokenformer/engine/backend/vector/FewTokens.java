@@ -298,7 +298,7 @@ final class FewTokens {
           for (int tile = 0; tile < tiles(tokens); tile++) {
             long theta = thetas + tile * tileStride + (row - first) * Tile.ROW_BYTES;
             long target = to + sumOffset(tokens, c / PANEL, tile * Tile.ROWS);
-            Tile.sumOf(theta, at + 4L * c, step, steps, target, row > first);
+            Tile.chain(theta, at + 4L * c, step, steps, target, PANEL_BYTES, row > first);
           }
         }
       }

@@ -10,8 +10,11 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * A block of weights times panels of tokens: packs the weights piece by piece into a scratch buffer
- * that stays in the second-level cache, and runs {@link Tile} over all panels while they are there.
+ * Blocks of weights times tokens: packs the weights piece by piece into a scratch buffer that stays
+ * in the second-level cache, and runs {@link Tile} over all tokens while they are there.
+ *
+ * <p>Weights are the tiles and tokens the panels, which is how the two products of a Pattention
+ * follow each other without packing in between; only {@link #project} has it the other way round.
  */
 final class Gemm {
   /**
@@ -39,10 +42,13 @@ final class Gemm {
   /**
    * Rows of weights in a piece of work, at most {@link #ROW_BLOCK}: the same number of pieces for
    * each thread, so that none waits for the last one. No result depends on it.
+   *
+   * @param wanted rows of all pieces together
+   * @param unit what a piece is a multiple of, a divisor of ROW_BLOCK
    */
-  static int piece(int rows, int threads) {
-    int pieces = Simd.roundUp((rows + ROW_BLOCK - 1) / ROW_BLOCK, threads);
-    return Simd.roundUp(Math.max(1, (rows + pieces - 1) / Math.max(1, pieces)), Tile.ROWS);
+  static int piece(int wanted, int unit, int threads) {
+    int pieces = Simd.roundUp((wanted + ROW_BLOCK - 1) / ROW_BLOCK, threads);
+    return Simd.roundUp(Math.max(1, (wanted + pieces - 1) / Math.max(1, pieces)), unit);
   }
 
   /**
@@ -95,6 +101,36 @@ final class Gemm {
   }
 
   /**
+   * Activations times the transpose of weights, as rows: C[t, j] = Σₚ A[t, p]·W[j, p], for up to
+   * {@link #ROW_BLOCK} rows of W. Here activations are the tiles and weights the panels, so that
+   * nothing has to be unpacked.
+   *
+   * @param a tokens as {@link Packing#tiles} packs them
+   * @param row of W, the first
+   * @param m rows of W
+   * @param c row-major, from the first token's result for that row on, {@code stride} bytes apart
+   * @param packed scratch of {@link #PACKED_BYTES}
+   */
+  static void project(
+      long a, int tokens, WeightRows w, int row, int m, long c, long stride, long packed) {
+    for (int p = 0; p < w.columns(); p += K_BLOCK) {
+      int k = Math.min(K_BLOCK, w.columns() - p);
+      w.packPanels(row, m, p, k, packed, packed + WIDENED);
+      for (int t = 0; t < tokens; t += ROW_BLOCK) {
+        long tiles = a + Packing.tileOffset(p, k, t / Tile.ROWS, tokens);
+        int n = Math.min(ROW_BLOCK, tokens - t);
+        long panel = packed;
+        for (int j = 0; j < m; j += PANEL) {
+          int lanes = Math.min(PANEL, m - j);
+          long to = c + t * stride + 4L * j;
+          tiles(tiles, n, panel, k, to, stride, lanes, p > 0, packed + RESULT);
+          panel += k * PANEL_BYTES;
+        }
+      }
+    }
+  }
+
+  /**
    * Sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A. Blocks
    * of {@link #K_BLOCK} tokens are summed by themselves: what C holds may be much larger than one
    * token's part, which would be rounded away.
@@ -133,7 +169,7 @@ final class Gemm {
       long packed, int m, int k, long b, int lanes, long c, long stride, long result) {
     for (int i = 0; i < m; i += Tile.ROWS) {
       int rows = Math.min(Tile.ROWS, m - i);
-      Tile.multiply(packed + (long) i * k * Float.BYTES, b, k, result, lanes, false);
+      Tile.multiply(packed + (long) i * k * Float.BYTES, b, k, result, PANEL_BYTES, false);
       for (int r = 0; r < rows; r++) {
         long to = c + (i + r) * stride;
         RowKernels.add(result + r * PANEL_BYTES, to, lanes, to);
@@ -167,23 +203,46 @@ final class Gemm {
       long c,
       long resultStride,
       boolean accumulate) {
-    long result = packed + RESULT;
     for (int t = 0; t < tokens; t += PANEL) {
-      int lanes = Math.min(PANEL, tokens - t);
-      for (int i = 0; i < m; i += Tile.ROWS) {
-        long tile = packed + (long) i * k * Float.BYTES;
-        long to = c + i * PANEL_BYTES;
-        if (m - i >= Tile.ROWS) {
-          Tile.multiply(tile, b, k, to, lanes, accumulate);
-        } else {
-          // What lies behind the last rows is not ours to write.
-          copyRows(to, PANEL_BYTES, result, PANEL_BYTES, m - i, PANEL);
-          Tile.multiply(tile, b, k, result, lanes, accumulate);
-          copyRows(result, PANEL_BYTES, to, PANEL_BYTES, m - i, PANEL);
-        }
-      }
+      tiles(packed, m, b, k, c, PANEL_BYTES, PANEL, accumulate, packed + RESULT);
       b += panelStride;
       c += resultStride;
+    }
+  }
+
+  /**
+   * Tiles times one panel: C ← A·B, or C ← C + A·B.
+   *
+   * @param a tiles (k, 6), zeros in the last beyond row m
+   * @param b panel, (k, PANEL)
+   * @param c row-major, (m, lanes), {@code stride} bytes apart
+   * @param lanes of the panel that C has
+   * @param result scratch of {@link #RESULT_BYTES}
+   */
+  private static void tiles(
+      long a,
+      int m,
+      long b,
+      int k,
+      long c,
+      long stride,
+      int lanes,
+      boolean accumulate,
+      long result) {
+    for (int i = 0; i < m; i += Tile.ROWS) {
+      int rows = Math.min(Tile.ROWS, m - i);
+      if (lanes == PANEL && rows == Tile.ROWS) {
+        Tile.multiply(a, b, k, c, stride, accumulate);
+      } else {
+        // What lies behind the last row or column is not ours to write.
+        if (accumulate) {
+          copyRows(c, stride, result, PANEL_BYTES, rows, lanes);
+        }
+        Tile.multiply(a, b, k, result, PANEL_BYTES, accumulate);
+        copyRows(result, PANEL_BYTES, c, stride, rows, lanes);
+      }
+      a += k * Tile.ROW_BYTES;
+      c += Tile.ROWS * stride;
     }
   }
 }

@@ -1,15 +1,12 @@
 package org.tokenformer.engine.backend.vector;
 
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
-import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The product with the embedding table: a Pattention's first half, with rows as the result. */
+/** The product with the embedding table: a Pattention's first half. */
 final class LogitsTask implements Workers.Task {
-  private static final int TILE = Math.max(256, 2 * PANEL);
-
   private final Workers workers;
   private final Scratch scratch;
   private final WeightRows table = new WeightRows();
@@ -18,7 +15,7 @@ final class LogitsTask implements Workers.Task {
   private int rows;
   private int channels;
   private int vocabulary;
-  private long panels; // of x; of a few tokens their groups
+  private long inputs; // tiles of x, (C, 6); of a few tokens their groups
 
   LogitsTask(Workers workers, Scratch scratch) {
     this.workers = workers;
@@ -33,9 +30,10 @@ final class LogitsTask implements Workers.Task {
     channels = Math.toIntExact(input.columns());
     vocabulary = table.rows();
     if (rows > FewTokens.MOST) {
-      panels = scratch.shared(4L * Simd.roundUp(Math.min(rows, TILE), PANEL) * channels);
+      int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), Tile.ROWS);
+      inputs = scratch.shared(4L * tile * channels);
     } else if (rows > PattentionTokenTask.MOST) {
-      panels = scratch.shared(FewTokens.groupBytes(rows, channels));
+      inputs = scratch.shared(FewTokens.groupBytes(rows, channels));
     }
     workers.run(this);
   }
@@ -50,8 +48,8 @@ final class LogitsTask implements Workers.Task {
       fewTokens(worker);
       return;
     }
-    for (int first = 0; first < rows; first += TILE) {
-      tile(worker, first, Math.min(TILE, rows - first));
+    for (int first = 0; first < rows; first += PattentionTask.TILE) {
+      tile(worker, first, Math.min(PattentionTask.TILE, rows - first));
       workers.barrier(worker);
     }
   }
@@ -72,7 +70,7 @@ final class LogitsTask implements Workers.Task {
 
   private void fewTokens(int worker) {
     for (int i = workers.next(); i < FewTokens.groups(rows); i = workers.next()) {
-      FewTokens.packGroup(x, rows, channels, i, panels);
+      FewTokens.packGroup(x, rows, channels, i, inputs);
     }
     workers.barrier(worker);
     long own = scratch.local(worker, FewTokens.dotsBytes(channels));
@@ -80,24 +78,19 @@ final class LogitsTask implements Workers.Task {
     for (int i = workers.next(); i < blocks; i = workers.next()) {
       int row = i * Gemm.ROW_BLOCK;
       int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
-      FewTokens.dots(table, row, end, x, panels, rows, out + 4L * row, 4L * vocabulary, own);
+      FewTokens.dots(table, row, end, x, inputs, rows, out + 4L * row, 4L * vocabulary, own);
     }
   }
 
   private void tile(int worker, int first, int inTile) {
-    int panelCount = (inTile + PANEL - 1) / PANEL;
-    Packing.panels(workers, x + 4L * first * channels, channels, inTile, panels);
+    Packing.tiles(workers, x + 4L * first * channels, channels, inTile, inputs);
     workers.barrier(worker);
     long packed = scratch.packed(worker);
-    int piece = Gemm.piece(vocabulary, workers.threads());
-    long resultStride = piece * PANEL_BYTES;
-    long result = scratch.local(worker, panelCount * resultStride);
-    long panelStride = channels * PANEL_BYTES;
+    int piece = Gemm.piece(vocabulary, PANEL, workers.threads());
     for (int row = workers.next() * piece; row < vocabulary; row = workers.next() * piece) {
       int m = Math.min(piece, vocabulary - row);
-      Gemm.timesRows(table, row, m, panels, panelStride, inTile, result, resultStride, packed);
       long to = out + ((long) first * vocabulary + row) * 4;
-      Packing.unpackAll(result, resultStride, inTile, m, to, 4L * vocabulary);
+      Gemm.project(inputs, inTile, table, row, m, to, 4L * vocabulary, packed);
     }
   }
 }

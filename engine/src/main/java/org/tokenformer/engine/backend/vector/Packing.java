@@ -143,6 +143,34 @@ final class Packing {
     }
   }
 
+  /**
+   * Rows of activations as tiles for {@link Gemm#project}; the workers share them out. Blocks of
+   * {@link Gemm#K_BLOCK} columns lie one after the other, and in each the tiles of all rows, as the
+   * product reads them.
+   */
+  static void tiles(Workers workers, long from, int columns, int rows, long to) {
+    long stride = 4L * columns;
+    for (int i = workers.next(); i * Tile.ROWS < rows; i = workers.next()) {
+      long row = (long) i * Tile.ROWS;
+      int n = (int) Math.min(Tile.ROWS, rows - row);
+      for (int p = 0; p < columns; p += Gemm.K_BLOCK) {
+        int k = Math.min(Gemm.K_BLOCK, columns - p);
+        rows(from + row * stride + 4L * p, stride, n, k, to + tileOffset(p, k, i, rows));
+      }
+    }
+  }
+
+  /**
+   * Bytes from the first of those tiles to one of a block of columns.
+   *
+   * @param p first column of the block
+   * @param k columns of the block
+   */
+  static long tileOffset(int p, int k, int tile, int rows) {
+    int tiles = (rows + Tile.ROWS - 1) / Tile.ROWS;
+    return ((long) p * tiles + (long) tile * k) * Tile.ROW_BYTES;
+  }
+
   /** All panels of a tile of rows; the workers share them out. */
   static void panels(Workers workers, long from, int columns, int tokens, long to) {
     for (int i = workers.next(); i * PANEL < tokens; i = workers.next()) {

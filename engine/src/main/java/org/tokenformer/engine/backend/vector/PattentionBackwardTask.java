@@ -136,7 +136,7 @@ final class PattentionBackwardTask implements Workers.Task {
   private void thetaGradient(int worker, int inTile) {
     long packed = scratch.packed(worker);
     long panelStride = outputs * PANEL_BYTES;
-    int piece = Gemm.piece(count, workers.threads());
+    int piece = Gemm.piece(count, Tile.ROWS, workers.threads());
     for (int row = workers.next() * piece; row < count; row = workers.next() * piece) {
       int m = Math.min(piece, count - row);
       long to = ds + row * PANEL_BYTES;
@@ -151,7 +151,7 @@ final class PattentionBackwardTask implements Workers.Task {
   private void inputGradient(int worker, int first, int inTile) {
     long packed = scratch.packed(worker);
     int panelCount = (inTile + PANEL - 1) / PANEL;
-    int piece = Gemm.piece(channels, workers.threads());
+    int piece = Gemm.piece(channels, Tile.ROWS, workers.threads());
     long resultStride = piece * PANEL_BYTES;
     long result = scratch.local(worker, panelCount * resultStride);
     int blocks = (channels + piece - 1) / piece;
@@ -176,7 +176,7 @@ final class PattentionBackwardTask implements Workers.Task {
     int firstRow = 0;
     for (int s = 0; s < segments.size(); s++) {
       int count0 = Math.toIntExact(segments.get(s).rows());
-      int rowsOfPiece = Gemm.piece(count0, workers.threads());
+      int rowsOfPiece = Gemm.piece(count0, Tile.ROWS, workers.threads());
       int blocks = (count0 + rowsOfPiece - 1) / rowsOfPiece;
       Tensor dK = gradients.segments().get(s).keys();
       Tensor dW = gradients.segments().get(s).values();

@@ -126,7 +126,7 @@ final class PattentionTask implements Workers.Task {
   private void score(int worker, int inTile, long s) {
     long packed = scratch.packed(worker);
     long panelStride = channels * PANEL_BYTES;
-    int piece = Gemm.piece(count, workers.threads());
+    int piece = Gemm.piece(count, Tile.ROWS, workers.threads());
     for (int row = workers.next() * piece; row < count; row = workers.next() * piece) {
       int m = Math.min(piece, count - row);
       long to = s + row * PANEL_BYTES;
@@ -138,7 +138,7 @@ final class PattentionTask implements Workers.Task {
   private void weigh(int worker, int first, int inTile) {
     long packed = scratch.packed(worker);
     int panelCount = (inTile + PANEL - 1) / PANEL;
-    int piece = Gemm.piece(outputs, workers.threads());
+    int piece = Gemm.piece(outputs, Tile.ROWS, workers.threads());
     long resultStride = piece * PANEL_BYTES;
     long result = scratch.local(worker, panelCount * resultStride);
     for (int column = workers.next() * piece; column < outputs; column = workers.next() * piece) {

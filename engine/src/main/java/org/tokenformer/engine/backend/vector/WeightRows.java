@@ -1,5 +1,7 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.backend.vector.Simd.PANEL;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import static org.tokenformer.engine.tensor.Quantized.GROUP;
 
 import java.util.Arrays;
@@ -26,7 +28,7 @@ final class WeightRows {
 
   /** Bytes of scratch for rows that are widened before they are packed. */
   static final long WIDENED_BYTES =
-      Float.BYTES * (long) Math.max(WIDENED_ROWS * WIDENED_COLUMNS, Tile.ROWS * Gemm.K_BLOCK);
+      Float.BYTES * (long) Math.max(WIDENED_ROWS * WIDENED_COLUMNS, PANEL * Gemm.K_BLOCK);
 
   private int segments;
   private long[] addresses = new long[1];
@@ -188,6 +190,28 @@ final class WeightRows {
       long from = floats(first, n, column, k, widened, 4L * k);
       Packing.rows(from, from == widened ? 4L * k : stride(first), n, k, to);
       to += k * Tile.ROW_BYTES;
+    }
+  }
+
+  /**
+   * Packs rows as panels, for products with the transpose: panel i holds (k, PANEL) weights of the
+   * rows from {@code row} + i·PANEL on, zeros beyond the last.
+   *
+   * @param column the first of the k that are packed, a multiple of {@link Quantized#GROUP}
+   * @param widened scratch of {@link #WIDENED_BYTES}
+   */
+  void packPanels(int row, int count, int column, int k, long to, long widened) {
+    for (int first = row; first < row + count; first += PANEL) {
+      int n = Math.min(PANEL, row + count - first);
+      long from = floats(first, n, column, k, widened, 4L * k);
+      long stride = from == widened ? 4L * k : stride(first);
+      int touched = 0; // sixteen rows side by side are no stream for the prefetchers
+      for (int i = 0; i < n; i++) {
+        touched |= Simd.touch(from + i * stride, 4L * k);
+      }
+      Simd.setInt(to, touched);
+      Packing.panel(from, stride, n, k, 1, to);
+      to += k * PANEL_BYTES;
     }
   }
 
