@@ -77,8 +77,8 @@ class Comparison:
             "org.tokenformer.bench.peers.Turns"]
         self.python = [*shlex.split(options.python), str(HERE / "torch_peer.py")]
 
-    def ours(self, *arguments):
-        return Program("TokenFormer", [*self.java, *map(str, arguments)])
+    def ours(self, *arguments, name="TokenFormer"):
+        return Program(name, [*self.java, *map(str, arguments)])
 
     def torch(self, name, *arguments):
         return Program(name, [*self.python, *map(str, arguments)])
@@ -182,6 +182,8 @@ def gemm(c):
         programs = [
             c.ours("gemm", threads), c.torch("PyTorch", "gemm", "torch", threads),
             c.torch("OpenBLAS", "gemm", "numpy", threads)]
+        if threads > 1:  # what threads gain shows only in the same round
+            programs.append(c.ours("gemm", 1, name="TokenFormer, 1 thread"))
         c.run("gemm", "", threads, programs, lines, flops, "GFLOP/s", 0)
 
 
