@@ -99,8 +99,10 @@ public final class PackWriter {
           "it has %d layers instead of %d".formatted(more.layers().size(), layers),
           "a pack holds parameter tokens only");
     }
-    if (!more.withLayers(config.layers(), config.taus(), config.history()).equals(config)) {
-      throw problem("it is another kind of model", "name the model that it grew from");
+    String other =
+        more.withLayers(config.layers(), config.taus(), config.history()).differenceFrom(config);
+    if (other != null) {
+      throw problem("its " + other, "name the model that it grew from");
     }
     for (int layer = 0; layer < layers; layer++) {
       for (String which : TensorNames.PATTENTIONS) {

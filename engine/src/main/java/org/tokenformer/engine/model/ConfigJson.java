@@ -10,7 +10,9 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.ToIntFunction;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /** Our own {@code config.json}: {@link StrictJson} without unknown fields. */
@@ -62,6 +64,24 @@ final class ConfigJson {
   }
 
   static String write(TokenFormerConfig config) {
+    Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+    return gson.toJson(fields(config)) + "\n";
+  }
+
+  /** The first field in which a model differs from another, or null. */
+  static @Nullable String difference(TokenFormerConfig config, TokenFormerConfig other) {
+    Map<String, Object> fields = fields(config);
+    Map<String, Object> others = fields(other);
+    for (String key : FIELDS) {
+      Object value = fields.get(key);
+      if (!Objects.equals(value, others.get(key))) {
+        return "%s is %s instead of %s".formatted(key, value, others.get(key));
+      }
+    }
+    return null;
+  }
+
+  private static Map<String, Object> fields(TokenFormerConfig config) {
     Map<String, Object> fields = new LinkedHashMap<>();
     fields.put("model_type", MODEL_TYPE);
     fields.putAll(layers(config.layers()));
@@ -81,8 +101,7 @@ final class ConfigJson {
     if (!config.history().isEmpty()) {
       fields.put("history", config.history().stream().map(ConfigJson::layers).toList());
     }
-    Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
-    return gson.toJson(fields) + "\n";
+    return fields;
   }
 
   private static Map<String, Object> layers(List<LayerSizes> layers) {

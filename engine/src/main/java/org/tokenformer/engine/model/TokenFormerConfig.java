@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Theta;
 
 /**
@@ -312,6 +313,16 @@ public record TokenFormerConfig(
   public TokenFormerConfig withLayers(
       List<LayerSizes> sizes, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
     return with(sizes, tokenizerVocabularySize, scales, earlier);
+  }
+
+  /**
+   * What tells this model from another, for a message: the first field of {@code config.json} with
+   * another value, with both values.
+   *
+   * @return null if the two are equal
+   */
+  public @Nullable String differenceFrom(TokenFormerConfig other) {
+    return ConfigJson.difference(this, other);
   }
 
   private TokenFormerConfig with(

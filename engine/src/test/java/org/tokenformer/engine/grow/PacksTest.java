@@ -313,7 +313,9 @@ final class PacksTest {
     Path softmax = PackFixtures.base(folder.resolve("softmax"), Theta.SOFTMAX, DType.F32);
     assertTrue(
         refused(softmax, grown)
-            .endsWith("it is another kind of model; name the model that it grew from"));
+            .endsWith(
+                "its norm_activation_type is l2_norm_gelu instead of softmax; name the model that"
+                    + " it grew from"));
     ConfigException name =
         assertThrows(
             ConfigException.class,
