@@ -29,8 +29,11 @@ final class AttentionTask implements Workers.Task {
   /** Queries that share the packed keys and values of one block. */
   private static final int QUERIES = Math.max(128, PANEL);
 
-  /** Keys in a block; blocks begin at fixed positions, so that chunking a prompt changes no bit. */
-  static final int KEYS = Gemm.ROW_BLOCK;
+  /**
+   * Keys in a block, whole tiles; blocks begin at fixed positions, so that chunking a prompt
+   * changes no bit.
+   */
+  static final int KEYS = 16 * Tile.ROWS;
 
   private static final int ROWS_PER_COPY = 16;
 

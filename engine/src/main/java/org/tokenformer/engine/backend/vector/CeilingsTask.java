@@ -130,7 +130,7 @@ public final class CeilingsTask implements AutoCloseable {
     long b = a + (long) Tile.ROWS * k * Float.BYTES;
     long c = b + k * Simd.PANEL_BYTES;
     for (int i = 0; i < repeats; i++) {
-      Tile.multiply(a, b, k, c, Simd.PANEL_BYTES, false);
+      Tile.multiply(a, b, k, Simd.PANEL_VECTORS, c, Simd.PANEL_BYTES, false);
     }
     return 2.0 * Tile.ROWS * k * Simd.PANEL * repeats;
   }

@@ -7,6 +7,7 @@ import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
@@ -298,7 +299,8 @@ final class FewTokens {
           for (int tile = 0; tile < tiles(tokens); tile++) {
             long theta = thetas + tile * tileStride + (row - first) * Tile.ROW_BYTES;
             long target = to + sumOffset(tokens, c / PANEL, tile * Tile.ROWS);
-            Tile.chain(theta, at + 4L * c, step, steps, target, PANEL_BYTES, row > first);
+            long from = at + 4L * c;
+            Tile.chain(theta, from, step, steps, PANEL_VECTORS, target, PANEL_BYTES, row > first);
           }
         }
       }

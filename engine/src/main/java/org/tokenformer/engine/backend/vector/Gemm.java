@@ -6,6 +6,7 @@ import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 
 import jdk.incubator.vector.FloatVector;
 
@@ -23,8 +24,8 @@ final class Gemm {
    */
   static final int K_BLOCK = 256;
 
-  /** Rows of weights in a block. */
-  static final int ROW_BLOCK = 16 * Tile.ROWS;
+  /** Rows of weights in a block: whole tiles and whole panels. */
+  static final int ROW_BLOCK = PANEL_VECTORS * 8 * Tile.ROWS;
 
   private static final long RESULT_BYTES = Tile.ROWS * PANEL_BYTES;
 
@@ -123,7 +124,8 @@ final class Gemm {
         for (int j = 0; j < m; j += PANEL) {
           int lanes = Math.min(PANEL, m - j);
           long to = c + t * stride + 4L * j;
-          tiles(tiles, n, panel, k, to, stride, lanes, p > 0, packed + RESULT);
+          int vectors = Tile.vectors(lanes);
+          tiles(tiles, n, panel, k, vectors, to, stride, lanes, p > 0, packed + RESULT);
           panel += k * PANEL_BYTES;
         }
       }
@@ -169,7 +171,8 @@ final class Gemm {
       long packed, int m, int k, long b, int lanes, long c, long stride, long result) {
     for (int i = 0; i < m; i += Tile.ROWS) {
       int rows = Math.min(Tile.ROWS, m - i);
-      Tile.multiply(packed + (long) i * k * Float.BYTES, b, k, result, PANEL_BYTES, false);
+      long tile = packed + (long) i * k * Float.BYTES;
+      Tile.multiply(tile, b, k, Tile.vectors(lanes), result, PANEL_BYTES, false);
       for (int r = 0; r < rows; r++) {
         long to = c + (i + r) * stride;
         RowKernels.add(result + r * PANEL_BYTES, to, lanes, to);
@@ -204,7 +207,9 @@ final class Gemm {
       long resultStride,
       boolean accumulate) {
     for (int t = 0; t < tokens; t += PANEL) {
-      tiles(packed, m, b, k, c, PANEL_BYTES, PANEL, accumulate, packed + RESULT);
+      int vectors = Tile.vectors(tokens - t);
+      int lanes = vectors * LANES;
+      tiles(packed, m, b, k, vectors, c, PANEL_BYTES, lanes, accumulate, packed + RESULT);
       b += panelStride;
       c += resultStride;
     }
@@ -215,8 +220,9 @@ final class Gemm {
    *
    * @param a tiles (k, 6), zeros in the last beyond row m
    * @param b panel, (k, PANEL)
+   * @param vectors of the panel's rows that are wanted, from {@link Tile#vectors}
    * @param c row-major, (m, lanes), {@code stride} bytes apart
-   * @param lanes of the panel that C has
+   * @param lanes of those vectors that C has
    * @param result scratch of {@link #RESULT_BYTES}
    */
   private static void tiles(
@@ -224,6 +230,7 @@ final class Gemm {
       int m,
       long b,
       int k,
+      int vectors,
       long c,
       long stride,
       int lanes,
@@ -231,14 +238,14 @@ final class Gemm {
       long result) {
     for (int i = 0; i < m; i += Tile.ROWS) {
       int rows = Math.min(Tile.ROWS, m - i);
-      if (lanes == PANEL && rows == Tile.ROWS) {
-        Tile.multiply(a, b, k, c, stride, accumulate);
+      if (lanes == vectors * LANES && rows == Tile.ROWS) {
+        Tile.multiply(a, b, k, vectors, c, stride, accumulate);
       } else {
         // What lies behind the last row or column is not ours to write.
         if (accumulate) {
           copyRows(c, stride, result, PANEL_BYTES, rows, lanes);
         }
-        Tile.multiply(a, b, k, result, PANEL_BYTES, accumulate);
+        Tile.multiply(a, b, k, vectors, result, PANEL_BYTES, accumulate);
         copyRows(result, PANEL_BYTES, c, stride, rows, lanes);
       }
       a += k * Tile.ROW_BYTES;

@@ -35,10 +35,11 @@ final class Simd {
   static final long VECTOR_BYTES = (long) LANES * Float.BYTES;
 
   /**
-   * Vectors of tokens in a panel: with 6 rows of parameter tokens, 12 accumulators hide the latency
-   * of the multiply-add and fit the 16 registers that machines without AVX-512 have.
+   * Vectors of tokens in a panel. Two, with 6 rows of parameter tokens, are 12 accumulators: they
+   * hide the latency of the multiply-add and fit the 16 registers that machines without AVX-512
+   * have. Four are for those with 32.
    */
-  static final int PANEL_VECTORS = 2;
+  static final int PANEL_VECTORS = LANES == 16 ? 4 : 2;
 
   /** Tokens in a panel. */
   static final int PANEL = PANEL_VECTORS * LANES;

@@ -3,24 +3,33 @@ package org.tokenformer.engine.backend.vector;
 import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOAT;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
+import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
+import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The micro-kernel: six rows of one matrix times a panel of the other, in registers.
+ * The micro-kernel: six rows of one matrix times a panel of the other, in registers: four vectors
+ * of it where there are 32 registers, two where there may be 16. With four, ten loads serve 24
+ * multiply-adds, with two, eight serve twelve: on a core by itself both run at the limit of the
+ * multiply-adds, on one whose other hardware thread is busy four are a fifth faster.
  *
  * <p>Every accumulator is a named local and every store is written out, because a vector that
  * crosses a call or an array is boxed: the same loop with a helper for the stores ran at a fifth of
  * the speed. The rows come packed, six to a step of k, so that one address serves them all; with
  * six row addresses the bounds checks alone cost a third. The steps of the addresses in the loop
  * are parameters on purpose: where C2 knows them as constants it rewrites the loop, and it runs at
- * half the speed. The loop is one over addresses and does two steps a round, since C2 cuts a
- * counted one into three, and to enter and leave those cost a twentieth of a short chain; chains of
- * odd length have a method of their own. A method must not be much larger than these: where C1 runs
- * out of virtual registers, C2 may never see a profile, and the tile stays a hundred times slower.
+ * half the speed. The loop is one over addresses, since C2 cuts a counted one into three, and to
+ * enter and leave those cost a twentieth of a short chain; with two vectors it does two steps a
+ * round.
+ *
+ * <p>A method must not be much larger than these. C1 may run out of virtual registers for one that
+ * counts calls and branches and still compile the one that does not: then the method stays there
+ * for good, C2 never gets a profile, and the tile is a hundred times slower. So the second half of
+ * the rows moves to the first half's names to be stored by the same lines.
  */
 final class Tile {
   /** Rows in a tile. */
@@ -37,7 +46,15 @@ final class Tile {
    */
   static final int SUM_BLOCK = 32;
 
+  /** Vectors of a panel, or of the part of one that the kernels of twelve chains serve. */
+  private static final int NARROW = 2;
+
   private Tile() {}
+
+  /** Vectors of a panel that must be computed for so many lanes of it. */
+  static int vectors(int lanes) {
+    return lanes <= NARROW * LANES ? NARROW : PANEL_VECTORS;
+  }
 
   /**
    * C ← A·B, or C ← C + A·B. Each element is summed in blocks of {@link #SUM_BLOCK} steps of k,
@@ -46,12 +63,14 @@ final class Tile {
    *
    * @param a packed rows, (k, 6)
    * @param b panel, (k, PANEL)
-   * @param c six rows of PANEL floats, {@code stride} bytes apart
+   * @param vectors of each row of the panel, from {@link #vectors}
+   * @param c six rows of as many vectors, {@code stride} bytes apart
    */
-  static void multiply(long a, long b, int k, long c, long stride, boolean accumulate) {
+  static void multiply(
+      long a, long b, int k, int vectors, long c, long stride, boolean accumulate) {
     for (int p = 0; p == 0 || p < k; p += SUM_BLOCK) { // of nothing, the sum is 0
       int steps = Math.min(SUM_BLOCK, k - p);
-      chain(a, b, PANEL_BYTES, steps, c, stride, accumulate || p > 0);
+      chain(a, b, PANEL_BYTES, steps, vectors, c, stride, accumulate || p > 0);
       a += steps * ROW_BYTES;
       b += steps * PANEL_BYTES;
     }
@@ -62,19 +81,138 @@ final class Tile {
    * lie anywhere.
    *
    * @param a packed, (k, 6)
-   * @param b rows of PANEL floats, {@code bStep} bytes apart
-   * @param c six rows of PANEL floats, {@code stride} bytes apart
+   * @param b rows, {@code bStep} bytes apart
+   * @param vectors of each row, from {@link #vectors}
+   * @param c six rows of as many vectors, {@code stride} bytes apart
    */
-  static void chain(long a, long b, long bStep, int k, long c, long stride, boolean accumulate) {
-    if (k % 2 == 0) {
-      pairs(a, ROW_BYTES, b, bStep, k, c, stride, accumulate);
+  static void chain(
+      long a, long b, long bStep, int k, int vectors, long c, long stride, boolean accumulate) {
+    if (vectors > NARROW) {
+      wide(a, ROW_BYTES, b, bStep, k, c, stride, accumulate);
     } else {
-      steps(a, ROW_BYTES, b, bStep, k, c, stride, accumulate);
+      narrow(a, ROW_BYTES, b, bStep, k, c, stride, accumulate);
     }
   }
 
-  /** The chain two steps of k a round; k is even. */
-  private static void pairs(
+  /** The chain with four vectors. */
+  private static void wide(
+      long a, long aStep, long b, long bStep, int k, long c, long stride, boolean accumulate) {
+    FloatVector c00 = FloatVector.zero(FLOATS);
+    FloatVector c01 = c00;
+    FloatVector c02 = c00;
+    FloatVector c03 = c00;
+    FloatVector c10 = c00;
+    FloatVector c11 = c00;
+    FloatVector c12 = c00;
+    FloatVector c13 = c00;
+    FloatVector c20 = c00;
+    FloatVector c21 = c00;
+    FloatVector c22 = c00;
+    FloatVector c23 = c00;
+    FloatVector c30 = c00;
+    FloatVector c31 = c00;
+    FloatVector c32 = c00;
+    FloatVector c33 = c00;
+    FloatVector c40 = c00;
+    FloatVector c41 = c00;
+    FloatVector c42 = c00;
+    FloatVector c43 = c00;
+    FloatVector c50 = c00;
+    FloatVector c51 = c00;
+    FloatVector c52 = c00;
+    FloatVector c53 = c00;
+    long end = b + k * bStep;
+    while (b < end) {
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, b, LE);
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, b + VECTOR_BYTES, LE);
+      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, b + 2 * VECTOR_BYTES, LE);
+      FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, b + 3 * VECTOR_BYTES, LE);
+      FloatVector x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a));
+      c00 = x.fma(b0, c00);
+      c01 = x.fma(b1, c01);
+      c02 = x.fma(b2, c02);
+      c03 = x.fma(b3, c03);
+      x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 4));
+      c10 = x.fma(b0, c10);
+      c11 = x.fma(b1, c11);
+      c12 = x.fma(b2, c12);
+      c13 = x.fma(b3, c13);
+      x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 8));
+      c20 = x.fma(b0, c20);
+      c21 = x.fma(b1, c21);
+      c22 = x.fma(b2, c22);
+      c23 = x.fma(b3, c23);
+      x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 12));
+      c30 = x.fma(b0, c30);
+      c31 = x.fma(b1, c31);
+      c32 = x.fma(b2, c32);
+      c33 = x.fma(b3, c33);
+      x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 16));
+      c40 = x.fma(b0, c40);
+      c41 = x.fma(b1, c41);
+      c42 = x.fma(b2, c42);
+      c43 = x.fma(b3, c43);
+      x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 20));
+      c50 = x.fma(b0, c50);
+      c51 = x.fma(b1, c51);
+      c52 = x.fma(b2, c52);
+      c53 = x.fma(b3, c53);
+      a += aStep;
+      b += bStep;
+    }
+    for (int half = 0; ; half++) {
+      if (accumulate) {
+        long row = c;
+        c00 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c00);
+        c01 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c01);
+        c02 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR_BYTES, LE).add(c02);
+        c03 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 3 * VECTOR_BYTES, LE).add(c03);
+        row += stride;
+        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c10);
+        c11 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c11);
+        c12 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR_BYTES, LE).add(c12);
+        c13 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 3 * VECTOR_BYTES, LE).add(c13);
+        row += stride;
+        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c20);
+        c21 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c21);
+        c22 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR_BYTES, LE).add(c22);
+        c23 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 3 * VECTOR_BYTES, LE).add(c23);
+      }
+      c00.intoMemorySegment(ALL, c, LE);
+      c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
+      c02.intoMemorySegment(ALL, c + 2 * VECTOR_BYTES, LE);
+      c03.intoMemorySegment(ALL, c + 3 * VECTOR_BYTES, LE);
+      c += stride;
+      c10.intoMemorySegment(ALL, c, LE);
+      c11.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
+      c12.intoMemorySegment(ALL, c + 2 * VECTOR_BYTES, LE);
+      c13.intoMemorySegment(ALL, c + 3 * VECTOR_BYTES, LE);
+      c += stride;
+      c20.intoMemorySegment(ALL, c, LE);
+      c21.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
+      c22.intoMemorySegment(ALL, c + 2 * VECTOR_BYTES, LE);
+      c23.intoMemorySegment(ALL, c + 3 * VECTOR_BYTES, LE);
+      c += stride;
+      if (half == 1) {
+        return;
+      }
+      c00 = c30;
+      c01 = c31;
+      c02 = c32;
+      c03 = c33;
+      c10 = c40;
+      c11 = c41;
+      c12 = c42;
+      c13 = c43;
+      c20 = c50;
+      c21 = c51;
+      c22 = c52;
+      c23 = c53;
+    }
+  }
+
+  /** The chain with two vectors, two steps of k a round. */
+  private static void narrow(
       long a, long aStep, long b, long bStep, int k, long c, long stride, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = c00;
@@ -88,7 +226,7 @@ final class Tile {
     FloatVector c41 = c00;
     FloatVector c50 = c00;
     FloatVector c51 = c00;
-    long end = b + k * bStep;
+    long end = b + (k & ~1) * bStep;
     while (b < end) {
       FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, b, LE);
       FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, b + VECTOR_BYTES, LE);
@@ -135,62 +273,7 @@ final class Tile {
       a += aStep;
       b += bStep;
     }
-    if (accumulate) {
-      long row = c;
-      c00 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c00);
-      c01 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c01);
-      row += stride;
-      c10 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c10);
-      c11 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c11);
-      row += stride;
-      c20 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c20);
-      c21 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c21);
-      row += stride;
-      c30 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c30);
-      c31 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c31);
-      row += stride;
-      c40 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c40);
-      c41 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c41);
-      row += stride;
-      c50 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c50);
-      c51 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c51);
-    }
-    c00.intoMemorySegment(ALL, c, LE);
-    c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c10.intoMemorySegment(ALL, c, LE);
-    c11.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c20.intoMemorySegment(ALL, c, LE);
-    c21.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c30.intoMemorySegment(ALL, c, LE);
-    c31.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c40.intoMemorySegment(ALL, c, LE);
-    c41.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c50.intoMemorySegment(ALL, c, LE);
-    c51.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-  }
-
-  /** The chain a step at a time, for any k. */
-  private static void steps(
-      long a, long aStep, long b, long bStep, int k, long c, long stride, boolean accumulate) {
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = c00;
-    FloatVector c10 = c00;
-    FloatVector c11 = c00;
-    FloatVector c20 = c00;
-    FloatVector c21 = c00;
-    FloatVector c30 = c00;
-    FloatVector c31 = c00;
-    FloatVector c40 = c00;
-    FloatVector c41 = c00;
-    FloatVector c50 = c00;
-    FloatVector c51 = c00;
-    long end = b + k * bStep;
-    while (b < end) {
+    if ((k & 1) != 0) {
       FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, b, LE);
       FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, b + VECTOR_BYTES, LE);
       FloatVector x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a));
@@ -211,45 +294,37 @@ final class Tile {
       x = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + 20));
       c50 = x.fma(b0, c50);
       c51 = x.fma(b1, c51);
-      a += aStep;
-      b += bStep;
     }
-    if (accumulate) {
-      long row = c;
-      c00 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c00);
-      c01 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c01);
-      row += stride;
-      c10 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c10);
-      c11 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c11);
-      row += stride;
-      c20 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c20);
-      c21 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c21);
-      row += stride;
-      c30 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c30);
-      c31 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c31);
-      row += stride;
-      c40 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c40);
-      c41 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c41);
-      row += stride;
-      c50 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c50);
-      c51 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c51);
+    for (int half = 0; ; half++) {
+      if (accumulate) {
+        long row = c;
+        c00 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c00);
+        c01 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c01);
+        row += stride;
+        c10 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c10);
+        c11 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c11);
+        row += stride;
+        c20 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LE).add(c20);
+        c21 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR_BYTES, LE).add(c21);
+      }
+      c00.intoMemorySegment(ALL, c, LE);
+      c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
+      c += stride;
+      c10.intoMemorySegment(ALL, c, LE);
+      c11.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
+      c += stride;
+      c20.intoMemorySegment(ALL, c, LE);
+      c21.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
+      c += stride;
+      if (half == 1) {
+        return;
+      }
+      c00 = c30;
+      c01 = c31;
+      c10 = c40;
+      c11 = c41;
+      c20 = c50;
+      c21 = c51;
     }
-    c00.intoMemorySegment(ALL, c, LE);
-    c01.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c10.intoMemorySegment(ALL, c, LE);
-    c11.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c20.intoMemorySegment(ALL, c, LE);
-    c21.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c30.intoMemorySegment(ALL, c, LE);
-    c31.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c40.intoMemorySegment(ALL, c, LE);
-    c41.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
-    c += stride;
-    c50.intoMemorySegment(ALL, c, LE);
-    c51.intoMemorySegment(ALL, c + VECTOR_BYTES, LE);
   }
 }
