@@ -42,6 +42,11 @@ class Program:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
         self.bytes = None
 
+    def pin(self, processor):
+        """To one processor, with all threads that the process has by now."""
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            os.sched_setaffinity(int(thread), {processor})
+
     def wait(self):
         line = self.process.stdout.readline()
         while line and not line.startswith("ready"):
@@ -100,6 +105,9 @@ class Comparison:
         try:
             for program in everyone:
                 program.wait()
+                if threads == 1 and hasattr(os, "sched_setaffinity"):
+                    # One processor for all: on a shared machine the other may be half as fast.
+                    program.pin(max(os.sched_getaffinity(0)))
             for line in lines:
                 for i in range(self.options.rounds + 1):
                     for program in everyone if i % 2 else reversed(everyone):
