@@ -58,7 +58,7 @@ final class LogitsTask implements Workers.Task {
   private void tokenByToken(int worker) {
     long sums = scratch.packed(worker);
     int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-    for (int i = workers.next(); i < blocks; i = workers.next()) {
+    for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int row = i * Gemm.ROW_BLOCK;
       int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
       for (int t = 0; t < rows; t++) {
@@ -75,7 +75,7 @@ final class LogitsTask implements Workers.Task {
     workers.barrier(worker);
     long own = scratch.local(worker, FewTokens.dotsBytes(channels));
     int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
-    for (int i = workers.next(); i < blocks; i = workers.next()) {
+    for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int row = i * Gemm.ROW_BLOCK;
       int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
       FewTokens.dots(table, row, end, x, inputs, rows, out + 4L * row, 4L * vocabulary, own);

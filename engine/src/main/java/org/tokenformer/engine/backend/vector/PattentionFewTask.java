@@ -83,7 +83,9 @@ final class PattentionFewTask implements Workers.Task {
     }
     workers.barrier(worker);
     long own = scratch.local(worker, FewTokens.dotsBytes(keys.columns()));
-    for (int row = workers.next() * KEYS; row < count; row = workers.next() * KEYS) {
+    int keyBlocks = (count + KEYS - 1) / KEYS;
+    for (int i = workers.next(keyBlocks); i < keyBlocks; i = workers.next(keyBlocks)) {
+      int row = i * KEYS;
       int end = Math.min(count, row + KEYS);
       FewTokens.dots(keys, row, end, x, groups, rows, scores + 4L * row, scoreStride, own);
     }
@@ -102,7 +104,7 @@ final class PattentionFewTask implements Workers.Task {
     }
     workers.barrier(worker);
     long scratchSums = scratch.local(worker, FewTokens.SUMS_SCRATCH_BYTES);
-    for (int i = workers.next(); i < blocks; i = workers.next()) {
+    for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int first = i * VALUES;
       int end = Math.min(count, first + VALUES);
       FewTokens.weightedSums(

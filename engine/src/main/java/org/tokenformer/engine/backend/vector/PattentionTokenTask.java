@@ -65,7 +65,7 @@ final class PattentionTokenTask implements Workers.Task {
     long sums = scratch.packed(worker);
     int outputs = values.columns();
     int blocks = blocks();
-    for (int i = workers.next(); i < blocks; i = workers.next()) {
+    for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int first = i * BLOCK;
       int end = Math.min(count, first + BLOCK);
       for (int t = 0; t < rows; t++) {
@@ -78,7 +78,7 @@ final class PattentionTokenTask implements Workers.Task {
       ThetaKernel.applyRow(tokens.theta(), tokens.tau(), scores + t * scoreStride, count, sums);
     }
     workers.barrier(worker);
-    for (int i = workers.next(); i < blocks; i = workers.next()) {
+    for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int first = i * BLOCK;
       int end = Math.min(count, first + BLOCK);
       for (int t = 0; t < rows; t++) {

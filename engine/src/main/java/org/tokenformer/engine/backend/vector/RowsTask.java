@@ -44,7 +44,8 @@ abstract class RowsTask implements Workers.Task {
 
   @Override
   public final void run(int worker) {
-    for (int i = workers.next(); (long) i * rowsInBlock < rows; i = workers.next()) {
+    int blocks = Math.ceilDiv(rows, rowsInBlock);
+    for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int end = Math.min(rows, (i + 1) * rowsInBlock);
       for (int row = i * rowsInBlock; row < end; row++) {
         row(row, scratch.packed(worker));

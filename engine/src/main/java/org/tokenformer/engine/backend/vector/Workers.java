@@ -114,6 +114,22 @@ final class Workers implements AutoCloseable {
     return next.getAndIncrement();
   }
 
+  /**
+   * The next of so many pieces that lie one behind the other in memory, or a number that is not
+   * below {@code count} if none is left. The pieces are as many runs as there are members, and a
+   * piece of each run is handed out in turns: while all are equally fast, each of them reads along
+   * a run of its own. From memory that is a tenth to a quarter faster than every second piece.
+   */
+  int next(int count) {
+    int n = next();
+    if (n >= count) {
+      return n;
+    }
+    int run = n % members.length;
+    int longer = count % members.length; // so many runs have a piece more
+    return run * (count / members.length) + Math.min(run, longer) + n / members.length;
+  }
+
   /** Waits until every member is here; then the pieces of work start from 0 again. */
   void barrier(int worker) {
     int phase = phases.get();
