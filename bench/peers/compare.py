@@ -12,6 +12,7 @@ needs: a JDK 25 and bench/target/benchmarks.jar (./build -pl bench -am package -
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -45,7 +46,8 @@ class Program:
     def pin(self, processor):
         """To one processor, with all threads that the process has by now."""
         for thread in os.listdir(f"/proc/{self.process.pid}/task"):
-            os.sched_setaffinity(int(thread), {processor})
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by now
+                os.sched_setaffinity(int(thread), {processor})
 
     def wait(self):
         line = self.process.stdout.readline()

@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,6 +56,28 @@ final class WorkersTest {
         }
         for (int i = 0; i < PHASES * PIECES; i++) {
           assertEquals(1, pieces.get(i), "piece " + i);
+        }
+      }
+    }
+  }
+
+  /** The first member takes all: each piece once, and after a turn of all runs the neighbour. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 7})
+  void neighboursAreOfOneRun(int threads) {
+    try (Workers workers = new Workers(threads)) {
+      for (int count : new int[] {0, 1, 2, 6, 7, 8, PIECES}) {
+        List<Integer> taken = new ArrayList<>();
+        workers.run(worker -> {
+          if (worker == 0) {
+            for (int i = workers.next(count); i < count; i = workers.next(count)) {
+              taken.add(i);
+            }
+          }
+        });
+        assertEquals(IntStream.range(0, count).boxed().toList(), taken.stream().sorted().toList());
+        for (int i = threads; i < count; i++) {
+          assertEquals(taken.get(i - threads) + 1, taken.get(i), "piece " + i + " of " + count);
         }
       }
     }
