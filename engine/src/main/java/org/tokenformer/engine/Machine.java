@@ -82,7 +82,7 @@ public final class Machine {
       SplittableRandom random = new SplittableRandom(1);
       Tensor keys = random(random, reference, scope, 67, 40);
       Tensor values = random(random, reference, scope, 67, 40);
-      for (int rows : new int[] {1, 3, 37}) {
+      for (int rows : new int[] {1, 3, 61}) {
         Tensor x = random(random, reference, scope, rows, 40);
         for (Theta theta : Theta.values()) {
           ParameterTokens tokens = ParameterTokens.of(theta, 5, keys, values);

@@ -109,6 +109,8 @@ abstract class BackendContract {
       {16, 384, 70, 272},
       {15, 130, 300, 257},
       {19, 130, 300, 257},
+      {48, 70, 97, 130},
+      {49, 130, 300, 257},
       {1, 272, 70, 384},
     };
     for (int[] size : sizes) {
@@ -130,7 +132,7 @@ abstract class BackendContract {
     ParameterTokens tokens =
         new ParameterTokens(
             Theta.L2_NORM_GELU, 1, List.of(new ParameterTokens.Segment(nothing, nothing, 0, true)));
-    for (int rows : new int[] {1, 5, 40}) {
+    for (int rows : new int[] {1, 5, 40, 70}) {
       float[] zeros = new float[rows * 150];
       assertArrayEquals(zeros, pattention(backend, activations(rows, 150, 1), tokens));
     }
@@ -138,7 +140,7 @@ abstract class BackendContract {
 
   @Test
   void pattentionOfSegmentsOfSeveralTypes() {
-    for (int rows : new int[] {1, 5, 40}) {
+    for (int rows : new int[] {1, 5, 40, 70}) {
       List<ParameterTokens.Segment> segments = new ArrayList<>();
       int count = 13;
       for (DType dtype : List.of(DType.I4, DType.F32, DType.I8, DType.BF16, DType.I4)) {
@@ -555,7 +557,13 @@ abstract class BackendContract {
     for (DType dtype : WEIGHTS) {
       for (int[] size :
           new int[][] {
-            {1, 1, 1}, {1, 65, 103}, {7, 33, 201}, {40, 16, 9}, {5, 300, 40}, {17, 33, 7}
+            {1, 1, 1},
+            {1, 65, 103},
+            {7, 33, 201},
+            {40, 16, 9},
+            {5, 300, 40},
+            {3, 40, 600},
+            {61, 33, 300}
           }) {
         Tensor x = activations(size[0], size[1], 1);
         Tensor table = weights(dtype, size[2], size[1]);

@@ -2,7 +2,6 @@ package org.tokenformer.engine.backend.vector;
 
 import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
-import static org.tokenformer.engine.backend.vector.Simd.INTS;
 import static org.tokenformer.engine.backend.vector.Simd.LANES;
 import static org.tokenformer.engine.backend.vector.Simd.LE;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL;
@@ -11,97 +10,73 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import org.tokenformer.engine.tensor.Quantized;
 
 /**
  * A few tokens against many weights, as in a step of several conversations. Packing the weights
  * would cost about as much as multiplying by them, so they are read where they lie: a row of them
- * is a vector along its channels for a product with tokens, and for weighted sums likewise. Only
- * what is no float is widened, a few rows at a time into the first-level cache, once for all
- * tokens.
+ * is a vector along its channels for a product with tokens, and for weighted sums likewise.
+ *
+ * <p>Weights come from memory a block of rows at a time, all of it and in its order, before the
+ * first of them is used: kernels that read some rows, multiply and read the next lose the
+ * processor's prefetchers at each pause, and took half as long again. A block then stays in the
+ * second-level cache for all tokens; what is no float is widened there.
  */
 final class FewTokens {
   /** Tokens at most; more are worth packing for. */
-  static final int MOST = 16;
+  static final int MOST = 48;
 
-  /** Tokens in a tile of {@link #dots}; those that are missing are zeros. */
-  private static final int GROUP = 4;
+  /** Rows in a block of {@link #dots}. */
+  static final int DOT_ROWS = 48;
 
-  /**
-   * Rows in a tile of {@link #dots}: twelve chains, as in {@link Tile}. So many are widened at a
-   * time, as more of them and the weights that stream by would drive each other out of the
-   * first-level cache: six rows of 768 halve the speed at which bf16 comes from memory.
-   */
-  private static final int ROWS = 3;
-
-  /** Rows of weights whose sum is one chain, and that are widened at a time for it. */
+  /** Rows in a block of {@link #weightedSums}, whose sum is one chain. */
   private static final int SUM_ROWS = Tile.SUM_BLOCK;
-
-  /**
-   * Columns that {@link #weightedSums} widens at a time: a group of quantised weights, and whole
-   * panels.
-   */
-  static final int COLUMNS = Quantized.GROUP;
-
-  private static final long COLUMN_BYTES = COLUMNS * (long) Float.BYTES;
-  private static final long SUMS_BYTES = GROUP * ROWS * VECTOR_BYTES;
-
-  /** What {@link #fold} leaves of a vector. */
-  private static final long QUARTER_BYTES = 4 * Float.BYTES;
-
-  private static final IntVector LOW_HALVES = runs(LANES / 2, 0);
-  private static final IntVector HIGH_HALVES = runs(LANES / 2, LANES / 2);
-  private static final IntVector EVEN_QUARTERS = runs(LANES / 4, 0);
-  private static final IntVector ODD_QUARTERS = runs(LANES / 4, LANES / 4);
 
   private FewTokens() {}
 
   /** Bytes of so many tokens for {@link #dots}. */
   static long groupBytes(int tokens, int channels) {
-    return groups(tokens) * groupStride(channels);
-  }
-
-  static int groups(int tokens) {
-    return (tokens + GROUP - 1) / GROUP;
-  }
-
-  private static long groupStride(int channels) {
-    return (long) (channels / LANES) * GROUP * VECTOR_BYTES;
+    return channels / LANES * VECTOR_BYTES * Simd.roundUp(tokens, DotTile.MOST_TOKENS);
   }
 
   /**
-   * One group of tokens, vector by vector of their channels: (C / LANES, 4, LANES).
+   * Tokens in groups for {@link #dots}, each vector by vector of their channels: (C / LANES, tokens
+   * of the group, LANES).
    *
    * @param x row-major (tokens, C)
-   * @param to where all groups go
+   * @param to {@link #groupBytes}
    */
-  static void packGroup(long x, int tokens, int channels, int group, long to) {
-    to += group * groupStride(channels);
-    for (int i = 0; i < GROUP; i++) {
-      long row = x + 4L * channels * (group * GROUP + i);
-      for (int c = 0; c <= channels - LANES; c += LANES) {
-        long target = to + (c / LANES * GROUP + i) * VECTOR_BYTES;
-        if (group * GROUP + i < tokens) {
-          FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * c, LE)
-              .intoMemorySegment(ALL, target, LE);
-        } else {
-          Simd.clear(target, VECTOR_BYTES);
+  static void packGroups(long x, int tokens, int channels, long to) {
+    int vectors = channels / LANES;
+    int group;
+    for (int first = 0; first < tokens; first += group) {
+      group = DotTile.tokens(tokens - first);
+      for (int i = 0; i < group; i++) {
+        long from = x + 4L * channels * (first + i);
+        long target = to + i * VECTOR_BYTES;
+        for (int v = 0; v < vectors; v++) {
+          if (first + i < tokens) {
+            FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).intoMemorySegment(ALL, target, LE);
+          } else {
+            Simd.clear(target, VECTOR_BYTES);
+          }
+          from += VECTOR_BYTES;
+          target += group * VECTOR_BYTES;
         }
       }
+      to += vectors * VECTOR_BYTES * group;
     }
   }
 
   /** Bytes of scratch that {@link #dots} needs. */
   static long dotsBytes(int channels) {
-    return ROWS * 4L * channels + SUMS_BYTES;
+    return DotTile.SUMS_BYTES + DOT_ROWS * 4L * channels;
   }
 
   /**
    * Products of all tokens with the rows {@code first} to {@code end} − 1.
    *
    * @param x row-major (tokens, C), for the channels that fill no vector
-   * @param groups the same as {@link #packGroup} has it
+   * @param groups the same as {@link #packGroups} has it
    * @param scores where a token's product with the row {@code first} goes, the next token's {@code
    *     stride} bytes behind
    * @param scratch {@link #dotsBytes}
@@ -117,133 +92,70 @@ final class FewTokens {
       long stride,
       long scratch) {
     int channels = weights.columns();
-    long sums = scratch + ROWS * 4L * channels;
-    for (int row = first; row < end; row += ROWS) {
-      int m = Math.min(ROWS, end - row);
-      long at = weights.floats(row, m, 0, channels, scratch, 4L * channels);
-      long step = at == scratch ? 4L * channels : weights.stride(row);
-      long w1 = m > 1 ? at + step : at;
-      long w2 = m > 2 ? w1 + step : at;
-      for (int group = 0; group * GROUP < tokens; group++) {
-        int count = Math.min(GROUP, tokens - group * GROUP);
-        long xs = x + 4L * channels * group * GROUP;
-        long xg = groups + group * groupStride(channels);
-        dots3x4(at, w1, w2, VECTOR_BYTES, xg, GROUP * VECTOR_BYTES, channels / LANES, sums);
-        for (int i = 0; i < m; i++) {
-          long quarters = sums + (long) i * GROUP * VECTOR_BYTES;
-          fold(quarters);
-          for (int t = 0; t < count; t++) {
-            long of = quarters + t * QUARTER_BYTES;
-            float sum = Simd.get(of) + Simd.get(of + 4) + (Simd.get(of + 8) + Simd.get(of + 12));
-            for (int c = channels / LANES * LANES; c < channels; c++) {
-              float factor = Simd.get(xs + 4L * (channels * t + c));
-              sum = Math.fma(Simd.get(at + i * step + 4L * c), factor, sum);
-            }
-            Simd.set(scores + (group * GROUP + t) * stride + 4L * (row - first + i), sum);
+    long sums = scratch;
+    long widened = scratch + DotTile.SUMS_BYTES;
+    for (int row = first; row < end; row += DOT_ROWS) {
+      int rows = Math.min(DOT_ROWS, end - row);
+      Simd.setInt(sums, weights.touch(row, rows));
+      boolean bf16 = weights.areBf16(row, rows);
+      long at =
+          bf16
+              ? weights.address(row)
+              : weights.floats(row, rows, 0, channels, widened, 4L * channels);
+      long step = at == widened ? 4L * channels : weights.stride(row);
+      long group = groups;
+      int inGroup;
+      for (int token = 0; token < tokens; token += inGroup) {
+        inGroup = DotTile.tokens(tokens - token);
+        int count = Math.min(inGroup, tokens - token);
+        long xs = x + 4L * channels * token;
+        long to = scores + token * stride + 4L * (row - first);
+        dots(at, step, bf16, rows, channels, group, inGroup, xs, count, to, stride, sums);
+        group += channels / LANES * VECTOR_BYTES * inGroup;
+      }
+    }
+  }
+
+  /**
+   * Products of one group, which stays in the first-level cache while the rows go by.
+   *
+   * @param inGroup tokens in it, {@code count} of them real
+   */
+  private static void dots(
+      long weights,
+      long step,
+      boolean bf16,
+      int rows,
+      int channels,
+      long group,
+      int inGroup,
+      long x,
+      int count,
+      long scores,
+      long stride,
+      long sums) {
+    int vectors = channels / LANES;
+    for (int row = 0; row < rows; row += DotTile.ROWS) {
+      int m = Math.min(DotTile.ROWS, rows - row);
+      long w0 = weights + row * step;
+      long w1 = m > 1 ? w0 + step : w0;
+      long w2 = m > 2 ? w1 + step : w0;
+      DotTile.multiply(bf16, w0, w1, w2, group, inGroup, vectors, sums);
+      for (int i = 0; i < m; i++) {
+        long products = sums + i * VECTOR_BYTES * inGroup;
+        DotTile.addLanes(products, inGroup);
+        long w = w0 + i * step;
+        long to = scores + 4L * (row + i);
+        for (int t = 0; t < count; t++) {
+          float sum = Simd.get(products + 4L * t);
+          for (int c = vectors * LANES; c < channels; c++) {
+            float weight = bf16 ? Simd.getBf16(w + 2L * c) : Simd.get(w + 4L * c);
+            sum = Math.fma(weight, Simd.get(x + 4L * (channels * t + c)), sum);
           }
+          Simd.set(to + t * stride, sum);
         }
       }
     }
-  }
-
-  /**
-   * Adds the lanes of four stored vectors until four are left of each, side by side. No other width
-   * of vector does it: as soon as there is a second class of float vectors in a process, C2 must
-   * guess at the class of every vector that goes round a loop.
-   */
-  private static void fold(long vectors) {
-    if (LANES == 16) {
-      IntVector a = IntVector.fromMemorySegment(INTS, ALL, vectors, LE);
-      IntVector b = IntVector.fromMemorySegment(INTS, ALL, vectors + VECTOR_BYTES, LE);
-      IntVector c = IntVector.fromMemorySegment(INTS, ALL, vectors + 2 * VECTOR_BYTES, LE);
-      IntVector d = IntVector.fromMemorySegment(INTS, ALL, vectors + 3 * VECTOR_BYTES, LE);
-      FloatVector high = HIGH_HALVES.selectFrom(a, b).reinterpretAsFloats();
-      a = LOW_HALVES.selectFrom(a, b).reinterpretAsFloats().add(high).reinterpretAsInts();
-      high = HIGH_HALVES.selectFrom(c, d).reinterpretAsFloats();
-      c = LOW_HALVES.selectFrom(c, d).reinterpretAsFloats().add(high).reinterpretAsInts();
-      high = ODD_QUARTERS.selectFrom(a, c).reinterpretAsFloats();
-      EVEN_QUARTERS
-          .selectFrom(a, c)
-          .reinterpretAsFloats()
-          .add(high)
-          .intoMemorySegment(ALL, vectors, LE);
-    } else if (LANES == 8) {
-      for (long pair = vectors; pair < vectors + GROUP * VECTOR_BYTES; pair += 2 * VECTOR_BYTES) {
-        IntVector a = IntVector.fromMemorySegment(INTS, ALL, pair, LE);
-        IntVector b = IntVector.fromMemorySegment(INTS, ALL, pair + VECTOR_BYTES, LE);
-        FloatVector high = HIGH_HALVES.selectFrom(a, b).reinterpretAsFloats();
-        LOW_HALVES
-            .selectFrom(a, b)
-            .reinterpretAsFloats()
-            .add(high)
-            .intoMemorySegment(ALL, vectors + (pair - vectors) / 2, LE);
-      }
-    }
-  }
-
-  /**
-   * Of two vectors, the runs of so many lanes that begin at a multiple of twice that, or behind.
-   */
-  private static IntVector runs(int run, int first) {
-    int[] indices = new int[LANES];
-    for (int lane = 0; lane < LANES; lane++) {
-      indices[lane] = lane / run * 2 * run + first + lane % run;
-    }
-    return IntVector.fromArray(INTS, indices, 0);
-  }
-
-  /** Three rows times four tokens, over {@code k} vectors of channels. */
-  private static void dots3x4(
-      long w0, long w1, long w2, long step, long x, long xStep, int k, long sums) {
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = c00;
-    FloatVector c02 = c00;
-    FloatVector c03 = c00;
-    FloatVector c10 = c00;
-    FloatVector c11 = c00;
-    FloatVector c12 = c00;
-    FloatVector c13 = c00;
-    FloatVector c20 = c00;
-    FloatVector c21 = c00;
-    FloatVector c22 = c00;
-    FloatVector c23 = c00;
-    for (int p = 0; p < k; p++) {
-      FloatVector a0 = FloatVector.fromMemorySegment(FLOATS, ALL, w0, LE);
-      FloatVector a1 = FloatVector.fromMemorySegment(FLOATS, ALL, w1, LE);
-      FloatVector a2 = FloatVector.fromMemorySegment(FLOATS, ALL, w2, LE);
-      FloatVector b = FloatVector.fromMemorySegment(FLOATS, ALL, x, LE);
-      c00 = a0.fma(b, c00);
-      c10 = a1.fma(b, c10);
-      c20 = a2.fma(b, c20);
-      b = FloatVector.fromMemorySegment(FLOATS, ALL, x + VECTOR_BYTES, LE);
-      c01 = a0.fma(b, c01);
-      c11 = a1.fma(b, c11);
-      c21 = a2.fma(b, c21);
-      b = FloatVector.fromMemorySegment(FLOATS, ALL, x + 2 * VECTOR_BYTES, LE);
-      c02 = a0.fma(b, c02);
-      c12 = a1.fma(b, c12);
-      c22 = a2.fma(b, c22);
-      b = FloatVector.fromMemorySegment(FLOATS, ALL, x + 3 * VECTOR_BYTES, LE);
-      c03 = a0.fma(b, c03);
-      c13 = a1.fma(b, c13);
-      c23 = a2.fma(b, c23);
-      w0 += step;
-      w1 += step;
-      w2 += step;
-      x += xStep;
-    }
-    c00.intoMemorySegment(ALL, sums, LE);
-    c01.intoMemorySegment(ALL, sums + VECTOR_BYTES, LE);
-    c02.intoMemorySegment(ALL, sums + 2 * VECTOR_BYTES, LE);
-    c03.intoMemorySegment(ALL, sums + 3 * VECTOR_BYTES, LE);
-    c10.intoMemorySegment(ALL, sums + 4 * VECTOR_BYTES, LE);
-    c11.intoMemorySegment(ALL, sums + 5 * VECTOR_BYTES, LE);
-    c12.intoMemorySegment(ALL, sums + 6 * VECTOR_BYTES, LE);
-    c13.intoMemorySegment(ALL, sums + 7 * VECTOR_BYTES, LE);
-    c20.intoMemorySegment(ALL, sums + 8 * VECTOR_BYTES, LE);
-    c21.intoMemorySegment(ALL, sums + 9 * VECTOR_BYTES, LE);
-    c22.intoMemorySegment(ALL, sums + 10 * VECTOR_BYTES, LE);
-    c23.intoMemorySegment(ALL, sums + 11 * VECTOR_BYTES, LE);
   }
 
   /** Tiles of tokens that weighted sums run over. */
@@ -251,9 +163,14 @@ final class FewTokens {
     return (tokens + Tile.ROWS - 1) / Tile.ROWS;
   }
 
-  /** Bytes of the weighted sums of {@link #COLUMNS} columns: (panels, tiles, 6, PANEL). */
-  static long sumBytes(int tokens) {
-    return (long) (COLUMNS / PANEL) * tiles(tokens) * Tile.ROWS * PANEL_BYTES;
+  /** Panels of columns that weighted sums run over. */
+  static int panels(int columns) {
+    return (columns + PANEL - 1) / PANEL;
+  }
+
+  /** Bytes of weighted sums: (panels, tiles, 6, PANEL). */
+  static long sumBytes(int tokens, int columns) {
+    return panels(columns) * sumOffset(tokens, 1, 0);
   }
 
   /** Where a token's sums of a panel of columns are among them. */
@@ -262,15 +179,17 @@ final class FewTokens {
   }
 
   /** Bytes of scratch that {@link #weightedSums} needs. */
-  static final long SUMS_SCRATCH_BYTES = SUM_ROWS * COLUMN_BYTES;
+  static long weightedSumsBytes(int columns) {
+    return SUM_ROWS * PANEL_BYTES * panels(columns);
+  }
 
   /**
    * The rows {@code first} to {@code end} − 1, each times its θ, summed up for each token.
    *
    * @param thetas tiles (rows, 6) of θ, the next tile {@code tileStride} bytes behind, from the row
    *     {@code first} on
-   * @param sums of each block of {@link #COLUMNS} columns {@link #sumBytes}
-   * @param scratch {@link #SUMS_SCRATCH_BYTES}
+   * @param sums {@link #sumBytes}
+   * @param scratch {@link #weightedSumsBytes}
    */
   static void weightedSums(
       WeightRows weights,
@@ -281,27 +200,27 @@ final class FewTokens {
       long tileStride,
       long sums,
       long scratch) {
+    int columns = weights.columns();
+    int panels = panels(columns);
     for (int row = first; row == first || row < end; row += SUM_ROWS) {
       int steps = Math.max(0, Math.min(SUM_ROWS, end - row));
-      for (int column = 0; column < weights.columns(); column += COLUMNS) {
-        int columns = Math.min(COLUMNS, weights.columns() - column);
-        long to = sums + (column / COLUMNS) * sumBytes(tokens);
-        long at = scratch;
-        if (steps > 0) {
-          // A panel is read whole, so where the columns end in one, the rows are copied.
-          at =
-              columns % PANEL == 0
-                  ? weights.floats(row, steps, column, columns, scratch, COLUMN_BYTES)
-                  : weights.copied(row, steps, column, columns, scratch, COLUMN_BYTES);
-        }
-        long step = at == scratch ? COLUMN_BYTES : weights.stride(row);
-        for (int c = 0; c < columns; c += PANEL) {
-          for (int tile = 0; tile < tiles(tokens); tile++) {
-            long theta = thetas + tile * tileStride + (row - first) * Tile.ROW_BYTES;
-            long target = to + sumOffset(tokens, c / PANEL, tile * Tile.ROWS);
-            long from = at + 4L * c;
-            Tile.chain(theta, from, step, steps, PANEL_VECTORS, target, PANEL_BYTES, row > first);
-          }
+      long at = scratch;
+      long step = panels * PANEL_BYTES;
+      if (steps > 0) {
+        Simd.setInt(scratch, weights.touch(row, steps));
+        // A panel is read whole, so where the columns end in one, the rows are copied.
+        at =
+            columns % PANEL == 0
+                ? weights.floats(row, steps, 0, columns, scratch, step)
+                : weights.copied(row, steps, 0, columns, scratch, step);
+        step = at == scratch ? step : weights.stride(row);
+      }
+      for (int panel = 0; panel < panels; panel++) {
+        long from = at + panel * PANEL_BYTES;
+        for (int tile = 0; tile < tiles(tokens); tile++) {
+          long theta = thetas + tile * tileStride + (row - first) * Tile.ROW_BYTES;
+          long to = sums + sumOffset(tokens, panel, tile * Tile.ROWS);
+          Tile.chain(theta, from, step, steps, PANEL_VECTORS, to, PANEL_BYTES, row > first);
         }
       }
     }

@@ -15,7 +15,7 @@ final class LogitsTask implements Workers.Task {
   private int rows;
   private int channels;
   private int vocabulary;
-  private long inputs; // tiles of x, (C, 6); of a few tokens their groups
+  private long inputs; // tiles of x, (C, 6)
 
   LogitsTask(Workers workers, Scratch scratch) {
     this.workers = workers;
@@ -32,8 +32,6 @@ final class LogitsTask implements Workers.Task {
     if (rows > FewTokens.MOST) {
       int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), Tile.ROWS);
       inputs = scratch.shared(4L * tile * channels);
-    } else if (rows > PattentionTokenTask.MOST) {
-      inputs = scratch.shared(FewTokens.groupBytes(rows, channels));
     }
     workers.run(this);
   }
@@ -69,16 +67,15 @@ final class LogitsTask implements Workers.Task {
   }
 
   private void fewTokens(int worker) {
-    for (int i = workers.next(); i < FewTokens.groups(rows); i = workers.next()) {
-      FewTokens.packGroup(x, rows, channels, i, inputs);
-    }
-    workers.barrier(worker);
-    long own = scratch.local(worker, FewTokens.dotsBytes(channels));
+    long groupBytes = FewTokens.groupBytes(rows, channels);
+    long groups = scratch.local(worker, groupBytes + FewTokens.dotsBytes(channels));
+    FewTokens.packGroups(x, rows, channels, groups);
     int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;
     for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int row = i * Gemm.ROW_BLOCK;
       int end = Math.min(vocabulary, row + Gemm.ROW_BLOCK);
-      FewTokens.dots(table, row, end, x, inputs, rows, out + 4L * row, 4L * vocabulary, own);
+      long to = out + 4L * row;
+      FewTokens.dots(table, row, end, x, groups, rows, to, 4L * vocabulary, groups + groupBytes);
     }
   }
 

@@ -13,7 +13,7 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 final class PattentionFewTask implements Workers.Task {
   /** Keys per piece. */
-  private static final int KEYS = 48;
+  private static final int KEYS = FewTokens.DOT_ROWS;
 
   /** Values per piece. Their sums are added in order, so it is fixed. */
   private static final int VALUES = 96;
@@ -27,11 +27,10 @@ final class PattentionFewTask implements Workers.Task {
   private long y;
   private int rows;
   private int count;
-  private long groups; // x as FewTokens has it
   private long scores; // (T, N), then θ
   private long scoreStride;
-  private long thetas; // tiles (N, 6)
-  private long sums; // (blocks of values, blocks of columns) as FewTokens has them
+  private long sums; // (blocks of values) as FewTokens has them
+  private long sumStride;
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
   PattentionFewTask(Workers workers, Scratch scratch) {
@@ -48,46 +47,37 @@ final class PattentionFewTask implements Workers.Task {
     rows = Math.toIntExact(input.rows());
     count = keys.rows();
     scoreStride = 4L * Simd.roundUp(count, LANES);
-    long groupBytes = FewTokens.groupBytes(rows, keys.columns());
     long scoreBytes = rows * scoreStride;
-    long thetaBytes = FewTokens.tiles(rows) * tileStride();
-    long sumBytes = valueBlocks() * blockStride();
-    groups = scratch.shared(groupBytes + scoreBytes + thetaBytes + sumBytes);
-    scores = groups + groupBytes;
-    thetas = scores + scoreBytes;
-    sums = thetas + thetaBytes;
+    sumStride = FewTokens.sumBytes(rows, values.columns());
+    scores = scratch.shared(scoreBytes + valueBlocks() * sumStride);
+    sums = scores + scoreBytes;
     workers.run(this);
-  }
-
-  private long tileStride() {
-    return count * Tile.ROW_BYTES;
   }
 
   private int valueBlocks() {
     return Math.max(1, (count + VALUES - 1) / VALUES); // no values: sums of 0
   }
 
-  private int columnBlocks() {
-    return (values.columns() + FewTokens.COLUMNS - 1) / FewTokens.COLUMNS;
-  }
-
-  /** Bytes of the sums of one block of values. */
-  private long blockStride() {
-    return columnBlocks() * FewTokens.sumBytes(rows);
-  }
-
   @Override
   public void run(int worker) {
-    for (int i = workers.next(); i < FewTokens.groups(rows); i = workers.next()) {
-      FewTokens.packGroup(x, rows, keys.columns(), i, groups);
-    }
-    workers.barrier(worker);
-    long own = scratch.local(worker, FewTokens.dotsBytes(keys.columns()));
+    int channels = keys.columns();
+    long groupBytes = FewTokens.groupBytes(rows, channels);
+    long tileStride = VALUES * Tile.ROW_BYTES;
+    long thetaBytes = FewTokens.tiles(rows) * tileStride;
+    long groups =
+        scratch.local(
+            worker,
+            Math.max(
+                groupBytes + FewTokens.dotsBytes(channels),
+                thetaBytes + FewTokens.weightedSumsBytes(values.columns())));
+    // Every worker packs for itself, which takes no longer than a barrier.
+    FewTokens.packGroups(x, rows, channels, groups);
     int keyBlocks = (count + KEYS - 1) / KEYS;
     for (int i = workers.next(keyBlocks); i < keyBlocks; i = workers.next(keyBlocks)) {
       int row = i * KEYS;
       int end = Math.min(count, row + KEYS);
-      FewTokens.dots(keys, row, end, x, groups, rows, scores + 4L * row, scoreStride, own);
+      long to = scores + 4L * row;
+      FewTokens.dots(keys, row, end, x, groups, rows, to, scoreStride, groups + groupBytes);
     }
     workers.barrier(worker);
     for (int t = workers.next(); t < rows; t = workers.next()) {
@@ -95,50 +85,36 @@ final class PattentionFewTask implements Workers.Task {
       ThetaKernel.applyRow(tokens.theta(), tokens.tau(), row, count, scratch.packed(worker));
     }
     workers.barrier(worker);
+    long thetas = groups;
     int blocks = valueBlocks();
-    for (int tile = workers.next(); tile < FewTokens.tiles(rows); tile = workers.next()) {
-      int first = tile * Tile.ROWS;
-      int m = Math.min(Tile.ROWS, rows - first);
-      long to = thetas + tile * tileStride();
-      Packing.rows(scores + first * scoreStride, scoreStride, m, count, to);
-    }
-    workers.barrier(worker);
-    long scratchSums = scratch.local(worker, FewTokens.SUMS_SCRATCH_BYTES);
     for (int i = workers.next(blocks); i < blocks; i = workers.next(blocks)) {
       int first = i * VALUES;
       int end = Math.min(count, first + VALUES);
-      FewTokens.weightedSums(
-          values,
-          first,
-          end,
-          rows,
-          thetas + first * Tile.ROW_BYTES,
-          tileStride(),
-          sums + i * blockStride(),
-          scratchSums);
+      for (int tile = 0; tile < FewTokens.tiles(rows); tile++) {
+        int token = tile * Tile.ROWS;
+        int m = Math.min(Tile.ROWS, rows - token);
+        long from = scores + token * scoreStride + 4L * first;
+        Packing.rows(from, scoreStride, m, end - first, thetas + tile * tileStride);
+      }
+      long to = sums + i * sumStride;
+      FewTokens.weightedSums(values, first, end, rows, thetas, tileStride, to, thetas + thetaBytes);
     }
     workers.barrier(worker);
     addBlocks(blocks);
   }
 
-  /** Adds the sums of all blocks of values, column block by column block. */
+  /** Adds the sums of all blocks of values, panel by panel. */
   private void addBlocks(int blocks) {
     int outputs = values.columns();
-    for (int i = workers.next(); i < columnBlocks(); i = workers.next()) {
-      int first = i * FewTokens.COLUMNS;
-      int end = Math.min(outputs, first + FewTokens.COLUMNS);
-      for (int c = first; c < end; c += PANEL) {
-        int lanes = Math.min(PANEL, end - c);
-        for (int t = 0; t < rows; t++) {
-          long from =
-              sums
-                  + i * FewTokens.sumBytes(rows)
-                  + FewTokens.sumOffset(rows, (c - first) / PANEL, t);
-          long to = y + 4L * ((long) t * outputs + c);
-          Simd.copy(from, to, 4L * lanes);
-          for (int b = 1; b < blocks; b++) {
-            RowKernels.add(from + b * blockStride(), to, lanes, to);
-          }
+    int panels = FewTokens.panels(outputs);
+    for (int panel = workers.next(); panel < panels; panel = workers.next()) {
+      int lanes = Math.min(PANEL, outputs - panel * PANEL);
+      for (int t = 0; t < rows; t++) {
+        long from = sums + FewTokens.sumOffset(rows, panel, t);
+        long to = y + 4L * ((long) t * outputs + (long) panel * PANEL);
+        Simd.copy(from, to, 4L * lanes);
+        for (int b = 1; b < blocks; b++) {
+          RowKernels.add(from + b * sumStride, to, lanes, to);
         }
       }
     }

@@ -120,6 +120,34 @@ final class WeightRows {
     return scales[segment] + (row - starts[segment]) * scaleStrides[segment];
   }
 
+  /** Address of a row's first weight. */
+  long address(int row) {
+    return address(segmentOf(row), row);
+  }
+
+  /**
+   * Reads some rows in the order of memory; see {@link Simd#touch}.
+   *
+   * @return made of what was read
+   */
+  int touch(int row, int count) {
+    int all = 0;
+    for (int s = 0; s < segments; s++) {
+      int start = Math.max(row, starts[s]);
+      int rows = Math.min(row + count, starts[s + 1]) - start;
+      if (rows > 0) {
+        all |= Simd.touch(address(s, start), rows * strides[s]);
+      }
+    }
+    return all;
+  }
+
+  /** Whether some rows are all BF16 and lie in one segment. */
+  boolean areBf16(int row, int count) {
+    int segment = segmentOf(row);
+    return types[segment] == DType.BF16 && row + count <= starts[segment + 1];
+  }
+
   /** Bytes from a row to the next of its segment. */
   long stride(int row) {
     return strides[segmentOf(row)];

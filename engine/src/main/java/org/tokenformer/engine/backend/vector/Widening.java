@@ -113,8 +113,10 @@ final class Widening {
   }
 
   private static void i8(long from, long step, float scale, int n, long to, long toStep) {
-    int i = 0;
-    for (; i <= n - BYTES_READ - 3 * LANES; i += 4 * LANES) {
+    int i =
+        (n - BYTES_READ + LANES) / LANES * LANES; // what a vector reads beyond its lanes is there
+    long end = from + i - 4L * LANES;
+    while (from <= end) {
       ((FloatVector)
               ByteVector.fromMemorySegment(BYTES, ALL, from, LE)
                   .convertShape(VectorOperators.B2F, FLOATS, 0))
@@ -137,6 +139,16 @@ final class Widening {
           .intoMemorySegment(ALL, to + 3 * VECTOR_BYTES, LE);
       from += step;
       to += toStep;
+    }
+    end += 3L * LANES;
+    while (from <= end) {
+      ((FloatVector)
+              ByteVector.fromMemorySegment(BYTES, ALL, from, LE)
+                  .convertShape(VectorOperators.B2F, FLOATS, 0))
+          .mul(scale)
+          .intoMemorySegment(ALL, to, LE);
+      from += LANES;
+      to += VECTOR_BYTES;
     }
     for (; i < n; i++) {
       Simd.set(to, Simd.getByte(from) * scale);
