@@ -1,5 +1,6 @@
 package org.tokenformer.engine;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.CheckedBackend;
@@ -14,6 +15,11 @@ public final class Backends {
   private static final int MOST_THREADS = 1024;
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
   private static final String ADD_MODULE = "start java with --add-modules " + VECTOR_MODULE;
+
+  /** About as long as the JVM needs to compile the kernels of a short text. */
+  private static final long FIRST_ALONE_NANOS = 1_000_000_000;
+
+  private static final AtomicBoolean FIRST = new AtomicBoolean(true);
 
   private Backends() {}
 
@@ -74,7 +80,8 @@ public final class Backends {
   }
 
   private static Backend vector(int threads) {
-    return new CheckedBackend(new VectorBackend(threads));
+    return new CheckedBackend(
+        new VectorBackend(threads, FIRST.getAndSet(false) ? FIRST_ALONE_NANOS : 0));
   }
 
   /** Why vectors would not be fast here, or null if they are; with what to do. */

@@ -46,10 +46,21 @@ public final class VectorBackend extends HostBackend {
    * @param threads at least 1, the caller's included
    */
   public VectorBackend(int threads) {
+    this(threads, 0);
+  }
+
+  /**
+   * Starts the workers for a program that has just started: while the JVM compiles the kernels, one
+   * thread is through with them sooner than several that compete with it for the processors.
+   *
+   * @param threads at least 1, the caller's included
+   * @param aloneNanos for so long only the caller's thread computes; that changes no result
+   */
+  public VectorBackend(int threads, long aloneNanos) {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
     }
-    workers = new Workers(threads);
+    workers = new Workers(threads, aloneNanos);
     Scratch scratch = new Scratch(threads);
     layerNormTask = new RowsTask.LayerNorm(workers, scratch);
     addTask = new RowsTask.Add(workers, scratch);

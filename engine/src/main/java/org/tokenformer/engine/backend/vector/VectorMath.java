@@ -329,8 +329,6 @@ final class VectorMath {
   static void squares(long x, long step, int count, long sum) {
     FloatVector total = FloatVector.zero(FLOATS);
     FloatVector lost = total;
-    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
-    FloatVector minusOne = FloatVector.broadcast(FLOATS, -1f);
     for (int i = 0; i < count; i += SQUARES) {
       FloatVector chain = FloatVector.zero(FLOATS);
       int end = Math.min(count - i, SQUARES);
@@ -339,13 +337,15 @@ final class VectorMath {
         chain = v.fma(v, chain);
         x += step;
       }
+      FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+      FloatVector minusOne = FloatVector.broadcast(FLOATS, -1f);
       FloatVector larger = one.fma(chain, total);
       FloatVector added = larger.sub(total);
       FloatVector rest = minusOne.fma(added, chain);
       lost = minusOne.fma(larger.sub(added), total).add(rest).add(lost);
       total = larger;
     }
-    one.fma(total, lost).intoMemorySegment(ALL, sum, LE);
+    FloatVector.broadcast(FLOATS, 1f).fma(total, lost).intoMemorySegment(ALL, sum, LE);
   }
 
   /**

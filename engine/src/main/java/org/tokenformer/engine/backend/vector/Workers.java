@@ -54,12 +54,25 @@ final class Workers implements AutoCloseable {
   private final AtomicIntegerArray parked;
   private final Thread[] members; // 0 is the caller of the moment
   private final long spinNanos;
+  private final long start = System.nanoTime();
+  private long aloneNanos; // since then; 0 when they are over
+  private int team; // members that run the task of the moment
   private volatile @Nullable Task task;
   private volatile @Nullable Throwable failure;
   private volatile boolean closed;
 
   /** Starts {@code threads − 1} daemon threads. */
   Workers(int threads) {
+    this(threads, 0);
+  }
+
+  /**
+   * Starts {@code threads − 1} daemon threads, which sleep at first.
+   *
+   * @param aloneNanos for so long the caller runs every task by itself
+   */
+  Workers(int threads, long aloneNanos) {
+    this.aloneNanos = aloneNanos;
     // With more threads than cores the others need this core to make progress.
     spinNanos = threads > Runtime.getRuntime().availableProcessors() ? 0 : SPIN_NANOS;
     parked = new AtomicIntegerArray(threads);
@@ -93,15 +106,21 @@ final class Workers implements AutoCloseable {
       throw new IllegalStateException("the backend is closed");
     }
     members[0] = Thread.currentThread();
+    if (aloneNanos > 0 && System.nanoTime() - start >= aloneNanos) {
+      aloneNanos = 0;
+    }
+    team = aloneNanos > 0 ? 1 : members.length;
     task = newTask;
     failure = null;
     arrived.set(0);
     next.set(0);
     int before = departures.get();
-    starts.incrementAndGet();
-    wakeAll(0);
+    if (team > 1) {
+      starts.incrementAndGet();
+      wakeAll(0);
+    }
     work(0, newTask);
-    await(0, Event.END, departures, before, members.length - 1);
+    await(0, Event.END, departures, before, team - 1);
     task = null;
     Throwable cause = failure;
     if (cause != null) {
@@ -125,15 +144,15 @@ final class Workers implements AutoCloseable {
     if (n >= count) {
       return n;
     }
-    int run = n % members.length;
-    int longer = count % members.length; // so many runs have a piece more
-    return run * (count / members.length) + Math.min(run, longer) + n / members.length;
+    int run = n % team;
+    int longer = count % team; // so many runs have a piece more
+    return run * (count / team) + Math.min(run, longer) + n / team;
   }
 
   /** Waits until every member is here; then the pieces of work start from 0 again. */
   void barrier(int worker) {
     int phase = phases.get();
-    if (arrived.incrementAndGet() == members.length) {
+    if (arrived.incrementAndGet() == team) {
       arrived.set(0);
       next.set(0);
       phases.incrementAndGet();
@@ -212,7 +231,7 @@ final class Workers implements AutoCloseable {
   }
 
   private void wakeAll(int except) {
-    for (int i = 0; i < members.length; i++) {
+    for (int i = 0; i < team; i++) {
       if (i != except) {
         wake(i);
       }

@@ -83,6 +83,46 @@ final class WorkersTest {
     }
   }
 
+  @Test
+  void theCallerIsAloneAtFirst() {
+    try (Workers workers = new Workers(3, TimeUnit.DAYS.toNanos(1))) {
+      for (int round = 0; round < 100; round++) {
+        List<Integer> here = new ArrayList<>();
+        workers.run(worker -> {
+          here.add(worker);
+          for (int i = workers.next(PIECES); i < PIECES; i = workers.next(PIECES)) {
+            here.add(i);
+          }
+          workers.barrier(worker);
+          here.add(workers.next());
+        });
+        List<Integer> expected = new ArrayList<>(IntStream.range(0, PIECES).boxed().toList());
+        expected.addFirst(0);
+        expected.add(0);
+        assertEquals(expected, here);
+      }
+    }
+  }
+
+  @Test
+  void andThenAllWork() {
+    try (Workers workers = new Workers(3, TimeUnit.MILLISECONDS.toNanos(2))) {
+      AtomicInteger members = new AtomicInteger();
+      while (members.get() < 3) { // until the time of this test is up
+        members.set(0);
+        workers.run(worker -> {
+          workers.barrier(worker);
+          members.incrementAndGet();
+        });
+      }
+      workers.run(worker -> {
+        workers.barrier(worker);
+        members.incrementAndGet();
+      });
+      assertEquals(6, members.get());
+    }
+  }
+
   /** Pauses of all lengths, so that members park, are woken, or spin at any moment. */
   @ParameterizedTest
   @ValueSource(ints = {2, 3})
