@@ -30,6 +30,12 @@ final class QuantizedStream {
   /** Bytes of x or y of a group. */
   private static final long GROUP_FLOATS = GROUP * (long) Float.BYTES;
 
+  /**
+   * Rows that are read in the order of memory before they are summed two by two, which is no stream
+   * that the processor's prefetchers follow.
+   */
+  private static final int TOUCHED_ROWS = 32;
+
   private QuantizedStream() {}
 
   /**
@@ -262,7 +268,10 @@ final class QuantizedStream {
       long row2 = pair ? row + stride : row;
       long scale = scales + p * scaleStride;
       long scale2 = pair ? scale + scaleStride : scale;
-      touched |= Simd.touch(row, row2 + type.rowBytes(columns) - row);
+      if (p % TOUCHED_ROWS == 0) {
+        int rows = Math.min(TOUCHED_ROWS, k - p);
+        touched |= Simd.touch(row, (rows - 1) * stride + type.rowBytes(columns));
+      }
       if (bytes) {
         addRowsI8(
             row, scale, weight, row2, scale2, weight2, 4L * LANES, whole, y, 4 * VECTOR_BYTES);
