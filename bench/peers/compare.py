@@ -29,7 +29,7 @@ JAR = ROOT / "bench/target/benchmarks.jar"
 GEMM = ((960, 1536, 768), (1024, 768, 768), (1024, 3072, 768), (2048, 384, 384), (2048, 1536, 384), (2048, 256, 256))
 TRAINING = (("laptop-15M", 8, 256), ("150M", 2, 512))
 TYPES = (("f32", "f32"), ("bf16", "bf16"), ("q8", "q8_0"), ("q4", "q4_0"))
-WHEN = ("commit", "date", "rounds")
+WHEN = ("commit", "date", "rounds", "flags")
 GROUPS = ("gemm", "encode", "train", "prefill", "decode", "batch")
 
 
@@ -65,6 +65,11 @@ class Program:
             raise SystemExit(f"error: {self.name} ended in its turn")
         self.answers.setdefault(line, []).append([float(number) for number in answer.split()])
 
+    def peak(self):
+        """Bytes that were resident at most, None where the system does not tell."""
+        with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status", encoding="utf-8") as lines:
+            return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -80,7 +85,7 @@ class Comparison:
         self.options, self.results = options, []
         self.java = [
             str(find_java()), "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
-            "-XX:Tier3DelayOn=1000", "-XX:MaxDirectMemorySize=64g", "-cp", str(JAR),
+            "-XX:Tier3DelayOn=1000", "-XX:MaxDirectMemorySize=64g", "-XX:+UseSerialGC", "-Xmn16m", "-cp", str(JAR),
             "org.tokenformer.bench.peers.Turns"]
         self.python = [*shlex.split(options.python), str(HERE / "torch_peer.py")]
 
@@ -99,9 +104,10 @@ class Comparison:
         command = ["node", str(peer), f"m-{kind}.gguf", work, str(threads)]
         return [Program(f"llama.cpp {kind}", command, folder)]
 
-    def run(self, group, what, threads, programs, lines, amount, unit, ceiling=None):
+    def run(self, group, what, threads, programs, lines, amount, unit, ceiling=None, memory=False):
         """Lets programs take turns at each line of work. amount(program, line) is what a run does, in units; ceiling
-        is 0 where those are GFLOP and 1 where they are GB, to be held against what the machine can do."""
+        is 0 where those are GFLOP and 1 where they are GB, to be held against what the machine can do; memory says
+        whether that of the whole process is told."""
         ceilings = self.ours("ceilings", threads) if ceiling is not None else None
         everyone = programs + ([ceilings] if ceilings else [])
         try:
@@ -114,14 +120,14 @@ class Comparison:
                 for i in range(self.options.rounds + 1):
                     for program in everyone if i % 2 else reversed(everyone):
                         program.turn("" if program is ceilings else line)
-                self.report(group, what, threads, programs, line, amount, unit, ceilings, ceiling)
+                self.report(group, what, threads, programs, line, amount, unit, ceilings, ceiling, memory)
                 if ceilings:
                     ceilings.answers.clear()
         finally:
             for program in everyone:
                 program.close()
 
-    def report(self, group, what, threads, programs, line, amount, unit, ceilings, ceiling):
+    def report(self, group, what, threads, programs, line, amount, unit, ceilings, ceiling, memory):
         seconds = [[answer[0] for answer in p.answers[line][1:]] for p in programs]  # the first turn warms up
         for p, program in enumerate(programs):
             done = amount(program, line)
@@ -136,6 +142,8 @@ class Comparison:
                 limits = [answer[ceiling] / 1e9 for answer in ceilings.answers[""][1:]]
                 result["share"] = quartiles([done / s / limit for s, limit in zip(seconds[p], limits)])
                 result["ceiling"] = quartiles(limits)
+            if memory:
+                result["memory"] = program.peak()
             self.results.append(result)
             print(line_of(result), flush=True)
 
@@ -147,6 +155,8 @@ def line_of(r):
         text += f" {100 * r['share'][1]:5.1f} % of the ceiling ({100 * r['share'][0]:.1f}–{100 * r['share'][2]:.1f})"
     if "ours" in r:
         text += f" we: ×{r['ours'][1]:.3f} ({r['ours'][0]:.3f}–{r['ours'][2]:.3f})"
+    if r.get("memory"):
+        text += f" {r['memory'] / 1e6:.0f} MB"
     return text
 
 
@@ -160,17 +170,23 @@ def page(facts, results):
     lines += [
         "Made by [compare.py](peers/compare.py), which lets the programs take turns; figures are medians and, in brackets,",
         "quartiles over the rounds. *we* is how many times as fast this engine was in the same round, *share* of what the",
-        "machine could do in the same round: fused multiply-adds in registers, or bytes read from memory.", ""]
+        "machine could do in the same round: fused multiply-adds in registers, or bytes read from memory; *memory* what",
+        "the process had resident at most.", ""]
     lines += [f"- {key}: {value}" for key, value in facts.items() if key not in WHEN]
     for group in dict.fromkeys(r["group"] for r in results):
         runs = (r for r in results if r["group"] == group)
         when = ", ".join(dict.fromkeys(f"commit {r['commit']}, {r['date']}, {r['rounds']} rounds" for r in runs))
-        lines += ["", f"## {group}", "", when, "", "| work | threads | program | rate | share | we |", "|---|---|---|---|---|---|"]
+        flags = ", ".join(dict.fromkeys(r["flags"] for r in results if r["group"] == group))
+        memory = any(r.get("memory") for r in results if r["group"] == group)
+        lines += ["", f"## {group}", "", f"{when}; flags {flags}", ""]
+        lines += ["| work | threads | program | rate | share | we |" + (" memory |" if memory else "")]
+        lines += ["|---|---|---|---|---|---|" + ("---|" if memory else "")]
         for r in (r for r in results if r["group"] == group):
             share = between(r["share"], lambda v: f"{100 * v:.1f} %") if "share" in r else ""
             ours = between(r["ours"], lambda v: f"×{v:.2f}") if "ours" in r else ""
             rate = between(r["rate"], lambda v: f"{v:.4g}") + " " + r["unit"]
-            lines.append(f"| {r['what'] or group} | {r['threads']} | {r['program']} | {rate} | {share} | {ours} |")
+            line = f"| {r['what'] or group} | {r['threads']} | {r['program']} | {rate} | {share} | {ours} |"
+            lines.append(line + (f" {r['memory'] / 1e6:.0f} MB |" if r.get("memory") else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -208,11 +224,12 @@ def encode(c):
 
 def train(c):
     for preset, batch, sequence in TRAINING:
-        programs = [c.ours("train", preset, batch, sequence, c.options.threads)] + [
+        arguments = ["train", preset, batch, sequence, c.options.threads]
+        programs = [c.ours(*arguments), c.ours(*arguments, "recompute", name="TokenFormer --recompute")] + [
             c.torch(f"PyTorch {how}", "train", preset, batch, sequence, how, c.options.threads)
             for how in ("eager", "compile")]
         what = f"{preset} {batch}x{sequence}"
-        c.run("train", what, c.options.threads, programs, [""], lambda *_: batch * sequence, "tok/s")
+        c.run("train", what, c.options.threads, programs, [""], lambda *_: batch * sequence, "tok/s", memory=True)
 
 
 def prefill(c):

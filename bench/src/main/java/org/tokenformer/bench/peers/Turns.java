@@ -23,7 +23,7 @@ public final class Turns {
       usage: Turns ceilings THREADS
              Turns gemm THREADS                        lines: M N K
              Turns encode TOKENIZER TEXT
-             Turns train PRESET BATCH SEQUENCE THREADS
+             Turns train PRESET BATCH SEQUENCE THREADS [recompute]
              Turns prefill PRESET TYPE THREADS         lines: TOKENS
              Turns decode PRESET TYPE THREADS          lines: DEPTH
              Turns batch PRESET TYPE THREADS           lines: SESSIONS\

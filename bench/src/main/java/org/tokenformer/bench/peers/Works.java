@@ -44,7 +44,8 @@ final class Works {
       case "train" ->
           new Train(
               Presets.get(args[1]),
-              new TrainingShape(Integer.parseInt(args[2]), Integer.parseInt(args[3]), false),
+              new TrainingShape(
+                  Integer.parseInt(args[2]), Integer.parseInt(args[3]), recompute(args)),
               backend(args[4]));
       case "prefill", "decode", "batch" ->
           new Run(
@@ -54,6 +55,10 @@ final class Works {
               backend(args[3]));
       default -> throw new IllegalArgumentException("no work " + args[0]);
     };
+  }
+
+  private static boolean recompute(String[] train) {
+    return train.length > 5 && train[5].equals("recompute");
   }
 
   private static Backend backend(String threads) {
