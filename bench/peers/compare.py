@@ -176,7 +176,7 @@ def page(facts, results):
     for group in dict.fromkeys(r["group"] for r in results):
         runs = (r for r in results if r["group"] == group)
         when = ", ".join(dict.fromkeys(f"commit {r['commit']}, {r['date']}, {r['rounds']} rounds" for r in runs))
-        flags = ", ".join(dict.fromkeys(r["flags"] for r in results if r["group"] == group))
+        flags = ", ".join(dict.fromkeys(r.get("flags", "unknown") for r in results if r["group"] == group))
         memory = any(r.get("memory") for r in results if r["group"] == group)
         lines += ["", f"## {group}", "", f"{when}; flags {flags}", ""]
         lines += ["| work | threads | program | rate | share | we |" + (" memory |" if memory else "")]
