@@ -37,7 +37,8 @@ public final class Backends {
   }
 
   /**
-   * Opens a backend.
+   * Opens a backend. The first of a process computes on the caller's thread alone for a second,
+   * while the JVM compiles its kernels; that changes no result.
    *
    * @param name {@code auto}, {@code scalar} or {@code vector}
    * @param threads 1 to 1024; the scalar one has only the caller's

@@ -113,8 +113,8 @@ final class Widening {
   }
 
   private static void i8(long from, long step, float scale, int n, long to, long toStep) {
-    int i =
-        (n - BYTES_READ + LANES) / LANES * LANES; // what a vector reads beyond its lanes is there
+    // As far as a vector may read, which at 128 bits reads more than its lanes.
+    int i = (n - BYTES_READ + LANES) / LANES * LANES;
     long end = from + i - 4L * LANES;
     while (from <= end) {
       ((FloatVector)
