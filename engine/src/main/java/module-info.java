@@ -9,7 +9,10 @@ module org.tokenformer.engine {
   exports org.tokenformer.engine.backend;
   exports org.tokenformer.engine.generate;
   exports org.tokenformer.engine.grow;
+  exports org.tokenformer.engine.measure;
   exports org.tokenformer.engine.model;
+  exports org.tokenformer.engine.model.files;
+  exports org.tokenformer.engine.model.training;
   exports org.tokenformer.engine.tensor;
   exports org.tokenformer.engine.train;
 }

@@ -12,13 +12,13 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.Presets;
-import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.WeightType;
+import org.tokenformer.engine.model.files.WeightType;
+import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.RandomWeights;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**

@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.grow.GrowthInit;
-import org.tokenformer.engine.model.WeightType;
+import org.tokenformer.engine.model.files.WeightType;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.Backends;
-import org.tokenformer.engine.Machine;
+import org.tokenformer.engine.measure.Machine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;

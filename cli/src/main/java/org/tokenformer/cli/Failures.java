@@ -19,7 +19,7 @@ import org.tokenformer.cli.console.OutputFailure;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.BackendUnavailableException;
 import org.tokenformer.engine.checkpoint.CheckpointException;
-import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.train.DivergedException;
 import org.tokenformer.engine.train.TrainingDataException;
 import org.tokenformer.tokenizer.TokenizerException;

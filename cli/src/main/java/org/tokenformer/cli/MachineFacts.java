@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
-import org.tokenformer.engine.Machine;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.measure.Machine;
 
 /** What is known about the machine and the JVM without measuring. */
 final class MachineFacts {

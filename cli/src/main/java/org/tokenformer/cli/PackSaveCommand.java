@@ -12,7 +12,7 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.grow.PackWriter;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 

@@ -6,7 +6,7 @@ import java.util.function.UnaryOperator;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.LanguageModel;
 import org.tokenformer.engine.checkpoint.LoadMode;
-import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFolder;
 import picocli.CommandLine.Mixin;
 
 /** Which model a command computes with, as it lies in its folder, and how. */

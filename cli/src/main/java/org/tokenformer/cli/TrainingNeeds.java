@@ -4,9 +4,9 @@ import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.engine.model.MemoryNeeds;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.training.MemoryNeeds;
+import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.train.GrowthOptions;
 

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.cli.CommandLineHarness.Result;
 import org.tokenformer.engine.LanguageModel;
-import org.tokenformer.engine.Scorer;
+import org.tokenformer.engine.measure.Scorer;
 import org.tokenformer.tokenizer.Tokenizer;
 
 class EvalCommandTest {

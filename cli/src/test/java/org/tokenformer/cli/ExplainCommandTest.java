@@ -23,7 +23,7 @@ import org.tokenformer.cli.CommandLineHarness.Result;
 import org.tokenformer.engine.LanguageModel;
 import org.tokenformer.engine.grow.ValueNorms;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.ThetaProbe;
+import org.tokenformer.engine.model.training.ThetaProbe;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /** The page that a model of 2 layers writes, read as a file and in a browser. */

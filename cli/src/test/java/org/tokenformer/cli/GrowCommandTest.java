@@ -24,7 +24,7 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.grow.GrowthPlan;
-import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFolder;
 
 class GrowCommandTest {
   private static final Pattern CHANGE =

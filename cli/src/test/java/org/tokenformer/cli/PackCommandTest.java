@@ -27,11 +27,11 @@ import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.Pack;
-import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenSelection;
 import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.files.ModelFolder;
 
 /** Packs and shares of the tokens through the command line. */
 class PackCommandTest {

@@ -21,12 +21,12 @@ import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.SamplingOptions;
-import org.tokenformer.engine.model.InitialValues;
-import org.tokenformer.engine.model.ModelFolder;
-import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
-import org.tokenformer.engine.model.WeightType;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.WeightType;
+import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.RandomWeights;
 import org.tokenformer.tokenizer.StreamDecoder;
 import org.tokenformer.tokenizer.Tokenizer;
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.engine.checkpoint.LoadMode;
-import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.train.RunFolder;
 import org.tokenformer.engine.train.SavedRun;
 

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.cli.CommandLineHarness.Result;
 import org.tokenformer.engine.checkpoint.LoadMode;
-import org.tokenformer.engine.model.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.train.RunFolder;
 import org.tokenformer.engine.train.SavedRun;
 

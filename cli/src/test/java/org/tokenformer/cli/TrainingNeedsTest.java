@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.Presets;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.training.TrainingShape;
 
 class TrainingNeedsTest {
   private static final TokenFormerConfig CONFIG = Presets.get("laptop-15M");

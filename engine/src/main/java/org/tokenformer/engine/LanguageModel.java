@@ -19,15 +19,16 @@ import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.GenerationResult;
 import org.tokenformer.engine.generate.TokenConsumer;
 import org.tokenformer.engine.grow.Packs;
+import org.tokenformer.engine.measure.Scorer;
 import org.tokenformer.engine.model.Cancellation;
-import org.tokenformer.engine.model.InitialValues;
-import org.tokenformer.engine.model.ModelFolder;
-import org.tokenformer.engine.model.RandomWeights;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenShare;
-import org.tokenformer.engine.model.WeightType;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.WeightType;
+import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.RandomWeights;
 import org.tokenformer.engine.tensor.DType;
 
 /**

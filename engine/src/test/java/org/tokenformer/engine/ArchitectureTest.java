@@ -36,15 +36,34 @@ class ArchitectureTest {
 
   @ArchTest static final ArchRule CHECKPOINT = mayUse("checkpoint", "tensor");
 
-  @ArchTest static final ArchRule MODEL = mayUse("model", "tensor", "backend", "checkpoint");
-
-  @ArchTest static final ArchRule GROW = mayUse("grow", "tensor", "backend", "checkpoint", "model");
+  @ArchTest
+  static final ArchRule MODEL =
+      mayUse("model", "tensor", "backend", "checkpoint", "model.files", "model.training");
 
   @ArchTest
-  static final ArchRule TRAIN = mayUse("train", "tensor", "backend", "checkpoint", "model", "grow");
+  static final ArchRule FILES = mayUse("model.files", "tensor", "backend", "checkpoint", "model");
 
   @ArchTest
-  static final ArchRule GENERATE = mayUse("generate", "tensor", "backend", "checkpoint", "model");
+  static final ArchRule TRAINING =
+      mayUse("model.training", "tensor", "backend", "checkpoint", "model", "model.files");
+
+  @ArchTest
+  static final ArchRule GROW =
+      mayUse("grow", "tensor", "backend", "checkpoint", "model", "model.files", "model.training");
+
+  @ArchTest
+  static final ArchRule TRAIN =
+      mayUse(
+          "train",
+          "tensor",
+          "backend",
+          "checkpoint",
+          "model",
+          "model.files",
+          "model.training",
+          "grow");
+
+  @ArchTest static final ArchRule GENERATE = mayUse("generate", "tensor", "backend", "model");
 
   @ArchTest
   static final ArchRule ALL_PACKAGES_ARE_IN_THE_TABLE =
@@ -61,9 +80,12 @@ class ArchitectureTest {
                               "backend.cuda",
                               "checkpoint",
                               "model",
+                              "model.files",
+                              "model.training",
                               "grow",
                               "train",
-                              "generate")
+                              "generate",
+                              "measure")
                           .map(ArchitectureTest::full))
                   .toArray(String[]::new));
 

@@ -6,8 +6,8 @@ import java.util.stream.IntStream;
 import org.tokenformer.engine.grow.ValueNorms;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.ThetaProbe;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.training.ThetaProbe;
 
 /** What fired in every Pattention of a model while it read a text. */
 public final class Firings {

@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.util.Collections;
 import java.util.Map;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.model.InitialValues;
+import org.tokenformer.engine.model.training.InitialValues;
 
 /** The weights of a model after a growth. Closing it frees what is new of them, once. */
 public final class GrownWeights implements AutoCloseable {

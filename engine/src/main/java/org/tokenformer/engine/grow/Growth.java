@@ -13,10 +13,10 @@ import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.GrowthPlan.Part;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 

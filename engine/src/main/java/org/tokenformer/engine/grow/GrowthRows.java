@@ -7,9 +7,9 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.model.RandomWeights;
-import org.tokenformer.engine.model.SplitMix;
 import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.training.RandomWeights;
+import org.tokenformer.engine.model.training.SplitMix;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 

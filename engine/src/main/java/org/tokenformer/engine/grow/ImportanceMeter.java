@@ -5,8 +5,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.ThetaProbe;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.training.ThetaProbe;
 
 /**
  * Measures the {@link Importance} of a model's parameter tokens, window after window. One thread.

@@ -5,9 +5,9 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.Session;
-import org.tokenformer.engine.model.SplitMix;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.training.SplitMix;
 import org.tokenformer.engine.tensor.DType;
 
 /**

@@ -14,10 +14,10 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
-import org.tokenformer.engine.model.ModelFolder;
-import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.WeightCheck;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.files.WeightCheck;
 import org.tokenformer.engine.tensor.Shape;
 
 /**

@@ -5,8 +5,8 @@ import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
  * What a pack's file says of itself, as texts by names.

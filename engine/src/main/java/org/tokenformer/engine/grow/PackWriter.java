@@ -13,10 +13,10 @@ import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.ModelFolder;
-import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 

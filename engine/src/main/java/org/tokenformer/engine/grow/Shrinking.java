@@ -8,8 +8,8 @@ import java.util.Map;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.files.ModelFolder;
 
 /** A model folder made smaller by a {@link ShrinkPlan}: to be run, or to be kept. */
 public final class Shrinking {

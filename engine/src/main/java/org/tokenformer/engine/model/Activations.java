@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.SavedScores;
+import org.tokenformer.engine.model.training.DropoutSeeds;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -25,7 +26,7 @@ import org.tokenformer.engine.tensor.Tensor;
  * @param output the residual stream after the block
  * @param saved what else is kept for the backward pass
  */
-record Activations(
+public record Activations(
     Tensor input,
     Tensor normed,
     Tensor query,
@@ -38,7 +39,7 @@ record Activations(
     Tensor output,
     Saved saved) {
   /** Tensors of {@link #inPlace}. */
-  static final int IN_PLACE = 7;
+  public static final int IN_PLACE = 7;
 
   /**
    * What the operations themselves leave for their backward passes; all null where nothing is
@@ -46,7 +47,7 @@ record Activations(
    *
    * @param logSums (T, H), of the attention
    */
-  record Saved(
+  public record Saved(
       @Nullable SavedScores query,
       @Nullable SavedScores key,
       @Nullable SavedScores value,
@@ -56,12 +57,12 @@ record Activations(
     static final Saved NOTHING = new Saved(null, null, null, null, null, null);
 
     /** Scores in the order of {@link TensorNames#PATTENTIONS}. */
-    List<@Nullable SavedScores> scores() {
+    public List<@Nullable SavedScores> scores() {
       return Arrays.asList(query, key, value, projection, ffn);
     }
 
     /** The same memory, with dropout on Θ by another seed for each of the five. */
-    Saved with(float rate, DropoutSeeds seeds, int layer) {
+    public Saved with(float rate, DropoutSeeds seeds, int layer) {
       return new Saved(
           with(query, rate, seeds.of(layer, 0)),
           with(key, rate, seeds.of(layer, 1)),
@@ -72,7 +73,7 @@ record Activations(
     }
 
     /** The same memory, for a block with fewer parameter tokens. */
-    Saved of(Block block) {
+    public Saved of(Block block) {
       List<Pattention> pattentions = block.pattentions();
       List<@Nullable SavedScores> scores = scores();
       for (int i = 0; i < pattentions.size(); i++) {
@@ -98,7 +99,7 @@ record Activations(
   }
 
   /** One set for all blocks, from which nothing is learned. */
-  static Activations inPlace(MemoryScope scope, int rows, int channels) {
+  public static Activations inPlace(MemoryScope scope, int rows, int channels) {
     Tensor[] tensors = new Tensor[IN_PLACE];
     for (int i = 0; i < tensors.length; i++) {
       tensors[i] = scope.allocate(DType.F32, Shape.of(rows, channels));
@@ -112,7 +113,7 @@ record Activations(
   }
 
   /** The first rows of a set that is {@link #inPlace}. */
-  Activations firstRows(int count) {
+  public Activations firstRows(int count) {
     Tensor[] tensors = {input, normed, query, key, value, attended, branch};
     for (int i = 0; i < tensors.length; i++) {
       tensors[i] = tensors[i].rows(0, count);
@@ -121,12 +122,12 @@ record Activations(
   }
 
   /** The same memory, with dropout on Θ in the block of this layer. */
-  Activations withDropout(float rate, DropoutSeeds seeds, int layer) {
+  public Activations withDropout(float rate, DropoutSeeds seeds, int layer) {
     return with(saved.with(rate, seeds, layer));
   }
 
   /** The same memory, for a block with fewer parameter tokens. */
-  Activations of(Block block) {
+  public Activations of(Block block) {
     return with(saved.of(block));
   }
 

@@ -2,6 +2,8 @@ package org.tokenformer.engine.model;
 
 import java.util.List;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.model.training.ActivationGradients;
+import org.tokenformer.engine.model.training.BlockGradients;
 
 /**
  * One layer: h = x + Attn(LN(x)), out = h + FFN(LN(h)). Its layer normalisations have no
@@ -9,18 +11,18 @@ import org.tokenformer.engine.backend.Backend;
  */
 public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
   /** Its Pattentions in the order of {@link TensorNames#PATTENTIONS}. */
-  List<Pattention> pattentions() {
+  public List<Pattention> pattentions() {
     return List.of(
         attention.query(), attention.key(), attention.value(), attention.projection(), ffn);
   }
 
   /** With the first tokens of each Pattention only. */
-  Block first(TokenShare share) {
+  public Block first(TokenShare share) {
     return new Block(attention.first(share), ffn.first(share), epsilon);
   }
 
   /** From {@code a.input()} to {@code a.output()}, both (T, C). */
-  void forward(Pass pass, Activations a) {
+  public void forward(Pass pass, Activations a) {
     Backend backend = pass.backend();
     backend.layerNorm(a.input(), null, null, epsilon, a.normed());
     attention.forward(pass, a);
@@ -37,7 +39,7 @@ public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
    * @param a as the forward pass left them
    * @param weights are added to
    */
-  void backward(Pass pass, Activations a, BlockGradients weights, ActivationGradients d) {
+  public void backward(Pass pass, Activations a, BlockGradients weights, ActivationGradients d) {
     Backend backend = pass.backend();
     backend.zero(d.normed());
     ffn.backward(backend, a.normedMiddle(), a.saved().ffn(), d.stream(), weights.ffn(), d.normed());

@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * the last operation that was under way. Kernels compute with bare addresses, so a race here would
  * be a crash of the JVM.
  */
-final class Lifetime {
+public final class Lifetime {
   private static final long CLOSED = 1L << 62;
 
   private final String what;
@@ -30,7 +30,7 @@ final class Lifetime {
    *
    * @throws IllegalStateException if it is closed
    */
-  void enter() {
+  public void enter() {
     if ((state.incrementAndGet() & CLOSED) != 0) {
       exit();
       throw new IllegalStateException("the " + what + " is closed");
@@ -38,14 +38,14 @@ final class Lifetime {
   }
 
   /** After an operation. */
-  void exit() {
+  public void exit() {
     if (state.decrementAndGet() == CLOSED) {
       free();
     }
   }
 
   /** Refuses new operations, and frees when none is under way. Does nothing the second time. */
-  void close() {
+  public void close() {
     long before = state.getAndUpdate(s -> s | CLOSED);
     if (before == 0) {
       free();

@@ -16,17 +16,17 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 public record Pattention(ParameterTokens tokens) {
   /** With the first of its tokens only; τ stays. */
-  Pattention first(TokenShare share) {
+  public Pattention first(TokenShare share) {
     return new Pattention(tokens.first(share.of(Math.toIntExact(tokens.count()))));
   }
 
   /** y = Θ(x·Kᵀ)·W, with x (T, C) and y (T, C'). */
-  void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
+  public void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
     backend.pattention(x, tokens, saved, y);
   }
 
   /** Adds what dy (T, C') says of K and W to their gradients, and what it says of x to dx. */
-  void backward(
+  public void backward(
       Backend backend,
       Tensor x,
       @Nullable SavedScores saved,

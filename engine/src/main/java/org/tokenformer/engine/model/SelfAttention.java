@@ -2,6 +2,8 @@ package org.tokenformer.engine.model;
 
 import java.util.Objects;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.model.training.ActivationGradients;
+import org.tokenformer.engine.model.training.BlockGradients;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -18,7 +20,7 @@ public record SelfAttention(
     int heads,
     int layer) {
   /** With the first tokens of each Pattention only. */
-  SelfAttention first(TokenShare share) {
+  public SelfAttention first(TokenShare share) {
     return new SelfAttention(
         query.first(share),
         key.first(share),
@@ -29,7 +31,7 @@ public record SelfAttention(
   }
 
   /** From {@code a.normed()} to {@code a.branch()}, both (T, C). */
-  void forward(Pass pass, Activations a) {
+  public void forward(Pass pass, Activations a) {
     Backend backend = pass.backend();
     query.forward(backend, a.normed(), a.saved().query(), a.query());
     key.forward(backend, a.normed(), a.saved().key(), a.key());
@@ -54,7 +56,7 @@ public record SelfAttention(
    * @param a as the forward pass left them
    * @param weights are added to
    */
-  void backward(Pass pass, Activations a, BlockGradients weights, ActivationGradients d) {
+  public void backward(Pass pass, Activations a, BlockGradients weights, ActivationGradients d) {
     Backend backend = pass.backend();
     backend.zero(d.attended());
     projection.backward(

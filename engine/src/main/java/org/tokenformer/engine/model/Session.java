@@ -33,7 +33,7 @@ public final class Session implements AutoCloseable {
   }
 
   /** Rows of a prompt in flight: enough that packing the weights once per chunk costs little. */
-  static final int CHUNK = 256;
+  public static final int CHUNK = 256;
 
   /**
    * A prompt of so few ids, for a model so small that reading its weights once for each stays below
@@ -45,7 +45,7 @@ public final class Session implements AutoCloseable {
   private static final long SHORT_BYTES = 256L << 20;
 
   /** Rows of logits in flight: they are V wide, so fewer. */
-  static final int LOGITS_CHUNK = 64;
+  public static final int LOGITS_CHUNK = 64;
 
   /** Sessions that can go on together. */
   static final int MOST_TOGETHER = LOGITS_CHUNK;

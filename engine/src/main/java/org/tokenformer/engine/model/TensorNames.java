@@ -52,12 +52,12 @@ public final class TensorNames {
   }
 
   /** Whether a tensor of that name is the keys or values of a Pattention. */
-  static boolean isParameterTokens(String name) {
+  public static boolean isParameterTokens(String name) {
     return name.endsWith(KEYS) || name.endsWith(VALUES);
   }
 
   /** The names of all Pattentions of so many layers. */
-  static Set<String> pattentions(int layers) {
+  public static Set<String> pattentions(int layers) {
     Set<String> names = new LinkedHashSet<>();
     for (int layer = 0; layer < layers; layer++) {
       for (String which : PATTENTIONS) {

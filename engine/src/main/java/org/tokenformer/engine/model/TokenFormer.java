@@ -17,6 +17,10 @@ import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.files.Weights;
+import org.tokenformer.engine.model.training.TrainedWeights;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -299,7 +303,7 @@ public final class TokenFormer implements AutoCloseable {
     return sum;
   }
 
-  TrainedWeights trained() {
+  public TrainedWeights trained() {
     return trained;
   }
 
@@ -308,16 +312,16 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   /** (V, C), the embedding itself where tied. */
-  Tensor head() {
+  public Tensor head() {
     return head;
   }
 
   /** (C), of the last layer normalisation. */
-  Tensor normWeight() {
+  public Tensor normWeight() {
     return normWeight;
   }
 
-  List<Block> blocks() {
+  public List<Block> blocks() {
     return blocks;
   }
 
@@ -358,11 +362,11 @@ public final class TokenFormer implements AutoCloseable {
     return Session.step(this, sessions, ids);
   }
 
-  RotaryTable rotary() {
+  public RotaryTable rotary() {
     return rotary;
   }
 
-  Lifetime lifetime() {
+  public Lifetime lifetime() {
     return lifetime;
   }
 
@@ -374,7 +378,7 @@ public final class TokenFormer implements AutoCloseable {
    * @param layers what each block works with; its output is the next one's input
    * @throws java.util.concurrent.CancellationException between two layers, if asked to
    */
-  void forward(
+  public void forward(
       Pass pass,
       List<Block> some,
       List<Activations> layers,
@@ -389,7 +393,7 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   /** Ids from there on to the residual stream before the first block, (T, C). */
-  void embed(int[] ids, int from, Tensor stream) {
+  public void embed(int[] ids, int from, Tensor stream) {
     backend.embed(embedding, ids, from, stream);
   }
 
@@ -400,7 +404,7 @@ public final class TokenFormer implements AutoCloseable {
    * @param normed (T, C), overwritten; may be {@code hidden}
    * @param logits (T, V)
    */
-  void logits(Tensor hidden, Tensor normed, Tensor logits) {
+  public void logits(Tensor hidden, Tensor normed, Tensor logits) {
     backend.layerNorm(hidden, normWeight, normBias, config.layerNormEpsilon(), normed);
     backend.logits(normed, head, logits);
   }

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.files.ConfigJson;
 
 /**
  * What a TokenFormer is made of. Valid once it exists: the constructor refuses what contradicts

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.ParameterTokens.Segment;
+import org.tokenformer.engine.model.training.TrainedWeights;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -38,12 +39,12 @@ final class TokenSegments {
   }
 
   /** Adds keys and values of some Pattentions, by name, behind all others. */
-  void attach(Map<String, Tensor> tokens) {
+  public void attach(Map<String, Tensor> tokens) {
     attached.add(tokens);
   }
 
   /** Makes one of a layer. */
-  Pattention pattention(int layer, String which) {
+  public Pattention pattention(int layer, String which) {
     String name = TensorNames.pattention(layer, which);
     Tensor keys = Objects.requireNonNull(weights.get(TensorNames.keys(name)));
     Tensor values = Objects.requireNonNull(weights.get(TensorNames.values(name)));
@@ -72,7 +73,7 @@ final class TokenSegments {
   }
 
   /** Bytes of all that were made. */
-  long bytes() {
+  public long bytes() {
     return bytes;
   }
 }

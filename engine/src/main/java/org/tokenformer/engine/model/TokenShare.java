@@ -44,7 +44,7 @@ public record TokenShare(BigDecimal percent) {
   }
 
   /** Whether none is left out. */
-  boolean isAll() {
+  public boolean isAll() {
     return equals(ALL);
   }
 

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.Sha256;
-import org.tokenformer.engine.model.ModelFormatException;
+import org.tokenformer.engine.model.files.ModelFormatException;
 
 /** The sums of a folder's files, in a file that {@code sha256sum -c} reads as well. */
 final class Checksums {

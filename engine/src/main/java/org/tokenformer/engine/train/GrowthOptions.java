@@ -8,8 +8,8 @@ import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.grow.GrowthPlan;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.InitialValues;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.training.InitialValues;
 
 /**
  * How a model grows while it learns.

@@ -9,9 +9,9 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.GrownWeights;
 import org.tokenformer.engine.grow.Growth;
-import org.tokenformer.engine.model.Backpropagation;
 import org.tokenformer.engine.model.TokenFormer;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.training.Backpropagation;
+import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**

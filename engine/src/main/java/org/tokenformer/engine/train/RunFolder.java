@@ -23,9 +23,9 @@ import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.checkpoint.PendingTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.ModelFolder;
-import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
  * The folder of a run: its last checkpoints, each a model folder {@code step-000200} that is there

@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.Map;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.Fields;
-import org.tokenformer.engine.model.InitialValues;
-import org.tokenformer.engine.model.ModelFormatException;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.files.Fields;
+import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
  * Where a run stood when it was saved, as a JSON object: numbers are written so that they are read

@@ -4,13 +4,13 @@ import java.math.BigDecimal;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.grow.Growth;
-import org.tokenformer.engine.model.Backpropagation;
 import org.tokenformer.engine.model.Cancellation;
-import org.tokenformer.engine.model.DropoutSeeds;
-import org.tokenformer.engine.model.SplitMix;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.training.Backpropagation;
+import org.tokenformer.engine.model.training.DropoutSeeds;
+import org.tokenformer.engine.model.training.SplitMix;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**

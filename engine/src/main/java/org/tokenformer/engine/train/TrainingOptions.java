@@ -1,7 +1,7 @@
 package org.tokenformer.engine.train;
 
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
  * What a run is to do. Valid once it exists; what is refused is named as the command line calls it.

@@ -7,9 +7,9 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.ModelFormatException;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ModelFormatException;
 
 /** A run from where its trainer stands to its last step, saved and validated on the way. */
 public final class TrainingRun {

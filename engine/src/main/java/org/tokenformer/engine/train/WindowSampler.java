@@ -1,6 +1,6 @@
 package org.tokenformer.engine.train;
 
-import org.tokenformer.engine.model.SplitMix;
+import org.tokenformer.engine.model.training.SplitMix;
 
 /**
  * Chooses the windows of a stream that a run learns from: epoch by epoch, each id once as an input.

@@ -1,7 +1,7 @@
 package org.tokenformer.engine.train;
 
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.training.TrainingShape;
 
 /** The ids of a micro-batch: windows of a stream, and what follows each of their ids. */
 final class Windows {

@@ -16,12 +16,12 @@ import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.model.InitialValues;
-import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenSelection;
 import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 

@@ -25,6 +25,7 @@ import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;

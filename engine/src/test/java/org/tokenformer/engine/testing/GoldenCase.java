@@ -25,10 +25,10 @@ import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.checkpoint.TorchCheckpoint;
-import org.tokenformer.engine.model.ReleasedLayout;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.files.ReleasedLayout;
+import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
  * A folder with a checkpoint and what PyTorch computed with it. The cases lie in {@code

@@ -10,11 +10,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.model.Backpropagation;
-import org.tokenformer.engine.model.DropoutSeeds;
-import org.tokenformer.engine.model.ReleasedLayout;
 import org.tokenformer.engine.model.TokenFormer;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.files.ReleasedLayout;
+import org.tokenformer.engine.model.training.Backpropagation;
+import org.tokenformer.engine.model.training.DropoutSeeds;
+import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase;
 import org.tokenformer.engine.testing.Tensors;
 

@@ -26,15 +26,15 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
-import org.tokenformer.engine.Evaluator;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.HostScope;
 import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.measure.Evaluator;
 import org.tokenformer.engine.model.Cancellation;
-import org.tokenformer.engine.model.ModelFolder;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 
 /** Runs that stop and go on, and what becomes of their checkpoints when something fails. */

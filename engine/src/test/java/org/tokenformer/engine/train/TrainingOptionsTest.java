@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.TrainingShape;
+import org.tokenformer.engine.model.training.TrainingShape;
 
 /** What makes no run is refused by the name that it has on the command line. */
 final class TrainingOptionsTest {

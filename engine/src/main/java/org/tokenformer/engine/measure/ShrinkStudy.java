@@ -1,0 +1,107 @@
+package org.tokenformer.engine.measure;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.grow.Importance;
+import org.tokenformer.engine.grow.ImportanceMeter;
+import org.tokenformer.engine.grow.ShrinkPlan;
+import org.tokenformer.engine.grow.Shrinking;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.train.TokenSource;
+
+/**
+ * What it costs a model to lose parameter tokens: its loss on given data, when it keeps the most
+ * important ones and when it keeps any ones. Windows are those of {@link Evaluator}. One thread.
+ */
+public final class ShrinkStudy {
+  /** Random choices whose losses are averaged. */
+  public static final int DRAWS = 3;
+
+  private static final long SEED = 1;
+
+  private final Map<String, NamedTensor> weights;
+  private final TokenFormer model;
+  private final TokenSource data;
+
+  /**
+   * For one model and data of at least one window.
+   *
+   * @param folder the model's own, open
+   * @throws ModelFormatException if its weights are quantised
+   */
+  public ShrinkStudy(ModelFolder folder, TokenFormer model, TokenSource data)
+      throws ModelFormatException {
+    weights = folder.floatTensors();
+    this.model = model;
+    this.data = data;
+  }
+
+  /**
+   * Importances on all whole windows of the data.
+   *
+   * @throws java.util.concurrent.CancellationException if cancelled, as all that follow
+   */
+  public Importance importance(@Nullable Cancellation cancellation) {
+    int window = model.config().contextLength();
+    int[] ids = new int[window];
+    try (ImportanceMeter meter = new ImportanceMeter(model, window)) {
+      for (long from = 0; from < data.size() - window; from += window) {
+        data.read(from, ids, 0, window);
+        meter.accept(ids, cancellation);
+      }
+      return meter.importance();
+    }
+  }
+
+  /** The loss of the model as it is, in nats. */
+  public double loss(@Nullable Cancellation cancellation) {
+    return Evaluator.loss(model, data, cancellation);
+  }
+
+  /** The loss of a smaller model, in nats. */
+  public double loss(ShrinkPlan plan, @Nullable Cancellation cancellation) {
+    try (TokenFormer smaller = Shrinking.open(weights, plan, model.backend())) {
+      return Evaluator.loss(smaller, data, cancellation);
+    }
+  }
+
+  /** The mean loss of {@link #DRAWS} smaller models that keep any ones, always the same. */
+  public double randomLoss(List<LayerSizes> sizes, @Nullable Cancellation cancellation) {
+    double sum = 0;
+    for (int draw = 0; draw < DRAWS; draw++) {
+      sum += loss(ShrinkPlan.random(model.config(), sizes, SEED + draw), cancellation);
+    }
+    return sum / DRAWS;
+  }
+
+  /** Sizes in equal steps from the first ones, left out, to the last ones. */
+  public static List<List<LayerSizes>> onTheWay(
+      List<LayerSizes> from, List<LayerSizes> to, int steps) {
+    List<List<LayerSizes>> way = new ArrayList<>();
+    for (int step = 1; step <= steps; step++) {
+      List<LayerSizes> sizes = new ArrayList<>();
+      for (int layer = 0; layer < from.size(); layer++) {
+        LayerSizes a = from.get(layer);
+        LayerSizes b = to.get(layer);
+        sizes.add(
+            new LayerSizes(
+                between(a.qkv(), b.qkv(), step, steps),
+                between(a.proj(), b.proj(), step, steps),
+                between(a.ffn(), b.ffn(), step, steps)));
+      }
+      way.add(sizes);
+    }
+    return way;
+  }
+
+  private static int between(int from, int to, int step, int steps) {
+    return from + Math.toIntExact(Math.round((double) (to - from) * step / steps));
+  }
+}

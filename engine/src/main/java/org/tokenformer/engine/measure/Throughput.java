@@ -1,0 +1,242 @@
+package org.tokenformer.engine.measure;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.training.TrainingShape;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.train.OptimizerOptions;
+import org.tokenformer.engine.train.Schedule;
+import org.tokenformer.engine.train.TokenSource;
+import org.tokenformer.engine.train.Trainer;
+import org.tokenformer.engine.train.TrainingOptions;
+import org.tokenformer.engine.train.TrainingStep;
+
+/**
+ * How fast a model runs here. Each number is the median of several rounds after a warm-up; machines
+ * are shared, so the spread belongs to it.
+ */
+public final class Throughput {
+  private static final int ROUNDS = 7;
+  private static final int FEWEST = 2; // times that a round reads a prompt or decodes a token
+  private static final long WARM_UP_NANOS = 1_500_000_000L;
+  private static final long ROUND_NANOS = 300_000_000L;
+
+  private final TokenFormer model;
+
+  /** Of this model. */
+  public Throughput(TokenFormer model) {
+    this.model = model;
+  }
+
+  /**
+   * One measurement.
+   *
+   * @param tokensPerSecond median of the rounds
+   * @param spread half of the distance between the fastest and the slowest round, in tokens a
+   *     second
+   * @param flopsPerToken floating-point operations that the mathematics asks for
+   * @param bytesPerToken bytes of weights and cache that have to be read for a token, if nothing
+   *     stays in the processor's caches from one pass to the next; 0 where they are not counted
+   */
+  public record Measured(
+      double tokensPerSecond, double spread, double flopsPerToken, double bytesPerToken) {
+    /** Floating-point operations a second. */
+    public double flopsPerSecond() {
+      return tokensPerSecond * flopsPerToken;
+    }
+
+    /** Bytes read a second. */
+    public double bytesPerSecond() {
+      return tokensPerSecond * bytesPerToken;
+    }
+  }
+
+  /**
+   * A whole prompt at once, up to the logits behind it.
+   *
+   * @param prompt ids of the prompt, 1 to the context
+   */
+  public Measured prefill(int prompt) {
+    checkPositions("prompt", prompt);
+    try (Session session = model.newSession(prompt, DType.F32)) {
+      int[] ids = ids(prompt);
+      double[] rates =
+          rates(
+              prompt,
+              FEWEST,
+              () -> {
+                session.truncate(0);
+                session.prefill(ids);
+              });
+      TokenFormerConfig config = model.config();
+      double flops = config.blockFlops((prompt + 1) / 2.0) + config.logitsFlops() / prompt;
+      return measured(rates, flops, (double) bytesOfPass(0) / prompt);
+    }
+  }
+
+  /**
+   * One token after the other.
+   *
+   * @param depth position at which each token is decoded, 0 to context − 1
+   */
+  public Measured decode(int depth) {
+    checkPositions("depth", depth + 1);
+    try (Session session = model.newSession(depth + 1, DType.F32)) {
+      if (depth > 0) {
+        session.prefill(ids(depth));
+      }
+      double[] rates =
+          rates(
+              1,
+              FEWEST,
+              () -> {
+                session.truncate(depth);
+                session.decode(1 % model.config().vocabularySize());
+              });
+      double flops = model.config().blockFlops(depth + 1) + model.config().logitsFlops();
+      return measured(rates, flops, (double) bytesOfPass(depth));
+    }
+  }
+
+  /**
+   * Several conversations that go on together, token by token.
+   *
+   * @param sessions how many, 1 to 64
+   * @param depth position at which each token is decoded, 0 to context − 1
+   */
+  public Measured decodeBatch(int sessions, int depth) {
+    checkPositions("depth", depth + 1);
+    List<Session> all = new ArrayList<>();
+    try {
+      for (int i = 0; i < sessions; i++) {
+        all.add(model.newSession(depth + 1, DType.F32));
+        if (depth > 0) {
+          all.getLast().prefill(ids(depth));
+        }
+      }
+      int[] next = ids(sessions);
+      double[] rates =
+          rates(
+              sessions,
+              FEWEST,
+              () -> {
+                all.forEach(session -> session.truncate(depth));
+                model.step(all, next);
+              });
+      double flops = model.config().blockFlops(depth + 1) + model.config().logitsFlops();
+      long weights = bytesOfPass(0);
+      return measured(rates, flops, (double) weights / sessions + bytesOfPass(depth) - weights);
+    } finally {
+      all.forEach(Session::close);
+    }
+  }
+
+  /**
+   * Whole training steps on random ids: forward, backward, and the optimiser. The weights change.
+   *
+   * @param model {@linkplain TokenFormer#trainable trainable}
+   * @return no bytes: what a step reads and writes hangs on the processor's caches
+   */
+  public static Measured train(TokenFormer model, TrainingShape shape) {
+    try (Trainer trainer = trainer(model, shape)) {
+      TrainingStep first = trainer.step(null);
+      double[] rates = rates(shape.rows(), 1, () -> trainer.step(null));
+      return measured(rates, first.flops() / first.stepTokens(), 0);
+    }
+  }
+
+  /** A trainer for steps that are timed: of random ids, at a constant rate, without end. */
+  public static Trainer trainer(TokenFormer model, TrainingShape shape) {
+    double rate = 1e-4;
+    TrainingOptions options =
+        new TrainingOptions(
+            new Schedule(Integer.MAX_VALUE, 0, rate, rate),
+            shape,
+            1,
+            OptimizerOptions.defaults(),
+            0,
+            1);
+    return new Trainer(model, new RandomIds(model.config().tokenizerVocabularySize()), options);
+  }
+
+  /** Ids to learn nothing from. */
+  private record RandomIds(int vocabulary) implements TokenSource {
+    @Override
+    public long size() {
+      return 1L << 32;
+    }
+
+    @Override
+    public void read(long from, int[] to, int offset, int count) {
+      SplittableRandom random = new SplittableRandom(from);
+      for (int i = 0; i < count; i++) {
+        to[offset + i] = random.nextInt(vocabulary);
+      }
+    }
+  }
+
+  private void checkPositions(String what, int positions) {
+    int context = model.config().contextLength();
+    if (positions < 1 || positions > context) {
+      throw new IllegalArgumentException(
+          "%s: %d positions are not in 1 to the model's context of %d"
+              .formatted(what, positions, context));
+    }
+  }
+
+  private int[] ids(int count) {
+    int[] ids = new int[count];
+    for (int i = 0; i < count; i++) {
+      ids[i] = i % model.config().vocabularySize();
+    }
+    return ids;
+  }
+
+  /**
+   * Sorted tokens a second of each round.
+   *
+   * @param fewest times that a round does the work
+   */
+  private static double[] rates(int tokens, int fewest, Runnable work) {
+    run(work, fewest, WARM_UP_NANOS);
+    double[] rates = new double[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+      rates[round] = tokens * run(work, fewest, ROUND_NANOS);
+    }
+    Arrays.sort(rates);
+    return rates;
+  }
+
+  /** Repeats for so long; returns repetitions a second. */
+  private static double run(Runnable work, int fewest, long nanos) {
+    long start = System.nanoTime();
+    long elapsed = 0;
+    int count = 0;
+    while (elapsed < nanos || count < fewest) {
+      work.run();
+      count++;
+      elapsed = System.nanoTime() - start;
+    }
+    return count * 1e9 / elapsed;
+  }
+
+  private static Measured measured(double[] rates, double flops, double bytes) {
+    double spread = (rates[rates.length - 1] - rates[0]) / 2;
+    return new Measured(rates[rates.length / 2], spread, flops, bytes);
+  }
+
+  /** All weights, less an embedding table that is not the head too, and the cache. */
+  private long bytesOfPass(int depth) {
+    TokenFormerConfig config = model.config();
+    long weights = model.weightBytes();
+    if (!config.tiedHead()) {
+      weights -= weights / config.parameters() * config.vocabularySize() * config.hiddenSize();
+    }
+    return weights + 2L * config.layers().size() * depth * config.hiddenSize() * Float.BYTES;
+  }
+}

@@ -1,0 +1,108 @@
+package org.tokenformer.engine.model.files;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.checkpoint.AtomicFiles;
+import org.tokenformer.engine.checkpoint.AtomicFolder;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.TorchCheckpoint;
+import org.tokenformer.engine.checkpoint.TorchCheckpointWriter;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.DType;
+
+/** Released checkpoints in and out of model folders. */
+public final class ReleasedCheckpoint {
+  private static final String WEIGHTS_FILE = "pytorch_model.bin";
+  private static final String SETTINGS_FILE = "config.yml";
+
+  /** Names of all files of an exported model. */
+  public static final Set<String> FILES =
+      Set.of(WEIGHTS_FILE, SETTINGS_FILE, ModelFolder.TOKENIZER_FILE);
+
+  private ReleasedCheckpoint() {}
+
+  /**
+   * The files of a released model.
+   *
+   * @param weights the checkpoint
+   * @param settingsFile named in messages; {@code settings} are its values
+   * @param settings strings, numbers, booleans, lists and maps
+   * @param tokenizer copied as it is
+   * @param tokenizerIds how many ids it has
+   */
+  public record Source(
+      Path weights,
+      Path settingsFile,
+      Map<String, ? extends @Nullable Object> settings,
+      Path tokenizer,
+      int tokenizerIds) {}
+
+  /**
+   * What an import made.
+   *
+   * @param config of the new model
+   * @param notFinite tensors that hold NaN or an infinity: it can be looked at but not run
+   */
+  public record Imported(TokenFormerConfig config, List<String> notFinite) {}
+
+  /**
+   * Makes a model folder. All is checked, the checksums of the weights too, before anything is
+   * written; and it is written as a whole or not at all.
+   *
+   * @param type F32 or BF16, or null for what loses nothing: BF16 stays, the others become F32
+   * @throws IOException with one line for people
+   */
+  public static Imported toFolder(
+      Source source, @Nullable DType type, Path folder, AtomicFolder.IfExists ifExists)
+      throws IOException {
+    try (TorchCheckpoint torch = TorchCheckpoint.open(source.weights);
+        Arena arena = Arena.ofConfined()) {
+      torch.verifyData();
+      TokenFormerConfig config =
+          ReleasedLayout.config(
+              source.settingsFile,
+              source.settings,
+              source.weights,
+              torch.tensors(),
+              source.tokenizerIds);
+      List<NamedTensor> tensors =
+          ReleasedLayout.fromReleased(source.weights, config, torch.tensors(), type, arena);
+      ModelFolder.save(folder, ifExists, config, tensors, source.tokenizer);
+      return new Imported(config, WeightCheck.notFinite(tensors));
+    }
+  }
+
+  /**
+   * Writes {@link #FILES} into a new folder, as a whole or not at all. PyTorch opens the weights
+   * with {@code weights_only=True}.
+   *
+   * @throws IOException with one line for people; where the layout cannot hold the model, it says
+   *     why
+   */
+  public static void fromFolder(ModelFolder model, Path folder, AtomicFolder.IfExists ifExists)
+      throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      TokenFormerConfig config = model.config();
+      List<NamedTensor> tensors =
+          ReleasedLayout.toReleased(model.path(), config, model.floatTensors(), arena);
+      // JSON is YAML, and the released settings are written as such.
+      Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+      String settings = gson.toJson(ReleasedLayout.settings(config)) + "\n";
+      AtomicFolder.write(
+          folder,
+          ifExists,
+          temporary -> {
+            TorchCheckpointWriter.write(temporary.resolve(WEIGHTS_FILE), tensors);
+            AtomicFiles.writeText(temporary.resolve(SETTINGS_FILE), settings);
+            ModelFolder.copyTokenizer(model.path().resolve(ModelFolder.TOKENIZER_FILE), temporary);
+          });
+    }
+  }
+}

@@ -1,0 +1,25 @@
+package org.tokenformer.engine.model.training;
+
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * Gradients of activations, (T, C) each, the same memory for all blocks: what one block does not
+ * need any more, the block before it overwrites.
+ *
+ * @param stream of the residual stream; a block adds to it what flows through its branches
+ */
+public record ActivationGradients(
+    Tensor stream, Tensor normed, Tensor attended, Tensor query, Tensor key, Tensor value) {
+  public static ActivationGradients allocate(MemoryScope scope, Shape shape) {
+    return new ActivationGradients(
+        scope.allocate(DType.F32, shape),
+        scope.allocate(DType.F32, shape),
+        scope.allocate(DType.F32, shape),
+        scope.allocate(DType.F32, shape),
+        scope.allocate(DType.F32, shape),
+        scope.allocate(DType.F32, shape));
+  }
+}

@@ -1,0 +1,223 @@
+package org.tokenformer.engine.model.training;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.backend.RotaryTable;
+import org.tokenformer.engine.backend.Sequence;
+import org.tokenformer.engine.model.Activations;
+import org.tokenformer.engine.model.Block;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.Pass;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.training.TrainingMemory.Chunk;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * Losses of a model on given ids, and what they say of every weight: the forward pass, the losses
+ * and the backward pass of a micro-batch. All memory is planned from the shapes and allocated once.
+ *
+ * <p>One thread. Closing it frees its memory, not the model.
+ */
+public final class Backpropagation implements AutoCloseable {
+  private final TokenFormer model;
+  private final Backend backend;
+  private final TrainingShape shape;
+  private final MemoryScope scope;
+  private final TrainingMemory memory;
+  private final Pass forward;
+  private final Pass backward;
+  private final float[] losses; // of each row
+
+  /**
+   * For micro-batches of one shape.
+   *
+   * @throws ConfigException if the model has fewer positions than a sequence rows
+   * @throws OutOfMemoryError if the machine has not got {@link MemoryNeeds#trainingBytes}
+   */
+  public Backpropagation(TokenFormer model, TrainingShape shape) {
+    shape.checkFits(model.config());
+    this.model = model;
+    this.shape = shape;
+    backend = model.backend();
+    losses = new float[shape.rows()];
+    Sequence sequence = new Sequence(shape.sequence(), 0, null);
+    List<Sequence> sequences = Collections.nCopies(shape.batch(), sequence);
+    forward = new Pass(backend, model.rotary(), sequences);
+    scope = backend.openScope();
+    try {
+      memory = new TrainingMemory(model.config(), model.trained(), shape, scope);
+      backward = new Pass(backend, negated(model.rotary()), sequences);
+    } catch (RuntimeException | Error e) {
+      scope.close();
+      throw e;
+    }
+  }
+
+  /** The angles of the way back. */
+  private RotaryTable negated(RotaryTable table) {
+    float[] sines = new float[Math.toIntExact(table.sine().shape().elements())];
+    backend.download(table.sine(), MemorySegment.ofArray(sines));
+    for (int i = 0; i < sines.length; i++) {
+      sines[i] = -sines[i];
+    }
+    backend.upload(MemorySegment.ofArray(sines), memory.negatedSine());
+    return new RotaryTable(table.cosine(), memory.negatedSine());
+  }
+
+  /** Where it computes. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /** Rows in flight. */
+  public TrainingShape shape() {
+    return shape;
+  }
+
+  /**
+   * Gradients of what is trained, by the weight's name, as {@link #learn} has added them up: F32,
+   * in the shapes of {@link TokenFormer#trainedWeights}.
+   */
+  public SequencedMap<String, Tensor> gradients() {
+    return memory.gradients().byName();
+  }
+
+  /** Bytes of native memory that are its own. */
+  public long allocatedBytes() {
+    return scope.allocatedBytes();
+  }
+
+  /** Sets all gradients to 0. */
+  public void zeroGradients() {
+    gradients().values().forEach(backend::zero);
+  }
+
+  /** Learns with all of the parameter tokens. */
+  public double learn(
+      int[] ids,
+      int[] targets,
+      float weight,
+      float dropout,
+      DropoutSeeds seeds,
+      @Nullable Cancellation cancellation) {
+    return learn(ids, targets, weight, dropout, seeds, TokenShare.ALL, cancellation);
+  }
+
+  /**
+   * Runs a micro-batch forward and backward, and adds its gradients to those that are there.
+   *
+   * @param ids of the sequences, one after the other, as many as the shape has rows
+   * @param targets the id to be predicted at each of them
+   * @param weight what a row's loss counts in the loss that is trained on: 1 over the rows of all
+   *     micro-batches for their mean
+   * @param dropout share of Θ that is left out, 0 to below 1
+   * @param seeds of the dropout
+   * @param share of each Pattention's tokens, the first, that this micro-batch learns with
+   * @return the sum of the losses of all rows, in nats
+   * @throws IndexOutOfBoundsException if an id or target is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException between two layers, if asked to; the
+   *     gradients are not to be used then
+   */
+  public double learn(
+      int[] ids,
+      int[] targets,
+      float weight,
+      float dropout,
+      DropoutSeeds seeds,
+      TokenShare share,
+      @Nullable Cancellation cancellation) {
+    check(ids, targets);
+    model.lifetime().enter();
+    try {
+      List<Block> blocks = blocks(share);
+      List<Activations> layers = layers(blocks, share, dropout, seeds);
+      model.forward(forward, blocks, layers, ids, 0, cancellation);
+      backend.zero(memory.flow().stream());
+      for (Chunk chunk : memory.chunks()) {
+        learnFromLosses(chunk, targets, weight);
+      }
+      for (int i = layers.size() - 1; i >= 0; i--) {
+        Cancellation.check(cancellation);
+        Block block = blocks.get(i);
+        // The last block's activations are still there.
+        if (shape.recompute() && i < layers.size() - 1) {
+          block.forward(forward, layers.get(i));
+        }
+        block.backward(backward, layers.get(i), memory.gradients().block(i), memory.flow());
+      }
+      Tensor embedding = memory.gradients().embedding();
+      if (embedding != null) {
+        backend.embedBackward(ids, 0, memory.flow().stream(), embedding);
+      }
+      return sumOfLosses(shape.rows());
+    } finally {
+      model.lifetime().exit();
+    }
+  }
+
+  private List<Block> blocks(TokenShare share) {
+    List<Block> all = model.blocks();
+    return share.isAll() ? all : all.stream().map(block -> block.first(share)).toList();
+  }
+
+  /** What the blocks work with, for their numbers of tokens and with dropout on Θ. */
+  private List<Activations> layers(
+      List<Block> blocks, TokenShare share, float dropout, DropoutSeeds seeds) {
+    if (share.isAll() && dropout == 0) {
+      return memory.layers();
+    }
+    List<Activations> layers = new ArrayList<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      Activations layer = memory.layers().get(i);
+      Activations own = share.isAll() ? layer : layer.of(blocks.get(i));
+      layers.add(dropout == 0 ? own : own.withDropout(dropout, seeds, i));
+    }
+    return layers;
+  }
+
+  private void learnFromLosses(Chunk chunk, int[] targets, float weight) {
+    Gradients gradients = memory.gradients();
+    model.logits(chunk.hidden(), chunk.normed(), chunk.logits());
+    backend.crossEntropyBackward(chunk.logits(), targets, chunk.from(), weight, chunk.losses());
+    backend.zero(chunk.normedGradient());
+    backend.logitsBackward(
+        chunk.normed(), model.head(), chunk.logits(), chunk.normedGradient(), gradients.head());
+    backend.layerNormBackward(
+        chunk.hidden(),
+        model.normWeight(),
+        model.config().layerNormEpsilon(),
+        chunk.normedGradient(),
+        chunk.hiddenGradient(),
+        gradients.normWeight(),
+        gradients.normBias());
+  }
+
+  private double sumOfLosses(int rows) {
+    backend.download(memory.losses(), MemorySegment.ofArray(losses));
+    double sum = 0;
+    for (int i = 0; i < rows; i++) {
+      sum += losses[i];
+    }
+    return sum;
+  }
+
+  private void check(int[] ids, int[] targets) {
+    if (ids.length != shape.rows() || targets.length != shape.rows()) {
+      throw new IllegalArgumentException(
+          "%d ids and %d targets for %d rows".formatted(ids.length, targets.length, shape.rows()));
+    }
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

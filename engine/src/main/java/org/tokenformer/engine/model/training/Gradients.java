@@ -1,0 +1,82 @@
+package org.tokenformer.engine.model.training;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.backend.ParameterGradients;
+import org.tokenformer.engine.backend.ParameterGradients.Segment;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** Where the gradients of what is trained are added up: for each weight an F32 tensor. */
+final class Gradients {
+  private final SequencedMap<String, Tensor> byName = new LinkedHashMap<>();
+  private final List<BlockGradients> blocks = new ArrayList<>();
+  private final boolean tiedHead;
+
+  Gradients(TokenFormerConfig config, TrainedWeights trained, MemoryScope scope) {
+    tiedHead = config.tiedHead();
+    for (Map.Entry<String, Shape> entry : trained.shapes().entrySet()) {
+      byName.put(entry.getKey(), scope.allocate(DType.F32, entry.getValue()));
+    }
+    for (int layer = 0; layer < config.layers().size(); layer++) {
+      blocks.add(
+          new BlockGradients(
+              pattention(layer, "attention.query", trained),
+              pattention(layer, "attention.key", trained),
+              pattention(layer, "attention.value", trained),
+              pattention(layer, "attention.proj", trained),
+              pattention(layer, "ffn", trained)));
+    }
+  }
+
+  /** Segment for segment as the model's tokens are: first those that stay, if there are any. */
+  private ParameterGradients pattention(int layer, String which, TrainedWeights trained) {
+    String name = TensorNames.pattention(layer, which);
+    List<Segment> segments = new ArrayList<>();
+    if (trained.firstRow(TensorNames.keys(name)) > 0) {
+      segments.add(Segment.FROZEN);
+    }
+    Tensor keys = byName.get(TensorNames.keys(name));
+    if (keys != null) {
+      segments.add(new Segment(keys, byName.get(TensorNames.values(name))));
+    }
+    return new ParameterGradients(segments);
+  }
+
+  SequencedMap<String, Tensor> byName() {
+    return Collections.unmodifiableSequencedMap(byName);
+  }
+
+  BlockGradients block(int layer) {
+    return blocks.get(layer);
+  }
+
+  /** (V, C), or null if it is not trained, like all that follow. */
+  @Nullable Tensor embedding() {
+    return byName.get(TensorNames.EMBEDDING);
+  }
+
+  /** (V, C), the embedding's where tied. */
+  @Nullable Tensor head() {
+    return tiedHead ? embedding() : byName.get(TensorNames.HEAD);
+  }
+
+  /** (C). */
+  @Nullable Tensor normWeight() {
+    return byName.get(TensorNames.NORM_WEIGHT);
+  }
+
+  /** (C). */
+  @Nullable Tensor normBias() {
+    return byName.get(TensorNames.NORM_BIAS);
+  }
+}

@@ -1,0 +1,110 @@
+package org.tokenformer.engine.model.training;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.tokenformer.engine.backend.Dropout;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.backend.SavedScores;
+import org.tokenformer.engine.model.Activations;
+import org.tokenformer.engine.model.Activations.Saved;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * What the blocks of a forward pass compute in and keep, their scores included. Where activations
+ * are recomputed all blocks share the memory of the largest one, their inputs and outputs excepted.
+ */
+final class LayerMemory {
+  private interface Allocator {
+    Tensor allocate(Shape shape);
+  }
+
+  private final TokenFormerConfig config;
+  private final TrainingShape shape;
+  private final Shape stream; // (T, C)
+  private final Tensor branch; // (T, C), of all blocks
+  private final List<Activations> activations = new ArrayList<>();
+
+  LayerMemory(TokenFormerConfig config, TrainingShape shape, MemoryScope scope) {
+    this.config = config;
+    this.shape = shape;
+    stream = Shape.of(shape.rows(), config.hiddenSize());
+    branch = scope.allocate(DType.F32, stream);
+    Allocator allocator = of -> scope.allocate(DType.F32, of);
+    Tensor shared = shape.recompute() ? allocator.allocate(Shape.of(largestLayer())) : null;
+    Tensor input = allocator.allocate(stream);
+    for (LayerSizes sizes : config.layers()) {
+      Tensor output = allocator.allocate(stream);
+      Allocator own = shared == null ? allocator : new Reused(shared)::allocate;
+      activations.add(layer(sizes, input, output, own));
+      input = output;
+    }
+  }
+
+  /** Memory of one block after the other. */
+  private static final class Reused {
+    private final Tensor whole;
+    private long used;
+
+    Reused(Tensor whole) {
+      this.whole = whole;
+    }
+
+    Tensor allocate(Shape shape) {
+      long offset = whole.offset() + used;
+      used += CountedMemory.aligned(shape.bytes(DType.F32));
+      return new Tensor(whole.buffer(), offset, DType.F32, shape);
+    }
+  }
+
+  /** Elements of the largest block's activations, its input and output left out. */
+  private long largestLayer() {
+    long most = 0;
+    for (LayerSizes sizes : config.layers()) {
+      CountedMemory counted = new CountedMemory();
+      layer(sizes, branch, branch, of -> counted.allocate(DType.F32, of));
+      most = Math.max(most, counted.allocatedBytes());
+    }
+    return most / DType.F32.bytes();
+  }
+
+  private Activations layer(LayerSizes sizes, Tensor input, Tensor output, Allocator allocator) {
+    Shape logSums = Shape.of(shape.rows(), config.heads());
+    return new Activations(
+        input,
+        allocator.allocate(stream),
+        allocator.allocate(stream),
+        allocator.allocate(stream),
+        allocator.allocate(stream),
+        allocator.allocate(stream),
+        branch,
+        allocator.allocate(stream),
+        allocator.allocate(stream),
+        output,
+        new Saved(
+            scores(sizes.qkv(), allocator),
+            scores(sizes.qkv(), allocator),
+            scores(sizes.qkv(), allocator),
+            scores(sizes.proj(), allocator),
+            scores(sizes.ffn(), allocator),
+            allocator.allocate(logSums)));
+  }
+
+  private SavedScores scores(int parameterTokens, Allocator allocator) {
+    Shape scores = SavedScores.shape(shape.rows(), parameterTokens);
+    return new SavedScores(allocator.allocate(scores), Dropout.NONE);
+  }
+
+  /** What each block works with; its output is the next one's input. */
+  List<Activations> activations() {
+    return activations;
+  }
+
+  /** (T, C), nobody's between two blocks. */
+  Tensor branch() {
+    return branch;
+  }
+}

@@ -1,0 +1,112 @@
+package org.tokenformer.engine.model.training;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.model.Activations;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * All that a forward and a backward pass compute in, planned from the shapes: gradients of the
+ * weights, each block's activations, the gradients of activations and one chunk of logits. In
+ * {@link CountedMemory} it tells the bytes of a run before it starts.
+ */
+final class TrainingMemory {
+  /** Elements of logits in flight, (rows, V), unless the fewest rows need more. */
+  private static final int LOGITS = 1 << 24;
+
+  private static final int FEWEST_ROWS = 64;
+
+  /**
+   * Consecutive rows whose logits are computed together: views.
+   *
+   * @param from the first row
+   * @param hidden (rows, C), before the last layer normalisation
+   * @param normed (rows, C), after it
+   * @param logits (rows, V); the chunks share them
+   * @param losses (rows)
+   * @param hiddenGradient (rows, C)
+   * @param normedGradient (rows, C)
+   */
+  record Chunk(
+      int from,
+      Tensor hidden,
+      Tensor normed,
+      Tensor logits,
+      Tensor losses,
+      Tensor hiddenGradient,
+      Tensor normedGradient) {}
+
+  private final TokenFormerConfig config;
+  private final TrainingShape shape;
+  private final Gradients gradients;
+  private final LayerMemory layers;
+  private final ActivationGradients flow;
+  private final Tensor losses; // (T)
+  private final List<Chunk> chunks = new ArrayList<>();
+  private final Tensor negatedSine; // (positions, R/2)
+
+  TrainingMemory(
+      TokenFormerConfig config, TrainedWeights trained, TrainingShape shape, MemoryScope scope) {
+    this.config = config;
+    this.shape = shape;
+    gradients = new Gradients(config, trained, scope);
+    layers = new LayerMemory(config, shape, scope);
+    flow = ActivationGradients.allocate(scope, Shape.of(shape.rows(), config.hiddenSize()));
+    losses = scope.allocate(DType.F32, Shape.of(shape.rows()));
+    addChunks(scope);
+    Shape angles = Shape.of(config.contextLength(), config.rotaryDimensions() / 2);
+    negatedSine = scope.allocate(DType.F32, angles);
+  }
+
+  private void addChunks(MemoryScope scope) {
+    int vocabulary = config.vocabularySize();
+    int fitting = LOGITS / vocabulary / FEWEST_ROWS * FEWEST_ROWS;
+    int most = Math.min(shape.rows(), Math.max(FEWEST_ROWS, fitting));
+    Tensor logits = scope.allocate(DType.F32, Shape.of(most, vocabulary));
+    Tensor hidden = layers.activations().getLast().output();
+    for (int from = 0; from < shape.rows(); from += most) {
+      int count = Math.min(most, shape.rows() - from);
+      long lossesAt = losses.offset() + (long) from * Float.BYTES;
+      chunks.add(
+          new Chunk(
+              from,
+              hidden.rows(from, count),
+              layers.branch().rows(from, count),
+              logits.rows(0, count),
+              new Tensor(losses.buffer(), lossesAt, DType.F32, Shape.of(count)),
+              flow.stream().rows(from, count),
+              flow.normed().rows(from, count)));
+    }
+  }
+
+  Gradients gradients() {
+    return gradients;
+  }
+
+  /** What each block works with. */
+  List<Activations> layers() {
+    return layers.activations();
+  }
+
+  ActivationGradients flow() {
+    return flow;
+  }
+
+  /** (T). */
+  Tensor losses() {
+    return losses;
+  }
+
+  List<Chunk> chunks() {
+    return chunks;
+  }
+
+  /** (positions, R/2), to be filled. */
+  Tensor negatedSine() {
+    return negatedSine;
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * What training adds to the network: random first weights, the memory of a forward and a backward
+ * pass, gradients ({@link org.tokenformer.engine.model.training.Backpropagation}), and a look at
+ * what a forward pass keeps ({@link org.tokenformer.engine.model.training.ThetaProbe}). Knows
+ * neither data nor optimiser.
+ */
+@NullMarked
+package org.tokenformer.engine.model.training;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,103 @@
+package org.tokenformer.engine.model.training;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.lang.foreign.Arena;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.testing.GoldenCase.Computing;
+import org.tokenformer.engine.testing.Models;
+import org.tokenformer.engine.testing.Seeds;
+import org.tokenformer.engine.testing.Tensors;
+
+/** A micro-batch that learns with the first parameter tokens only. */
+final class NestedDropoutTest {
+  private static final TokenShare SHARE = new TokenShare(BigDecimal.valueOf(40));
+  private static final DropoutSeeds DROPOUT = new DropoutSeeds(3, 1, 0);
+  private static final TrainingShape SHAPE = new TrainingShape(3, 21, false);
+
+  /** Losses and gradients are those of a model that has no others, under the same τ. */
+  @TestFactory
+  Stream<DynamicTest> theOtherTokensMightAsWellNotBeThere() {
+    long seed = Seeds.random("nested dropout").nextLong();
+    return Arrays.stream(Computing.values())
+        .map(computing ->
+            DynamicTest.dynamicTest(
+                computing.toString(),
+                () -> {
+                  for (Theta theta : Theta.values()) {
+                    compare(computing, theta, new Random(seed));
+                  }
+                }));
+  }
+
+  private static void compare(Computing computing, Theta theta, Random random) {
+    TokenFormerConfig config = Models.config(theta);
+    int[] ids = Models.ids(random, SHAPE.rows());
+    int[] targets = Models.ids(random, SHAPE.rows());
+    try (Arena arena = Arena.ofConfined();
+        Backend backend = computing.open()) {
+      List<NamedTensor> all = Models.weights(config, DType.F32, random, arena);
+      List<NamedTensor> first = all.stream().map(NestedDropoutTest::first).toList();
+      try (TokenFormer model = TokenFormer.trainable(config, Models.byName(all), backend);
+          TokenFormer cut = TokenFormer.trainable(cut(config), Models.byName(first), backend);
+          Backpropagation nested = new Backpropagation(model, SHAPE);
+          Backpropagation plain = new Backpropagation(cut, SHAPE)) {
+        nested.zeroGradients();
+        plain.zeroGradients();
+        double loss = plain.learn(ids, targets, 0.01f, 0.2f, DROPOUT, null);
+        assertEquals(loss, nested.learn(ids, targets, 0.01f, 0.2f, DROPOUT, SHARE, null));
+        plain
+            .gradients()
+            .forEach((name, expected) -> {
+              float[] values = Tensors.get(backend, expected);
+              float[] actual = Tensors.get(backend, nested.gradients().get(name));
+              assertArrayEquals(Arrays.copyOf(values, actual.length), actual, name);
+            });
+      }
+    }
+  }
+
+  private static TokenFormerConfig cut(TokenFormerConfig config) {
+    Map<String, Float> taus = new HashMap<>();
+    List<LayerSizes> layers = new ArrayList<>();
+    for (LayerSizes sizes : config.layers()) {
+      for (String which : TensorNames.PATTENTIONS) {
+        String name = TensorNames.pattention(layers.size(), which);
+        taus.put(name, config.tau(name, TensorNames.count(sizes, which)));
+      }
+      layers.add(
+          new LayerSizes(SHARE.of(sizes.qkv()), SHARE.of(sizes.proj()), SHARE.of(sizes.ffn())));
+    }
+    return config.withLayers(layers, taus, List.of());
+  }
+
+  private static NamedTensor first(NamedTensor tensor) {
+    if (!tensor.name().contains("_param_tokens")) {
+      return tensor;
+    }
+    long rows = SHARE.of(Math.toIntExact(tensor.shape().size(0)));
+    Shape shape = Shape.of(rows, tensor.shape().size(1));
+    return new NamedTensor(
+        tensor.name(), DType.F32, shape, tensor.data().asSlice(0, shape.bytes(DType.F32)));
+  }
+}
