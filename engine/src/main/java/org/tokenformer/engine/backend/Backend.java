@@ -36,6 +36,16 @@ public interface Backend extends AutoCloseable {
   /** Threads that compute, the caller's included. */
   int threads();
 
+  /**
+   * How many ids of a prompt are best computed in one pass, from what the backend knows of its
+   * kernels. Splitting a prompt changes its logits by rounding at most.
+   *
+   * @param ids of the prompt
+   * @param weightBytes that a pass reads
+   * @return at least 1
+   */
+  int promptRows(int ids, long weightBytes);
+
   /** New memory, to be closed by the caller. */
   MemoryScope openScope();
 

@@ -38,6 +38,15 @@ public final class CheckedBackend implements Backend {
   }
 
   @Override
+  public int promptRows(int ids, long weightBytes) {
+    if (ids < 0 || weightBytes < 0) {
+      throw new IllegalArgumentException(
+          "ids and weightBytes must be at least 0, not " + ids + " and " + weightBytes);
+    }
+    return backend.promptRows(ids, weightBytes);
+  }
+
+  @Override
   public MemoryScope openScope() {
     return backend.openScope();
   }
@@ -268,14 +277,13 @@ public final class CheckedBackend implements Backend {
       apart("result", out, logSums, null, null);
     }
     for (int i = 0; i < sequences.size(); i++) {
-      KeyValueCache cache = sequences.get(i).cache();
-      if (cache != null) {
-        if (layer < 0 || layer >= cache.keys().size()) {
-          throw new IndexOutOfBoundsException(
-              "layer " + layer + " of a cache of " + cache.keys().size() + " layers");
+      Sequence sequence = sequences.get(i);
+      if (sequence.cache() != null) {
+        cached(sequence, sequence.cache(), layer, columns);
+        for (int page = 0; page < sequence.cache().pages(); page++) {
+          apartFromCache(sequence.cache().keys(page, layer), logSums, out);
+          apartFromCache(sequence.cache().values(page, layer), logSums, out);
         }
-        cached(cache, cache.keys().get(layer), columns, out, logSums);
-        cached(cache, cache.values().get(layer), columns, out, logSums);
       }
     }
     disjoint("query", query, "out", out);
@@ -482,29 +490,34 @@ public final class CheckedBackend implements Backend {
         name + " must be a matrix of F32, BF16, or I8 or I4 with scales, not " + tensor);
   }
 
-  private static void cached(
-      KeyValueCache cache, Tensor tensor, long columns, Tensor out, @Nullable Tensor logSums) {
-    writable("cache", tensor);
-    if ((tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16)
-        || tensor.shape().rank() != 2) {
-      throw new IllegalArgumentException("cache must be an F32 or BF16 matrix, not " + tensor);
+  private static void cached(Sequence sequence, KeyValueCache cache, int layer, long columns) {
+    CachePool pool = cache.pool();
+    if (pool.isClosed()) {
+      throw new IllegalStateException("cache's memory is gone");
     }
-    if (tensor.rows() != cache.capacity()
-        || tensor.columns() != columns
-        || tensor.dtype() != cache.dtype()) {
+    if (layer < 0 || layer >= pool.layers()) {
+      throw new IndexOutOfBoundsException(
+          "layer " + layer + " of a cache of " + pool.layers() + " layers");
+    }
+    if (pool.channels() != columns) {
       throw new IllegalArgumentException(
-          "cache "
-              + tensor
-              + " must be "
-              + cache.dtype()
-              + "("
-              + cache.capacity()
-              + ", "
-              + columns
-              + ")");
+          "cache must have " + columns + " channels, not " + pool.channels());
     }
-    disjoint("cache", tensor, "out", out);
-    disjointVector("logSums", logSums, tensor);
+    if (!cache.isReserved(sequence.start(), sequence.rows())) {
+      throw new IllegalArgumentException(
+          "cache must have pages of its own for "
+              + sequence.rows()
+              + " rows at position "
+              + sequence.start()
+              + "; reserve them");
+    }
+  }
+
+  private static void apartFromCache(Tensor page, @Nullable Tensor logSums, Tensor out) {
+    disjoint("cache", page, "out", out);
+    if (logSums != null) {
+      disjoint("cache", page, "logSums", logSums);
+    }
   }
 
   private static void vector(String name, @Nullable Tensor tensor, long size) {

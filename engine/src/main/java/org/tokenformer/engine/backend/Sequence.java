@@ -8,18 +8,15 @@ import org.jspecify.annotations.Nullable;
  *
  * @param rows how many rows belong to it, at least 1; the sequences of a batch follow each other
  * @param start the position of its first row: how many positions its cache already holds
- * @param cache where its keys and values are kept, or null for a sequence that is seen once and
- *     whole; it must start at 0 then
+ * @param cache where its keys and values are kept, with pages {@linkplain KeyValueCache#reserve
+ *     reserved} for these rows; or null for a sequence that is seen once and whole, which must
+ *     start at 0
  */
 public record Sequence(int rows, int start, @Nullable KeyValueCache cache) {
   /** Checks the numbers. */
   public Sequence {
     if (rows < 1 || start < 0 || (cache == null && start != 0)) {
       throw new IllegalArgumentException("sequence of " + rows + " rows at position " + start);
-    }
-    if (cache != null && start > cache.capacity() - rows) {
-      throw new IllegalArgumentException(
-          rows + " rows at position " + start + " exceed a cache of " + cache.capacity());
     }
   }
 }

@@ -1,19 +1,18 @@
 package org.tokenformer.engine.model;
 
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.KeyValueCache;
 import org.tokenformer.engine.backend.MemoryScope;
-import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * One conversation with a model: the keys and values of its past, and the memory that a step needs.
+ * One conversation with a model: the keys and values of its past. It costs the memory of the
+ * positions that it holds; a pass over new ids happens in a {@link Runner}, of the caller's or, for
+ * the methods here, of the model's.
  *
  * <p>Used by one thread at a time; sessions of one model may run on different threads at once. Only
  * {@link #close} may be called while another thread is in a step: that step ends as usual, and the
@@ -32,78 +31,41 @@ public final class Session implements AutoCloseable {
     void accept(int first, Tensor logits);
   }
 
-  /** Rows of a prompt in flight: enough that packing the weights once per chunk costs little. */
-  public static final int CHUNK = 256;
+  /** Sessions that can go on together in {@link TokenFormer#step}. */
+  static final int MAX_TOGETHER = Runner.LOGITS_ROWS;
 
-  /**
-   * A prompt of so few ids, for a model so small that reading its weights once for each stays below
-   * so many bytes, goes id by id. That costs some milliseconds at most, and a program that has just
-   * started saves more: the kernels of many rows need not be compiled before the first word.
-   */
-  private static final int SHORT_PROMPT = 8;
-
-  private static final long SHORT_BYTES = 256L << 20;
-
-  /** Rows of logits in flight: they are V wide, so fewer. */
-  public static final int LOGITS_CHUNK = 64;
-
-  /** Sessions that can go on together. */
-  static final int MOST_TOGETHER = LOGITS_CHUNK;
+  private static final int NO_ID = -1;
 
   private final TokenFormer model;
-  private final Backend backend;
-  private final MemoryScope scope;
   private final KeyValueCache cache;
-  private Activations most; // of a whole chunk, or of all sessions that went on together
-  private final Tensor lastNormed; // (1, C)
-  private final Tensor lastLogits; // (1, V)
   private final int capacity;
-  private final int chunk;
-  private final int[] oneId = new int[1];
   private final Lifetime lifetime;
-  private Activations step; // of the rows in flight; kept, so that a token allocates nothing
-  private List<Activations> layers; // the same for each
-  private @Nullable Tensor manyLogits; // (LOGITS_CHUNK, V), when first needed
-  private int length;
+  private final int[] oneId = new int[1];
+  private int computed; // positions whose keys and values are in the cache
+  private int noted = NO_ID; // one more id, not computed yet
+  private @Nullable MemoryScope scope; // of logits, when first needed
+  private @Nullable Tensor logits; // (n, V)
 
   Session(TokenFormer model, int capacity, DType cacheType) {
-    TokenFormerConfig config = model.config();
-    if (capacity < 1 || capacity > config.contextLength()) {
+    this(model, capacity, new KeyValueCache(model.shared().pool(cacheType)));
+  }
+
+  private Session(TokenFormer model, int capacity, KeyValueCache cache) {
+    int context = model.config().contextLength();
+    if (capacity < 1 || capacity > context) {
       throw new IllegalArgumentException(
-          "a session of " + capacity + " positions; the model has 1 to " + config.contextLength());
+          "a session of " + capacity + " positions; the model has 1 to " + context);
     }
-    if (cacheType != DType.F32 && cacheType != DType.BF16) {
-      throw new IllegalArgumentException("a cache of " + cacheType + "; it may be F32 or BF16");
-    }
-    model.lifetime().enter();
-    try {
-      this.model = model;
-      this.capacity = capacity;
-      backend = model.backend();
-      chunk = Math.min(CHUNK, capacity);
-      MemoryScope memory = backend.openScope();
-      try {
-        List<Tensor> keys = new ArrayList<>();
-        List<Tensor> values = new ArrayList<>();
-        Shape shape = Shape.of(capacity, config.hiddenSize());
-        for (int layer = 0; layer < config.layers().size(); layer++) {
-          keys.add(memory.allocate(cacheType, shape));
-          values.add(memory.allocate(cacheType, shape));
-        }
-        cache = new KeyValueCache(keys, values);
-        most = Activations.inPlace(memory, chunk, config.hiddenSize());
-        step = most;
-        layers = Collections.nCopies(config.layers().size(), most);
-        lastNormed = memory.allocate(DType.F32, Shape.of(1, config.hiddenSize()));
-        lastLogits = memory.allocate(DType.F32, Shape.of(1, config.vocabularySize()));
-      } catch (RuntimeException | Error e) {
-        memory.close();
-        throw e;
-      }
-      scope = memory;
-      lifetime = new Lifetime("session", memory::close);
-    } finally {
-      model.lifetime().exit();
+    this.model = model;
+    this.capacity = capacity;
+    this.cache = cache;
+    lifetime = new Lifetime("session", this::free);
+  }
+
+  private void free() {
+    cache.close();
+    if (scope != null) {
+      scope.close();
     }
   }
 
@@ -114,7 +76,7 @@ public final class Session implements AutoCloseable {
 
   /** Positions that it holds. */
   public int length() {
-    return length;
+    return computed + noted();
   }
 
   /** Positions that it can hold. */
@@ -122,13 +84,14 @@ public final class Session implements AutoCloseable {
     return capacity;
   }
 
-  /** Bytes of native memory that are its own. */
+  /** Bytes of native memory that it holds, pages that it shares with others included. */
   public long allocatedBytes() {
-    return scope.allocatedBytes();
+    long pages = cache.pages() * cache.pool().pageBytes();
+    return scope == null ? pages : pages + scope.allocatedBytes();
   }
 
   /**
-   * Appends ids, in chunks.
+   * Appends ids, in passes of as many as the backend computes best.
    *
    * @return the logits at the last of them, (1, V), valid until the next step
    * @throws IllegalArgumentException if there are none or more than fit
@@ -136,23 +99,9 @@ public final class Session implements AutoCloseable {
    * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
    */
   public Tensor prefill(int[] ids, @Nullable Cancellation cancellation) {
-    int before = length;
-    enter();
-    try {
-      checkIds(ids);
-      boolean isShort =
-          ids.length <= SHORT_PROMPT && ids.length <= SHORT_BYTES / model.weightBytes();
-      int rows = isShort ? 1 : chunk;
-      for (int from = 0; from < ids.length; from += rows) {
-        pass(ids, from, Math.min(rows, ids.length - from), cancellation);
-      }
-      return logitsOfLastRow();
-    } catch (RuntimeException | Error e) {
-      length = before;
-      throw e;
-    } finally {
-      exit();
-    }
+    int rows = model.backend().promptRows(ids.length, model.weightBytes());
+    pass(ids, Math.min(rows, Runner.CHUNK), null, cancellation);
+    return logits(1);
   }
 
   /** Appends ids that are wanted in any case; see {@link #prefill(int[], Cancellation)}. */
@@ -166,148 +115,181 @@ public final class Session implements AutoCloseable {
    * @return the logits at it, (1, V), valid until the next step
    */
   public Tensor decode(int id) {
-    int before = length;
-    enter();
-    try {
-      oneId[0] = id;
-      checkIds(oneId);
-      pass(oneId, 0, 1, null);
-      return logitsOfLastRow();
-    } catch (RuntimeException | Error e) {
-      length = before;
-      throw e;
-    } finally {
-      exit();
-    }
+    oneId[0] = id;
+    pass(oneId, 1, null, null);
+    return logits(1);
   }
 
   /**
-   * Appends ids and hands out the logits at every one of them, chunk by chunk.
+   * Appends ids and hands out the logits at every one of them, piece by piece.
    *
    * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
    */
   public void logits(int[] ids, LogitsConsumer consumer, @Nullable Cancellation cancellation) {
-    int before = length;
+    pass(ids, Runner.CHUNK, consumer, cancellation);
+  }
+
+  /**
+   * Appends one id whose logits are not wanted, such as the last one of an answer. It is computed
+   * together with what comes next, so that it costs nothing if nothing does.
+   *
+   * @throws IllegalArgumentException if the session is full
+   * @throws IndexOutOfBoundsException if it is not in the vocabulary
+   */
+  public void append(int id) {
     enter();
     try {
-      checkIds(ids);
-      for (int from = 0; from < ids.length; from += chunk) {
-        int rows = Math.min(chunk, ids.length - from);
-        pass(ids, from, rows, cancellation);
-        for (int row = 0; row < rows; row += LOGITS_CHUNK) {
-          int count = Math.min(LOGITS_CHUNK, rows - row);
-          Tensor logits = manyLogits(Math.min(LOGITS_CHUNK, chunk)).rows(0, count);
-          Tensor normed = step.normed().rows(row, count);
-          model.logits(step.output().rows(row, count), normed, logits);
-          consumer.accept(from + row, logits);
+      oneId[0] = id;
+      check(oneId, 0, 1);
+    } finally {
+      exit();
+    }
+    int before = noted;
+    if (before != NO_ID) {
+      noted = NO_ID;
+      try {
+        decode(before);
+      } catch (RuntimeException | Error e) {
+        noted = before;
+        throw e;
+      }
+    }
+    noted = id;
+  }
+
+  /**
+   * Passes of some rows each.
+   *
+   * @param consumer gets the logits at all ids; null for those at the last one in {@link
+   *     #logits(int)}
+   */
+  private void pass(
+      int[] ids, int rows, @Nullable LogitsConsumer consumer, @Nullable Cancellation cancellation) {
+    int computedBefore = computed;
+    int notedBefore = noted;
+    enter();
+    try {
+      check(ids, 0, ids.length);
+      Runner runner = model.shared().take();
+      try {
+        for (int from = 0; from < ids.length; from += rows) {
+          pass(runner, ids, from, Math.min(rows, ids.length - from), consumer, cancellation);
         }
+        if (consumer == null) {
+          runner.lastLogits(logits(1));
+        }
+      } finally {
+        model.shared().giveBack(runner);
       }
     } catch (RuntimeException | Error e) {
-      length = before;
+      noted = notedBefore;
+      computed = computedBefore;
+      cache.truncate(computed);
       throw e;
     } finally {
       exit();
     }
   }
 
-  private Tensor manyLogits(int rows) {
-    Tensor tensor = manyLogits;
-    if (tensor == null || tensor.rows() < rows) {
-      tensor = scope.allocate(DType.F32, Shape.of(rows, model.config().vocabularySize()));
-      manyLogits = tensor;
+  private void pass(
+      Runner runner,
+      int[] ids,
+      int from,
+      int count,
+      @Nullable LogitsConsumer consumer,
+      @Nullable Cancellation cancellation) {
+    runner.start();
+    int first = runner.add(this, ids, from, count);
+    runner.forward(cancellation);
+    runner.finish();
+    for (int row = 0; consumer != null && row < count; row += Runner.LOGITS_ROWS) {
+      int some = Math.min(Runner.LOGITS_ROWS, count - row);
+      Tensor out = runner.logits(some);
+      runner.logits(first + row, some, out);
+      consumer.accept(from + row, out);
     }
-    return tensor;
   }
 
   /** See {@link TokenFormer#step}. */
   static Tensor step(TokenFormer model, List<Session> sessions, int[] ids) {
     int count = sessions.size();
-    if (count < 1 || count > MOST_TOGETHER || ids.length != count) {
+    if (count < 1 || count > MAX_TOGETHER || ids.length != count) {
       throw new IllegalArgumentException(
           "%d ids for %d sessions; one for each of 1 to %d"
-              .formatted(ids.length, count, MOST_TOGETHER));
+              .formatted(ids.length, count, MAX_TOGETHER));
     }
+    List<Runner.Rows> batch = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      Session session = sessions.get(i);
-      if (session.model != model || sessions.indexOf(session) != i) {
-        throw new IllegalArgumentException("session " + i + " is of another model, or there twice");
-      }
+      batch.add(new Runner.Rows(sessions.get(i), ids, i, 1, Runner.Wanted.LAST));
     }
-    int entered = 0;
+    model.lifetime().enter();
+    Runner runner = model.shared().take();
     try {
-      for (; entered < count; entered++) {
-        sessions.get(entered).enter();
-      }
-      return sessions.getFirst().together(sessions, ids);
+      return runner.run(batch, sessions.getFirst(), null);
     } finally {
-      for (int i = 0; i < entered; i++) {
-        sessions.get(i).exit();
+      model.shared().giveBack(runner);
+      model.lifetime().exit();
+    }
+  }
+
+  /** Memory for logits of so many rows, its own until it is closed. */
+  Tensor logits(int rows) {
+    Tensor tensor = logits;
+    if (tensor == null || tensor.rows() < rows) {
+      if (scope == null) {
+        scope = model.backend().openScope();
       }
+      tensor = scope.allocate(DType.F32, Shape.of(rows, model.config().vocabularySize()));
+      logits = tensor;
     }
+    return rows == tensor.rows() ? tensor : tensor.rows(0, rows);
   }
 
-  private Tensor together(List<Session> sessions, int[] ids) {
-    List<Sequence> sequences = new ArrayList<>();
-    for (int i = 0; i < ids.length; i++) {
-      Session session = sessions.get(i);
-      session.oneId[0] = ids[i];
-      session.checkIds(session.oneId);
-      sequences.add(new Sequence(1, session.length, session.cache));
-    }
-    take(ids.length);
-    Pass pass = new Pass(backend, model.rotary(), sequences);
-    model.forward(pass, model.blocks(), layers, ids, 0, null);
-    Tensor logits = manyLogits(ids.length).rows(0, ids.length);
-    model.logits(step.output(), step.normed(), logits);
-    sessions.forEach(session -> session.length++);
-    return logits;
-  }
-
-  /** So many rows are in flight from now on. */
-  private void take(int rows) {
-    if (rows > most.input().rows()) {
-      most = Activations.inPlace(scope, rows, model.config().hiddenSize());
-    }
-    if (rows != step.input().rows()) {
-      step = most.firstRows(rows);
-      layers = Collections.nCopies(layers.size(), step);
-    }
-  }
-
-  private void pass(int[] ids, int from, int rows, @Nullable Cancellation cancellation) {
-    take(rows);
-    List<Sequence> sequences = List.of(new Sequence(rows, length, cache));
-    Pass pass = new Pass(backend, model.rotary(), sequences);
-    model.forward(pass, model.blocks(), layers, ids, from, cancellation);
-    length += rows;
-  }
-
-  private Tensor logitsOfLastRow() {
-    Tensor x = step.output();
-    model.logits(x.rows() == 1 ? x : x.rows(x.rows() - 1, 1), lastNormed, lastLogits);
-    return lastLogits;
-  }
-
-  private void checkIds(int[] ids) {
-    if (ids.length == 0) {
+  /** Whether these ids can be appended. */
+  void check(int[] ids, int from, int count) {
+    if (count == 0) {
       throw new IllegalArgumentException("no ids: a step needs at least one");
     }
-    if (ids.length > capacity - length) {
+    if (count > capacity - length()) {
       throw new IllegalArgumentException(
-          ids.length
+          count
               + " ids after "
-              + length
+              + length()
               + " positions exceed the session's "
               + capacity
               + " positions");
     }
     int vocabulary = model.config().vocabularySize();
-    for (int i = 0; i < ids.length; i++) {
+    for (int i = from; i < from + count; i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IndexOutOfBoundsException(
             "id " + ids[i] + " at " + i + " is not in 0 to " + (vocabulary - 1));
       }
     }
+  }
+
+  KeyValueCache cache() {
+    return cache;
+  }
+
+  /** Positions whose keys and values are in the cache. */
+  int computed() {
+    return computed;
+  }
+
+  /** How many ids are appended and not computed: 0 or 1. */
+  int noted() {
+    return noted == NO_ID ? 0 : 1;
+  }
+
+  int notedId() {
+    return noted;
+  }
+
+  /** So many positions more are in the cache, the noted id's among them. */
+  void advance(int rows) {
+    computed += rows;
+    noted = NO_ID;
   }
 
   /**
@@ -316,39 +298,37 @@ public final class Session implements AutoCloseable {
    * @param newLength 0 to {@link #length()}
    */
   public void truncate(int newLength) {
-    if (newLength < 0 || newLength > length) {
+    if (newLength < 0 || newLength > length()) {
       throw new IllegalArgumentException(
-          "cannot cut a session of " + length + " positions to " + newLength);
+          "cannot cut a session of " + length() + " positions to " + newLength);
     }
-    length = newLength;
+    if (newLength <= computed) {
+      noted = NO_ID;
+      computed = newLength;
+      enter();
+      try {
+        cache.truncate(newLength);
+      } finally {
+        exit();
+      }
+    }
   }
 
-  /** A second session with the same past, which it copies. */
+  /** A second session with the same past, which they share: what either adds is its own. */
   public Session fork() {
     enter();
     try {
-      Session copy = new Session(model, capacity, cache.dtype());
-      try {
-        for (int layer = 0; length > 0 && layer < cache.keys().size(); layer++) {
-          copyRows(cache.keys().get(layer), copy.cache.keys().get(layer));
-          copyRows(cache.values().get(layer), copy.cache.values().get(layer));
-        }
-      } catch (RuntimeException | Error e) {
-        copy.close();
-        throw e;
-      }
-      copy.length = length;
-      return copy;
+      Session fork = new Session(model, capacity, cache.fork(computed));
+      fork.computed = computed;
+      fork.noted = noted;
+      return fork;
     } finally {
       exit();
     }
   }
 
-  private void copyRows(Tensor from, Tensor to) {
-    backend.copy(from.rows(0, length), to.rows(0, length));
-  }
-
-  private void enter() {
+  /** Its memory and the model's stay until {@link #exit}. */
+  void enter() {
     lifetime.enter();
     try {
       model.lifetime().enter();
@@ -358,7 +338,7 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private void exit() {
+  void exit() {
     model.lifetime().exit();
     lifetime.exit();
   }

@@ -42,6 +42,7 @@ public final class TokenFormer implements AutoCloseable {
   private final Tensor head; // (V, C), the embedding itself where tied
   private final RotaryTable rotary;
   private final long weightBytes;
+  private final SharedMemory shared;
   private final Lifetime lifetime;
 
   /**
@@ -184,10 +185,12 @@ public final class TokenFormer implements AutoCloseable {
       scope.close();
       throw e;
     }
+    shared = new SharedMemory(this);
     lifetime =
         new Lifetime(
             "model",
             () -> {
+              shared.close();
               scope.close();
               onClose.run();
             });
@@ -343,7 +346,39 @@ public final class TokenFormer implements AutoCloseable {
    * @throws IllegalStateException if the model is closed
    */
   public Session newSession(int capacity, DType cacheType) {
-    return new Session(this, capacity, cacheType);
+    lifetime.enter();
+    try {
+      return new Session(this, capacity, cacheType);
+    } finally {
+      lifetime.exit();
+    }
+  }
+
+  /**
+   * Passes over new ids of many sessions at once, as a server needs them.
+   *
+   * @throws IllegalStateException if the model is closed
+   */
+  public Runner newRunner() {
+    lifetime.enter();
+    try {
+      return new Runner(this);
+    } finally {
+      lifetime.exit();
+    }
+  }
+
+  /**
+   * Sets how many bytes the caches of all sessions of one cache type may hold together; without
+   * this as many as the machine has. A step that would need more is refused with a {@link
+   * org.tokenformer.engine.backend.CacheFullException}.
+   */
+  public void limitCache(long bytes) {
+    shared.limit(bytes);
+  }
+
+  SharedMemory shared() {
+    return shared;
   }
 
   /**

@@ -2,6 +2,7 @@ package org.tokenformer.engine.backend;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
@@ -34,6 +35,7 @@ abstract class BackendContract {
 
   private final Backend reference = new CheckedBackend(new ScalarBackend());
   private final MemoryScope memory = new HostScope();
+  private final List<CachePool> pools = new ArrayList<>();
   private Backend backend;
   private Random random;
 
@@ -47,6 +49,7 @@ abstract class BackendContract {
 
   @AfterEach
   void stop() {
+    pools.forEach(CachePool::close);
     backend.close();
     memory.close();
   }
@@ -424,7 +427,7 @@ abstract class BackendContract {
       Tensor cosine = activations(20, half, 1);
       Tensor sine = activations(20, half, 1);
       float[] x = floats(9 * channels, 1);
-      KeyValueCache cache = cache(DType.F32, 20, channels);
+      KeyValueCache cache = cache(backend, DType.F32, 20, channels);
       List<Sequence> batch =
           List.of(new Sequence(3, 0, null), new Sequence(1, 19, cache), new Sequence(5, 4, cache));
       same(
@@ -461,9 +464,8 @@ abstract class BackendContract {
           b -> {
             List<Sequence> batch = new ArrayList<>();
             for (int r : rows) {
-              KeyValueCache cache = cache(dtype, 300, channels);
-              Tensors.set(b, cache.keys().get(1), past);
-              Tensors.set(b, cache.values().get(1), past);
+              KeyValueCache cache = cache(b, dtype, start + r, channels);
+              fill(b, cache, 1, past, start);
               batch.add(new Sequence(r, start, cache));
             }
             Tensor out = memory.allocate(DType.F32, q.shape());
@@ -487,12 +489,18 @@ abstract class BackendContract {
   void attentionAppendsToTheCache() {
     for (DType dtype : List.of(DType.F32, DType.BF16)) {
       Tensor x = activations(35, 24, 1);
+      float[] past = Tensors.bf16(floats(40 * 24, 1));
       same(
           b -> {
-            KeyValueCache cache = cache(dtype, 40, 24);
+            KeyValueCache cache = cache(b, dtype, 75, 24);
+            fill(b, cache, 1, past, 40);
             Tensor out = memory.allocate(DType.F32, x.shape());
-            b.attention(x, x, x, 2, 1, List.of(new Sequence(35, 4, cache)), out);
-            return cache.values().get(1);
+            b.attention(x, x, x, 2, 1, List.of(new Sequence(35, 40, cache)), out);
+            Tensor both = memory.allocate(dtype, Shape.of(75, 24));
+            b.copy(cache.values(0, 1), both.rows(0, CachePool.PAGE));
+            int rest = 75 - CachePool.PAGE;
+            b.copy(cache.values(1, 1).rows(0, rest), both.rows(CachePool.PAGE, rest));
+            return both;
           },
           0);
     }
@@ -502,10 +510,10 @@ abstract class BackendContract {
   void attentionInChunksGivesTheSameBits() {
     Tensor x = activations(200, 24, 2);
     Tensor whole = memory.allocate(DType.F32, x.shape());
-    KeyValueCache cache = cache(DType.F32, 200, 24);
+    KeyValueCache cache = cache(backend, DType.F32, 200, 24);
     backend.attention(x, x, x, 2, 1, List.of(new Sequence(200, 0, cache)), whole);
     Tensor chunked = memory.allocate(DType.F32, x.shape());
-    KeyValueCache other = cache(DType.F32, 200, 24);
+    KeyValueCache other = cache(backend, DType.F32, 200, 24);
     int start = 0;
     for (int rows : new int[] {2, 97, 33, 68}) {
       Tensor part = x.rows(start, rows);
@@ -518,10 +526,103 @@ abstract class BackendContract {
     }
   }
 
-  private KeyValueCache cache(DType dtype, int capacity, int channels) {
-    Tensor keys = memory.allocate(dtype, Shape.of(capacity, channels));
-    Tensor values = memory.allocate(dtype, Shape.of(capacity, channels));
-    return new KeyValueCache(List.of(values, keys), List.of(keys, values));
+  /** Two layers; nothing may read what was not written, so that is NaN. */
+  private KeyValueCache cache(Backend b, DType dtype, int capacity, int channels) {
+    CachePool pool = new CachePool(b, 2, channels, dtype);
+    pools.add(pool);
+    if (random.nextBoolean()) { // else pages follow each other in memory, as they come
+      new KeyValueCache(pool).reserve(0, 1 + random.nextInt(200));
+    }
+    KeyValueCache cache = new KeyValueCache(pool);
+    cache.reserve(0, capacity);
+    float[] unset = new float[CachePool.PAGE * channels];
+    Arrays.fill(unset, Float.NaN);
+    for (int page = 0; page < cache.pages(); page++) {
+      for (int layer = 0; layer < 2; layer++) {
+        Tensors.set(b, cache.keys(page, layer), unset);
+        Tensors.set(b, cache.values(page, layer), unset);
+      }
+    }
+    return cache;
+  }
+
+  /** Sets the first positions of a layer's keys and values. */
+  private static void fill(Backend b, KeyValueCache cache, int layer, float[] past, int positions) {
+    int channels = cache.pool().channels();
+    for (int p = 0; p < positions; p++) {
+      float[] row = Arrays.copyOfRange(past, p * channels, (p + 1) * channels);
+      int page = p / CachePool.PAGE;
+      Tensors.set(b, cache.keys(page, layer).rows(p % CachePool.PAGE, 1), row);
+      Tensors.set(b, cache.values(page, layer).rows(p % CachePool.PAGE, 1), row);
+    }
+  }
+
+  @Test
+  void attentionOfForksReadsSharedPages() {
+    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+      Tensor x = activations(6, 24, 1);
+      float[] past = Tensors.bf16(floats(150 * 24, 1));
+      same(
+          b -> {
+            KeyValueCache parent = cache(b, dtype, 150, 24);
+            fill(b, parent, 1, past, 150);
+            List<Sequence> batch = new ArrayList<>();
+            int[] starts = {150, 130, 96, 1, 150}; // in the middle of pages and between two
+            for (int start : starts) {
+              KeyValueCache fork = parent.fork(start);
+              fork.reserve(start, 1);
+              batch.add(new Sequence(1, start, fork));
+            }
+            parent.reserve(150, 1);
+            batch.add(new Sequence(1, 150, parent));
+            Tensor out = memory.allocate(DType.F32, x.shape());
+            b.attention(x, x, x, 3, 1, batch, out);
+            return out;
+          },
+          2e-5);
+    }
+  }
+
+  @Test
+  void attentionOfRaggedRowsIsThatOfEachSequence() {
+    Tensor x = activations(140, 24, 1);
+    int[] rows = {1, 97, 1, 40, 1};
+    int[] starts = {100, 47, 0, 0, 48};
+    float[] past = floats(100 * 24, 1);
+    List<Sequence> batch = new ArrayList<>();
+    float[] alone = new float[0];
+    int first = 0;
+    for (int i = 0; i < rows.length; i++) {
+      for (boolean together : new boolean[] {true, false}) {
+        KeyValueCache cache = cache(backend, DType.F32, starts[i] + rows[i], 24);
+        fill(backend, cache, 0, past, starts[i]);
+        Sequence sequence = new Sequence(rows[i], starts[i], cache);
+        if (together) {
+          batch.add(sequence);
+        } else {
+          Tensor part = x.rows(first, rows[i]);
+          Tensor out = memory.allocate(DType.F32, part.shape());
+          backend.attention(part, part, part, 2, 0, List.of(sequence), out);
+          alone = join(alone, Tensors.get(backend, out));
+        }
+      }
+      first += rows[i];
+    }
+    Tensor out = memory.allocate(DType.F32, x.shape());
+    backend.attention(x, x, x, 2, 0, batch, out);
+    assertArrayEquals(alone, Tensors.get(backend, out));
+  }
+
+  @Test
+  void promptRowsSplitAPromptIntoWholePasses() {
+    for (int ids : new int[] {0, 1, 7, 8, 9, 255, 100_000}) {
+      for (long weights : new long[] {0, 1, 1L << 24, 1L << 40, Long.MAX_VALUE / 8}) {
+        int rows = backend.promptRows(ids, weights);
+        assertTrue(rows >= 1 && rows <= Math.max(1, ids), ids + " ids, " + rows + " rows");
+      }
+    }
+    assertThrows(IllegalArgumentException.class, () -> backend.promptRows(-1, 1));
+    assertThrows(IllegalArgumentException.class, () -> backend.promptRows(1, -1));
   }
 
   @Test
@@ -610,6 +711,7 @@ abstract class BackendContract {
     Tensor values = weights(DType.BF16, 500, 48);
     Tensor small = weights(DType.I8, 500, 48);
     Tensor smallest = weights(DType.I4, 500, 48);
+    float[] past = floats(7 * 48, 1);
     List<float[]> results = new ArrayList<>();
     for (int threads : new int[] {1, 2, 3, 7}) {
       try (Backend b = open(threads)) {
@@ -625,8 +727,9 @@ abstract class BackendContract {
           all = join(all, logits(b, rows, smallest));
           all = join(all, Tensors.get(b, norm(b, rows, null, null)));
           Tensor out = memory.allocate(DType.F32, rows.shape());
-          KeyValueCache cache = cache(DType.F32, 200, 48);
           int count = (int) rows.rows();
+          KeyValueCache cache = cache(b, DType.F32, 7 + count, 48);
+          fill(b, cache, 0, past, 7);
           b.attention(rows, rows, rows, 3, 0, List.of(new Sequence(count, 7, cache)), out);
           all = join(all, Tensors.get(b, out));
         }

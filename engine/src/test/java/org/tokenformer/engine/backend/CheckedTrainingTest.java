@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -236,16 +237,14 @@ final class CheckedTrainingTest extends ArgumentChecks {
         f32(4, 6),
         sums,
         out);
-    apart(
-        2,
-        t -> {
-          KeyValueCache cache = new KeyValueCache(List.of(t[0]), List.of(t[1]));
-          backend.attention(x, x, x, 2, 0, List.of(new Sequence(4, 1, cache)), t[2], t[3]);
-        },
-        f32(8, 6),
-        f32(8, 6),
-        sums,
-        out);
+    KeyValueCache cache = new KeyValueCache(new CachePool(new ScalarBackend(), 1, 6, DType.F32));
+    cache.reserve(0, 8);
+    List<Sequence> cached = List.of(new Sequence(4, 1, cache));
+    Tensor inside = new Tensor(cache.keys(0, 0).buffer(), 0, DType.F32, sums.shape());
+    refused("cache", () -> backend.attention(x, x, x, 2, 0, cached, inside, out));
+    refused(
+        "cache",
+        () -> backend.attention(x, x, x, 2, 0, cached, sums, cache.values(0, 0).rows(9, 4)));
   }
 
   @Test
@@ -292,7 +291,8 @@ final class CheckedTrainingTest extends ArgumentChecks {
       refused(
           "heads", () -> backend.attentionBackward(x, x, x, heads, batch, sums, x, dy, dx, dk, dv));
     }
-    KeyValueCache cache = new KeyValueCache(List.of(f32(8, 6)), List.of(f32(8, 6)));
+    KeyValueCache cache = new KeyValueCache(new CachePool(new ScalarBackend(), 1, 6, DType.F32));
+    cache.reserve(0, 8);
     List<Sequence> cached = List.of(new Sequence(3, 0, null), new Sequence(1, 0, cache));
     refused(
         "sequence 1 has a cache",

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.function.Executable;
 import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.CacheFullException;
+import org.tokenformer.engine.backend.CachePool;
 import org.tokenformer.engine.backend.HostScope;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.measure.Scorer;
@@ -123,7 +125,7 @@ final class SessionTest {
         Session closed = model.newSession();
         closed.close();
         refusesStep(model, IllegalStateException.class, 1, free, closed);
-        Session[] many = new Session[Session.MOST_TOGETHER + 1];
+        Session[] many = new Session[Session.MAX_TOGETHER + 1];
         Arrays.setAll(many, _ -> model.newSession(1, DType.F32));
         refusesStep(model, IllegalArgumentException.class, 1, many);
         List<Session> most = List.of(many).subList(1, many.length);
@@ -222,7 +224,7 @@ final class SessionTest {
           try (Session fork = session.fork()) {
             assertEquals(20, fork.length());
             assertEquals(60, fork.capacity());
-            assertEquals(session.allocatedBytes(), fork.allocatedBytes());
+            assertTrue(fork.allocatedBytes() < session.allocatedBytes()); // no logits yet
             other = get(model, fork.decode(5));
             fork.decode(6);
             expected = get(model, session.decode(7));
@@ -234,6 +236,106 @@ final class SessionTest {
           empty.prefill(past);
           assertArrayEquals(other, get(model, empty.decode(5)));
         }
+      }
+    });
+  }
+
+  @TestFactory
+  Stream<DynamicTest> sixteenForksAreSixteenSessions() {
+    return onBoth((model, random) -> {
+      for (DType type : List.of(DType.F32, DType.BF16)) {
+        CachePool pool = model.shared().pool(type);
+        int[] past = Models.ids(random, 2 * CachePool.PAGE + 7);
+        List<Session> forks = new ArrayList<>();
+        List<Session> own = new ArrayList<>();
+        try (Session parent = model.newSession(Models.CONTEXT, type)) {
+          parent.prefill(past);
+          for (int i = 0; i < 16; i++) {
+            own.add(model.newSession(Models.CONTEXT, type));
+            own.getLast().prefill(past);
+          }
+          int before = pool.held();
+          for (int i = 0; i < 16; i++) {
+            forks.add(parent.fork());
+          }
+          assertEquals(before, pool.held());
+          for (int step = 0; step < 50; step++) { // on to the next page
+            int[] ids = Models.ids(random, 16);
+            assertArrayEquals(
+                get(model, model.step(own, ids)).clone(), get(model, model.step(forks, ids)));
+            assertEquals(before + (step < 41 ? 16 : 48), pool.held());
+          }
+          int[] last = Models.ids(random, 3);
+          own.getFirst().truncate(past.length);
+          assertArrayEquals(
+              get(model, own.getFirst().prefill(last)), get(model, parent.prefill(last)));
+        }
+        forks.forEach(Session::close);
+        own.forEach(Session::close);
+        assertEquals(0, pool.held());
+      }
+    });
+  }
+
+  @TestFactory
+  Stream<DynamicTest> anAppendedIdIsComputedWithTheNext() {
+    return onBoth((model, random) -> {
+      int[] ids = Models.ids(random, 12);
+      try (Session session = model.newSession(12, DType.F32);
+          Session whole = model.newSession(12, DType.F32)) {
+        session.prefill(Arrays.copyOf(ids, 4));
+        session.append(ids[4]);
+        assertEquals(5, session.length());
+        whole.prefill(Arrays.copyOf(ids, 4));
+        float[] expected = get(model, whole.prefill(Arrays.copyOfRange(ids, 4, 10)));
+        try (Session fork = session.fork()) {
+          assertEquals(5, fork.length());
+          close(expected, get(model, fork.prefill(Arrays.copyOfRange(ids, 5, 10))), TOLERANCE);
+        }
+        session.append(ids[5]); // computes the one before
+        assertEquals(6, session.length());
+        assertThrows(IndexOutOfBoundsException.class, () -> session.append(Models.VOCABULARY));
+        assertThrows(IndexOutOfBoundsException.class, () -> session.decode(-1));
+        assertEquals(6, session.length());
+        Cancellation always = () -> true;
+        assertThrows(CancellationException.class, () -> session.prefill(new int[] {1}, always));
+        assertEquals(6, session.length());
+        close(expected, get(model, session.prefill(Arrays.copyOfRange(ids, 6, 10))), TOLERANCE);
+        session.append(1);
+        session.truncate(11);
+        assertEquals(11, session.length());
+        session.truncate(10);
+        assertEquals(10, session.length());
+        session.append(ids[10]);
+        session.append(ids[11]);
+        assertThrows(IllegalArgumentException.class, () -> session.append(1));
+        assertThrows(IllegalArgumentException.class, () -> session.decode(1));
+        assertEquals(12, session.length());
+      }
+    });
+  }
+
+  @TestFactory
+  Stream<DynamicTest> aFullCacheIsRefusedAndChangesNothing() {
+    return onBoth((model, random) -> {
+      CachePool pool = model.shared().pool(DType.F32);
+      model.limitCache(2 * pool.pageBytes());
+      int[] ids = Models.ids(random, CachePool.PAGE);
+      try (Session first = model.newSession();
+          Session second = model.newSession()) {
+        first.prefill(ids);
+        second.prefill(ids);
+        try (Session third = model.newSession()) {
+          assertThrows(CacheFullException.class, () -> third.decode(1));
+          assertThrows(CacheFullException.class, () -> first.decode(1));
+          assertThrows(
+              CacheFullException.class, () -> model.step(List.of(first, second), new int[2]));
+          assertEquals(CachePool.PAGE, first.length());
+          assertEquals(2, pool.held());
+          second.truncate(0);
+          third.prefill(ids);
+        }
+        first.decode(1);
       }
     });
   }

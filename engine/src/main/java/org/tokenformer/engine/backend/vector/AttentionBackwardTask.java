@@ -127,7 +127,7 @@ final class AttentionBackwardTask implements Workers.Task {
       long skippedScore = blind * scorePanel;
       long k = at(key, firstRow + first, head);
       long v = at(value, firstRow + first, head);
-      weights.set(k, keys, size, stride, false);
+      weights.set(k, keys, size, stride);
       Gemm.timesRows(
           weights,
           0,
@@ -138,7 +138,7 @@ final class AttentionBackwardTask implements Workers.Task {
           p + skippedScore,
           scorePanel,
           packed);
-      weights.set(v, keys, size, stride, false);
+      weights.set(v, keys, size, stride);
       Gemm.timesRows(
           weights,
           0,
@@ -154,7 +154,7 @@ final class AttentionBackwardTask implements Workers.Task {
         AttentionTask.hideFuture(p + vector, keys, first, lane);
         weights(p + vector, ds + vector, keys, logarithms + 4L * lane, deltas + 4L * lane, packed);
       }
-      weights.set(k, keys, size, stride, false);
+      weights.set(k, keys, size, stride);
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
         Gemm.timesColumns(

@@ -1,5 +1,6 @@
 package org.tokenformer.engine.backend.vector;
 
+import static org.tokenformer.engine.backend.CachePool.PAGE;
 import static org.tokenformer.engine.backend.vector.Simd.ALL;
 import static org.tokenformer.engine.backend.vector.Simd.FLOATS;
 import static org.tokenformer.engine.backend.vector.Simd.LANES;
@@ -30,8 +31,8 @@ final class AttentionTask implements Workers.Task {
   private static final int QUERIES = Math.max(128, PANEL);
 
   /**
-   * Keys in a block, whole tiles; blocks begin at fixed positions, so that chunking a prompt
-   * changes no bit.
+   * Keys in a block, whole tiles and whole pages; blocks begin at fixed positions, so that chunking
+   * a prompt changes no bit.
    */
   static final int KEYS = 16 * Tile.ROWS;
 
@@ -114,8 +115,7 @@ final class AttentionTask implements Workers.Task {
         int rows = Math.min(ROWS_PER_COPY, sequence.rows() - row);
         if (cache != null) {
           int position = sequence.start() + row;
-          store(newKeys, firstRow + row, rows, cache.keys().get(layer), position);
-          store(newValues, firstRow + row, rows, cache.values().get(layer), position);
+          store(cache, firstRow + row, rows, position);
         }
       }
       firstPiece += pieces;
@@ -123,75 +123,123 @@ final class AttentionTask implements Workers.Task {
     }
   }
 
-  private void store(Tensor from, int row, int rows, Tensor cache, int position) {
+  private void store(KeyValueCache cache, int row, int rows, int position) {
+    for (int done = 0; done < rows; ) {
+      int page = (position + done) / PAGE;
+      int first = (position + done) % PAGE;
+      int count = Math.min(PAGE - first, rows - done);
+      store(newKeys, row + done, count, cache.keys(page, layer), first);
+      store(newValues, row + done, count, cache.values(page, layer), first);
+      done += count;
+    }
+  }
+
+  private void store(Tensor from, int row, int rows, Tensor page, int first) {
     long source = HostBuffer.addressOf(from) + 4L * row * channels;
     long elements = (long) rows * channels;
-    long start = (long) position * channels;
-    if (cache.dtype() == DType.BF16) {
-      RowKernels.narrow(source, elements, HostBuffer.addressOf(cache) + 2 * start);
+    long start = (long) first * channels;
+    if (page.dtype() == DType.BF16) {
+      RowKernels.narrow(source, elements, HostBuffer.addressOf(page) + 2 * start);
     } else {
-      Simd.copy(source, HostBuffer.addressOf(cache) + 4 * start, 4 * elements);
+      Simd.copy(source, HostBuffer.addressOf(page) + 4 * start, 4 * elements);
     }
   }
 
   private void attend(int worker, Sequence sequence, int firstRow, int head, int tile) {
-    KeyValueCache cache = sequence.cache();
-    Tensor keys = cache == null ? newKeys : cache.keys().get(layer);
-    Tensor values = cache == null ? newValues : cache.values().get(layer);
-    boolean bf16 = keys.dtype() == DType.BF16;
-    int elementBytes = keys.dtype().bytes();
-    long stride = (long) channels * elementBytes;
-    long skipped = (cache == null ? firstRow : 0) * stride + (long) head * size * elementBytes;
-    long k = HostBuffer.addressOf(keys) + skipped;
-    long v = HostBuffer.addressOf(values) + skipped;
     long firstElement = (long) (firstRow + tile) * channels + (long) head * size;
     long q = HostBuffer.addressOf(queries) + 4 * firstElement;
     long to = HostBuffer.addressOf(out) + 4 * firstElement;
-    if (sequence.rows() == 1 && logSums == 0) {
-      oneQuery(worker, q, k, v, stride, bf16, sequence.start() + 1, to);
+    KeyValueCache cache = sequence.cache();
+    if (cache != null && sequence.rows() == 1 && logSums == 0) {
+      oneQuery(worker, q, cache, head, sequence.start() + 1, to);
     } else {
       int rows = Math.min(QUERIES, sequence.rows() - tile);
       long sums = logSums == 0 ? 0 : logSums + 4L * ((long) (firstRow + tile) * heads + head);
-      manyQueries(worker, q, rows, sequence.start() + tile, k, v, stride, bf16, sums, to);
+      manyQueries(worker, q, rows, sequence, firstRow, head, tile, sums, to);
     }
-  }
-
-  private void oneQuery(
-      int worker, long q, long k, long v, long stride, boolean bf16, int seen, long to) {
-    long sums = scratch.packed(worker);
-    long scaled = scratch.local(worker, 4L * size + 4L * Simd.roundUp(seen, LANES));
-    long scores = scaled + 4L * size;
-    float scale = scale();
-    for (int c = 0; c < size; c++) {
-      Simd.set(scaled + 4L * c, scale * Simd.get(q + 4L * c));
-    }
-    Stream.dots(k, stride, bf16, seen, size, scaled, scores, sums);
-    ThetaKernel.applyRow(Theta.SOFTMAX, 1, scores, seen, sums);
-    Simd.clear(to, 4L * size);
-    Stream.weightedSum(v, stride, bf16, seen, scores, size, to);
   }
 
   private float scale() {
     return (float) (1 / Math.sqrt(size));
   }
 
+  /** One query over the pages of its past, which lie wherever the pool had room. */
+  private void oneQuery(int worker, long q, KeyValueCache cache, int head, int seen, long to) {
+    long sums = scratch.packed(worker);
+    long scaled = scratch.local(worker, 4L * size + 4L * Simd.roundUp(seen, LANES));
+    long scores = scaled + 4L * size;
+    boolean bf16 = cache.dtype() == DType.BF16;
+    long stride = (long) channels * cache.dtype().bytes();
+    long skipped = (long) head * size * cache.dtype().bytes();
+    float scale = scale();
+    for (int c = 0; c < size; c++) {
+      Simd.set(scaled + 4L * c, scale * Simd.get(q + 4L * c));
+    }
+    for (int p = 0; p < seen; p += PAGE) {
+      long k = HostBuffer.addressOf(cache.keys(p / PAGE, layer)) + skipped;
+      Stream.dots(k, stride, bf16, Math.min(PAGE, seen - p), size, scaled, scores + 4L * p, sums);
+    }
+    ThetaKernel.applyRow(Theta.SOFTMAX, 1, scores, seen, sums);
+    Simd.clear(to, 4L * size);
+    for (int p = 0; p < seen; p += PAGE) {
+      long v = HostBuffer.addressOf(cache.values(p / PAGE, layer)) + skipped;
+      Stream.weightedSum(v, stride, bf16, Math.min(PAGE, seen - p), scores + 4L * p, size, to);
+    }
+  }
+
+  /**
+   * One head of some rows that a sequence sees, as weights: of its cache or, without one, of what
+   * came in.
+   *
+   * @param isKeys whether their keys are wanted, or their values
+   * @param position of the first of them
+   */
+  private void see(
+      WeightRows weights,
+      Sequence sequence,
+      boolean isKeys,
+      int firstRow,
+      int head,
+      int position,
+      int rows) {
+    KeyValueCache cache = sequence.cache();
+    DType type = cache == null ? DType.F32 : cache.dtype();
+    long stride = (long) channels * type.bytes();
+    long skipped = (long) head * size * type.bytes();
+    weights.clear(size);
+    if (cache == null) {
+      Tensor own = isKeys ? newKeys : newValues;
+      long from = HostBuffer.addressOf(own) + (firstRow + position) * stride + skipped;
+      weights.add(from, rows, stride, type);
+      return;
+    }
+    for (int done = 0; done < rows; ) {
+      int page = (position + done) / PAGE;
+      int first = (position + done) % PAGE;
+      int count = Math.min(PAGE - first, rows - done);
+      Tensor tensor = isKeys ? cache.keys(page, layer) : cache.values(page, layer);
+      weights.add(HostBuffer.addressOf(tensor) + first * stride + skipped, count, stride, type);
+      done += count;
+    }
+  }
+
   /**
    * A tile of queries of one head over all keys that its last query sees.
    *
-   * @param start position of the first query
+   * @param tile the first of them, counted from the sequence's first row
    * @param logarithms where the logarithm of the first query's sum goes, or 0
    */
   private void manyQueries(
       int worker,
       long q,
       int rows,
-      int start,
-      long k,
-      long v,
-      long stride,
-      boolean bf16,
+      Sequence sequence,
+      int firstRow,
+      int head,
+      int tile,
       long logarithms,
       long to) {
+    int start = sequence.start() + tile; // position of the first query
     int panelCount = (rows + PANEL - 1) / PANEL;
     long headPanel = size * PANEL_BYTES;
     long scorePanel = KEYS * PANEL_BYTES;
@@ -217,7 +265,7 @@ final class AttentionTask implements Workers.Task {
       int tokens = rows - blind * PANEL;
       long p = panels + blind * headPanel;
       long s = scores + blind * scorePanel;
-      weights.set(k + key * stride, keys, size, stride, bf16);
+      see(weights, sequence, true, firstRow, head, key, keys);
       Gemm.timesRows(weights, 0, keys, p, headPanel, tokens, s, scorePanel, packed);
       for (int i = blind; i < panelCount; i++) {
         for (int vector = 0; vector < PANEL_VECTORS; vector++) {
@@ -231,7 +279,7 @@ final class AttentionTask implements Workers.Task {
           }
         }
       }
-      weights.set(v + key * stride, keys, size, stride, bf16);
+      see(weights, sequence, false, firstRow, head, key, keys);
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
         long sum = sums + blind * headPanel + c * PANEL_BYTES;

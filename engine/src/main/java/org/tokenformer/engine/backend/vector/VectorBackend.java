@@ -20,6 +20,15 @@ import org.tokenformer.engine.tensor.Tensor;
  * scratch memory; the tasks are made once and filled anew, so that a step allocates nothing.
  */
 public final class VectorBackend extends HostBackend {
+  /**
+   * A prompt of so few ids, for a model so small that reading its weights once for each stays below
+   * so many bytes, goes id by id. That costs some milliseconds at most, and a program that has just
+   * started saves more: the kernels of many rows need not be compiled before the first word.
+   */
+  private static final int SHORT_PROMPT = 8;
+
+  private static final long SHORT_BYTES = 256L << 20;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Workers workers;
   private final RowsTask.LayerNorm layerNormTask;
@@ -103,6 +112,12 @@ public final class VectorBackend extends HostBackend {
   @Override
   public int threads() {
     return workers.threads();
+  }
+
+  @Override
+  public int promptRows(int ids, long weightBytes) {
+    boolean isShort = ids <= SHORT_PROMPT && ids * weightBytes <= SHORT_BYTES;
+    return isShort ? 1 : ids;
   }
 
   @Override

@@ -40,11 +40,21 @@ final class WeightRows {
   private int[] starts = new int[2]; // position of each segment's first row, and the number of rows
   private int columns;
 
-  /** Rows of floats in one place, {@code stride} bytes apart. */
-  void set(long address, int rows, int width, long stride, boolean isBf16) {
+  /** Rows of F32 in one place, {@code stride} bytes apart. */
+  void set(long address, int rows, int width, long stride) {
+    clear(width);
+    add(address, rows, stride, DType.F32);
+  }
+
+  /** Without any rows; {@link #add(long, int, long, DType)} gives it some. */
+  void clear(int width) {
     segments = 0;
     columns = width;
-    add(address, rows, stride, isBf16 ? DType.BF16 : DType.F32, 0);
+  }
+
+  /** More rows of floats, {@code stride} bytes apart. */
+  void add(long address, int rows, long stride, DType type) {
+    add(address, rows, stride, type, 0);
   }
 
   /** All rows of a matrix. */

@@ -2,7 +2,7 @@ package org.tokenformer.engine.model.training;
 
 import org.tokenformer.engine.model.Activations;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.Runner;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.tensor.DType;
 
@@ -44,8 +44,8 @@ public final class MemoryNeeds {
    * some positions. A backend adds packed copies of the weights in use, a few megabytes.
    */
   public long scratchBytes() {
-    long rows = Math.min(Session.CHUNK, config.contextLength());
-    long logitsRows = Math.min(Session.LOGITS_CHUNK, rows) + 1;
+    long rows = Math.min(Runner.CHUNK, config.contextLength());
+    long logitsRows = Math.min(Runner.LOGITS_ROWS, rows) + 1;
     long hidden = (Activations.IN_PLACE * rows + 1) * config.hiddenSize();
     return Float.BYTES * (hidden + logitsRows * config.vocabularySize());
   }

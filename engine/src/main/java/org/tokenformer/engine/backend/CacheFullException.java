@@ -1,0 +1,12 @@
+package org.tokenformer.engine.backend;
+
+/** The pages of a {@link CachePool} are all held. The message is one line for people. */
+public final class CacheFullException extends IllegalStateException {
+  private static final long serialVersionUID = 1L;
+
+  CacheFullException(int pages, long pageBytes, long limit) {
+    super(
+        "the cache's limit of %d bytes is reached: %d pages of %d bytes are held; close sessions, or allow more"
+            .formatted(limit, pages, pageBytes));
+  }
+}
