@@ -26,7 +26,9 @@ public final class Turns {
              Turns train PRESET BATCH SEQUENCE THREADS [recompute]
              Turns prefill PRESET TYPE THREADS         lines: TOKENS
              Turns decode PRESET TYPE THREADS          lines: DEPTH
-             Turns batch PRESET TYPE THREADS           lines: SESSIONS\
+             Turns batch PRESET TYPE THREADS           lines: SESSIONS
+             Turns ragged PRESET TYPE THREADS          lines: TOKENS SESSIONS
+                                                       (a prompt, and one id of each session)\
       """;
 
   /** A turn repeats its work for at least so long and counts the median run. */

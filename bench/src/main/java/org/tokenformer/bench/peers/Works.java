@@ -16,6 +16,7 @@ import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.measure.Machine;
 import org.tokenformer.engine.measure.Throughput;
 import org.tokenformer.engine.model.Presets;
+import org.tokenformer.engine.model.Runner;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -47,7 +48,7 @@ final class Works {
               new TrainingShape(
                   Integer.parseInt(args[2]), Integer.parseInt(args[3]), recompute(args)),
               backend(args[4]));
-      case "prefill", "decode", "batch" ->
+      case "prefill", "decode", "batch", "ragged" ->
           new Run(
               args[0],
               Presets.get(args[1]),
@@ -165,6 +166,7 @@ final class Works {
     private final Backend backend;
     private final Arena arena = Arena.ofShared();
     private final TokenFormer model;
+    private final Runner runner;
     private final Map<Integer, List<Session>> sessions = new HashMap<>();
 
     Run(String kind, TokenFormerConfig config, WeightType type, Backend backend) {
@@ -172,6 +174,7 @@ final class Works {
       this.backend = backend;
       var weights = RandomWeights.create(config, InitialValues.SCALED, type, 1, arena);
       model = new TokenFormer(config, weights, backend, arena::close);
+      runner = model.newRunner();
     }
 
     @Override
@@ -196,6 +199,16 @@ final class Works {
           yield Turns.seconds(() -> {
             session.truncate(number);
             session.decode(1);
+          });
+        }
+        case "ragged" -> {
+          List<Session> all = sessions(1 + numbers[1], number, 0);
+          List<Runner.Rows> batch = new ArrayList<>();
+          batch.add(Runner.Rows.of(all.getFirst(), new int[number]));
+          all.stream().skip(1).forEach(session -> batch.add(Runner.Rows.of(session, 1)));
+          yield Turns.seconds(() -> {
+            all.forEach(session -> session.truncate(0));
+            runner.run(batch, null);
           });
         }
         default -> {
@@ -227,6 +240,7 @@ final class Works {
     @Override
     public void close() {
       sessions.values().forEach(all -> all.forEach(Session::close));
+      runner.close();
       model.close();
       backend.close();
     }
