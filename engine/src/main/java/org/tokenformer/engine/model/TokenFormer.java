@@ -194,16 +194,9 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   private Block block(TokenSegments segments, int layer) {
-    return new Block(
-        new SelfAttention(
-            segments.pattention(layer, "attention.query"),
-            segments.pattention(layer, "attention.key"),
-            segments.pattention(layer, "attention.value"),
-            segments.pattention(layer, "attention.proj"),
-            config.heads(),
-            layer),
-        segments.pattention(layer, "ffn"),
-        config.layerNormEpsilon());
+    PerPattention<Pattention> pattentions =
+        PerPattention.of(which -> segments.pattention(layer, which));
+    return Block.of(pattentions, config.heads(), layer, config.layerNormEpsilon());
   }
 
   /** Bytes of embedding, last norm and head. */
@@ -250,14 +243,9 @@ public final class TokenFormer implements AutoCloseable {
     return weights;
   }
 
-  /**
-   * The tokens that one Pattention computes with: of its own those in use, and attached ones.
-   *
-   * @param which of {@link TensorNames#PATTENTIONS}
-   */
-  public ParameterTokens parameterTokens(int layer, String which) {
-    int index = TensorNames.PATTENTIONS.indexOf(which);
-    return blocks.get(layer).pattentions().get(index).tokens();
+  /** The tokens that one Pattention computes with: of its own those in use, and attached ones. */
+  public ParameterTokens parameterTokens(int layer, BlockPattention which) {
+    return blocks.get(layer).pattentions().get(which).tokens();
   }
 
   /**

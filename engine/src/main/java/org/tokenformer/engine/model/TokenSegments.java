@@ -44,7 +44,7 @@ final class TokenSegments {
   }
 
   /** Makes one of a layer. */
-  public Pattention pattention(int layer, String which) {
+  public Pattention pattention(int layer, BlockPattention which) {
     String name = TensorNames.pattention(layer, which);
     Tensor keys = Objects.requireNonNull(weights.get(TensorNames.keys(name)));
     Tensor values = Objects.requireNonNull(weights.get(TensorNames.values(name)));
@@ -69,7 +69,7 @@ final class TokenSegments {
       bytes += segment.keys().rows(0, segment.rows()).totalBytes();
       bytes += segment.values().rows(0, segment.rows()).totalBytes();
     }
-    return new Pattention(new ParameterTokens(own.theta(), own.tau(name, keys.rows()), segments));
+    return new Pattention(new ParameterTokens(own.theta(), own.tau(layer, which), segments));
   }
 
   /** Bytes of all that were made. */

@@ -35,6 +35,7 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
@@ -247,9 +248,9 @@ final class PacksTest {
       actual.accept(IDS, null);
       Importance importance = actual.importance();
       for (int layer = 0; layer < own.config().layers().size(); layer++) {
-        for (String which : TensorNames.PATTENTIONS) {
+        for (BlockPattention which : BlockPattention.values()) {
           String name = TensorNames.pattention(layer, which);
-          int count = TensorNames.count(own.config().layers().get(layer), which);
+          int count = own.config().layers().get(layer).of(which);
           double[] values = expected.importance().of(name);
           assertEquals(count, values.length, name);
           assertArrayEquals(values, importance.of(name), name);

@@ -143,10 +143,8 @@ final class TokenSelectionTest {
     TokenSelection half = new TokenSelection(TokenShare.parse("50%"), List.of());
     TokenFormerConfig cut = half.config(config);
     assertEquals(List.of(new LayerSizes(10, 4, 20)), cut.layers());
-    for (String name : TensorNames.pattentions(1)) {
-      String which = name.substring("layers.0.".length());
-      float whole = config.tau(name, TensorNames.count(config.layers().getFirst(), which));
-      assertEquals(whole, cut.tau(name, TensorNames.count(cut.layers().getFirst(), which)));
+    for (BlockPattention which : BlockPattention.values()) {
+      assertEquals(config.tau(0, which), cut.tau(0, which));
     }
     assertEquals(
         Map.of(

@@ -151,7 +151,9 @@ public final class Backpropagation implements AutoCloseable {
         if (shape.recompute() && i < layers.size() - 1) {
           block.forward(forward, layers.get(i));
         }
-        block.backward(backward, layers.get(i), memory.gradients().block(i), memory.flow());
+        new BlockBackward(
+                backward, block, layers.get(i), memory.gradients().block(i), memory.flow())
+            .run();
       }
       Tensor embedding = memory.gradients().embedding();
       if (embedding != null) {
@@ -165,7 +167,9 @@ public final class Backpropagation implements AutoCloseable {
 
   private List<Block> blocks(TokenShare share) {
     List<Block> all = model.blocks();
-    return share.isAll() ? all : all.stream().map(block -> block.first(share)).toList();
+    return share.isAll()
+        ? all
+        : all.stream().map(block -> BlockDropout.first(block, share)).toList();
   }
 
   /** What the blocks work with, for their numbers of tokens and with dropout on Θ. */
@@ -177,8 +181,8 @@ public final class Backpropagation implements AutoCloseable {
     List<Activations> layers = new ArrayList<>();
     for (int i = 0; i < blocks.size(); i++) {
       Activations layer = memory.layers().get(i);
-      Activations own = share.isAll() ? layer : layer.of(blocks.get(i));
-      layers.add(dropout == 0 ? own : own.withDropout(dropout, seeds, i));
+      Activations own = share.isAll() ? layer : BlockDropout.narrowed(layer, blocks.get(i));
+      layers.add(dropout == 0 ? own : BlockDropout.withDropout(own, dropout, seeds, i));
     }
     return layers;
   }

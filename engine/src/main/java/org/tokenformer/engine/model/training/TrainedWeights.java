@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -58,8 +59,8 @@ public final class TrainedWeights {
     Map<String, Long> rows = new HashMap<>();
     List<LayerSizes> before = config.history().getLast();
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
-        long count = layer < before.size() ? TensorNames.count(before.get(layer), which) : 0;
+      for (BlockPattention which : BlockPattention.values()) {
+        long count = layer < before.size() ? before.get(layer).of(which) : 0;
         String name = TensorNames.pattention(layer, which);
         rows.put(TensorNames.keys(name), count);
         rows.put(TensorNames.values(name), count);

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -81,9 +82,9 @@ final class NestedDropoutTest {
     Map<String, Float> taus = new HashMap<>();
     List<LayerSizes> layers = new ArrayList<>();
     for (LayerSizes sizes : config.layers()) {
-      for (String which : TensorNames.PATTENTIONS) {
-        String name = TensorNames.pattention(layers.size(), which);
-        taus.put(name, config.tau(name, TensorNames.count(sizes, which)));
+      for (BlockPattention which : BlockPattention.values()) {
+        int layer = layers.size();
+        taus.put(TensorNames.pattention(layer, which), config.tau(layer, which));
       }
       layers.add(
           new LayerSizes(SHARE.of(sizes.qkv()), SHARE.of(sizes.proj()), SHARE.of(sizes.ffn())));
