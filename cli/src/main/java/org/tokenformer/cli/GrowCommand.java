@@ -25,6 +25,7 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
@@ -193,8 +194,8 @@ final class GrowCommand implements Callable<Integer> {
       throws IOException {
     try (Backend backend = compute.open(console);
         TokenFormer before =
-            new TokenFormer(growth.before(), folder.floatTensors(), backend, () -> {});
-        TokenFormer after = new TokenFormer(growth.after(), weights, backend, () -> {})) {
+            ModelLoader.load(growth.before(), folder.floatTensors(), backend, () -> {});
+        TokenFormer after = ModelLoader.load(growth.after(), weights, backend, () -> {})) {
       LogitChange change = LogitChange.between(before, after, ids, interruption);
       if (!Double.isFinite(change.largest())) {
         throw new UserError(folder.path() + ": its logits overflow, there is nothing to keep");

@@ -198,7 +198,7 @@ public final class Session implements AutoCloseable {
           int count = Math.min(LOGITS_CHUNK, rows - row);
           Tensor logits = manyLogits(Math.min(LOGITS_CHUNK, chunk)).rows(0, count);
           Tensor normed = step.normed().rows(row, count);
-          model.logits(step.output().rows(row, count), normed, logits);
+          model.network().logits(step.output().rows(row, count), normed, logits);
           consumer.accept(from + row, logits);
         }
       }
@@ -255,10 +255,10 @@ public final class Session implements AutoCloseable {
       sequences.add(new Sequence(1, session.length, session.cache));
     }
     take(ids.length);
-    Pass pass = new Pass(backend, model.rotary(), sequences);
-    model.forward(pass, model.blocks(), layers, ids, 0, null);
+    Pass pass = new Pass(backend, model.network().rotary(), sequences);
+    model.network().forward(pass, model.network().blocks(), layers, ids, 0, null);
     Tensor logits = manyLogits(ids.length).rows(0, ids.length);
-    model.logits(step.output(), step.normed(), logits);
+    model.network().logits(step.output(), step.normed(), logits);
     sessions.forEach(session -> session.length++);
     return logits;
   }
@@ -277,14 +277,14 @@ public final class Session implements AutoCloseable {
   private void pass(int[] ids, int from, int rows, @Nullable Cancellation cancellation) {
     take(rows);
     List<Sequence> sequences = List.of(new Sequence(rows, length, cache));
-    Pass pass = new Pass(backend, model.rotary(), sequences);
-    model.forward(pass, model.blocks(), layers, ids, from, cancellation);
+    Pass pass = new Pass(backend, model.network().rotary(), sequences);
+    model.network().forward(pass, model.network().blocks(), layers, ids, from, cancellation);
     length += rows;
   }
 
   private Tensor logitsOfLastRow() {
     Tensor x = step.output();
-    model.logits(x.rows() == 1 ? x : x.rows(x.rows() - 1, 1), lastNormed, lastLogits);
+    model.network().logits(x.rows() == 1 ? x : x.rows(x.rows() - 1, 1), lastNormed, lastLogits);
     return lastLogits;
   }
 

@@ -18,6 +18,7 @@ import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
@@ -43,7 +44,7 @@ final class Growths {
   /** A model's configuration and weights. */
   record Grown(TokenFormerConfig config, Map<String, NamedTensor> weights) {
     TokenFormer open(Backend backend) {
-      return new TokenFormer(config, weights, backend, () -> {});
+      return ModelLoader.load(config, weights, backend, () -> {});
     }
 
     /** What it becomes. */

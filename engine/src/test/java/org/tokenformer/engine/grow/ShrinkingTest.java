@@ -46,6 +46,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.ReleasedLayout;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -155,14 +156,14 @@ final class ShrinkingTest {
     }
     for (Computing computing : List.of(Computing.SCALAR, Computing.VECTOR_256)) {
       try (Backend backend = computing.open();
-          TokenFormer model = new TokenFormer(config, tensors, backend, () -> {});
+          TokenFormer model = ModelLoader.load(config, tensors, backend, () -> {});
           ImportanceMeter meter = new ImportanceMeter(model, IDS.length)) {
         meter.accept(IDS, null);
         Importance importance = meter.importance();
         ShrinkPlan plan = ShrinkPlan.mostImportant(config, SMALL, importance);
         alive.forEach((name, indices) -> check(name, indices, importance.of(name), plan));
         Map<String, NamedTensor> rest = Models.byName(plan.tensors(tensors, arena));
-        try (TokenFormer small = new TokenFormer(plan.config(), rest, backend, () -> {})) {
+        try (TokenFormer small = ModelLoader.load(plan.config(), rest, backend, () -> {})) {
           float[] expected = logits(model);
           float[] actual = logits(small);
           double max = 0;
@@ -340,7 +341,7 @@ final class ShrinkingTest {
       ShrinkPlan plan = ShrinkPlan.random(config, SMALL, 3);
       Shrinking.save(model, plan, target, IfExists.REFUSE);
       try (TokenFormer run = Shrinking.open(model.tensors(), plan, backend);
-          TokenFormer saved = TokenFormer.load(ModelFolder.open(target, LoadMode.MAP), backend)) {
+          TokenFormer saved = ModelLoader.load(ModelFolder.open(target, LoadMode.MAP), backend)) {
         assertEquals(plan.config(), saved.config());
         assertArrayEquals(logits(run), logits(saved));
       }
@@ -367,8 +368,8 @@ final class ShrinkingTest {
       List<NamedTensor> back =
           ReleasedLayout.fromReleased(target, plain, Models.byName(released), null, arena);
       try (Backend backend = Computing.SCALAR.open();
-          TokenFormer ours = new TokenFormer(plan.config(), small.tensors(), backend, () -> {});
-          TokenFormer theirs = new TokenFormer(plain, Models.byName(back), backend, () -> {})) {
+          TokenFormer ours = ModelLoader.load(plan.config(), small.tensors(), backend, () -> {});
+          TokenFormer theirs = ModelLoader.load(plain, Models.byName(back), backend, () -> {})) {
         float[] expected = logits(ours);
         float[] actual = logits(theirs);
         for (int i = 0; i < expected.length; i++) {

@@ -26,6 +26,7 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
@@ -88,9 +89,9 @@ final class TokenSelectionTest {
           Path cut = cut(model, folder.resolve(name + share), tokens);
           try (Backend backend = computing.open();
               TokenFormer first =
-                  TokenFormer.load(
+                  ModelLoader.load(
                       ModelFolder.open(model, LoadMode.MAP), tokens, backend, () -> {});
-              TokenFormer second = TokenFormer.load(ModelFolder.open(cut, LoadMode.MAP), backend)) {
+              TokenFormer second = ModelLoader.load(ModelFolder.open(cut, LoadMode.MAP), backend)) {
             assertEquals(second.config(), first.config());
             assertEquals(second.weightBytes(), first.weightBytes());
             assertArrayEquals(logits(second), logits(first), name + " " + share);

@@ -26,8 +26,10 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ConvertedWeights;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
@@ -78,7 +80,7 @@ final class BitHashes {
           ModelFolder folder = ModelFolder.open(path, LoadMode.MAP);
           var weights = new ConvertedWeights(folder.config(), folder.tensors(), type);
           TokenFormer model =
-              new TokenFormer(folder.config(), weights.byName(), backend, () -> {})) {
+              ModelLoader.load(folder.config(), weights.byName(), backend, () -> {})) {
         Hash hash = new Hash();
         allLogits(model, ids, hash);
         print(computing, "storyteller " + type + ", all logits", hash);
@@ -166,7 +168,7 @@ final class BitHashes {
         Arena arena = Arena.ofConfined();
         Trainer trainer =
             new Trainer(
-                TokenFormer.trainable(
+                new TrainableModel(
                     config,
                     Models.byName(Models.weights(config, DType.F32, 0.2, new Random(3), arena)),
                     backend),

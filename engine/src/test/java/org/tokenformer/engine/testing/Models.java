@@ -21,6 +21,7 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
@@ -95,7 +96,7 @@ public final class Models {
   public static TokenFormer open(TokenFormerConfig config, Backend backend, long seed) {
     Arena arena = Arena.ofShared();
     List<NamedTensor> tensors = weights(config, DType.F32, new Random(seed), arena);
-    return new TokenFormer(config, byName(tensors), backend, arena::close);
+    return ModelLoader.load(config, byName(tensors), backend, arena::close);
   }
 
   /** A model folder of random weights of that seed. */

@@ -66,12 +66,12 @@ public final class ThetaProbe implements AutoCloseable {
     shape = new TrainingShape(batch, sequence, true);
     shape.checkFits(model.config());
     Sequence one = new Sequence(sequence, 0, null);
-    pass = new Pass(model.backend(), model.rotary(), Collections.nCopies(batch, one));
+    pass = new Pass(model.backend(), model.network().rotary(), Collections.nCopies(batch, one));
     scope = model.backend().openScope();
     try {
       layers = new LayerMemory(model.config(), shape, scope).activations();
       long largest =
-          model.blocks().stream()
+          model.network().blocks().stream()
               .map(Block::pattentions)
               .flatMap(all -> Arrays.stream(BlockPattention.values()).map(all::get))
               .mapToLong(pattention -> pattention.tokens().count())
@@ -98,10 +98,10 @@ public final class ThetaProbe implements AutoCloseable {
     }
     model.lifetime().enter();
     try {
-      model.embed(ids, 0, layers.getFirst().input());
+      model.network().embed(ids, 0, layers.getFirst().input());
       for (int i = 0; i < layers.size(); i++) {
         Cancellation.check(cancellation);
-        Block block = model.blocks().get(i);
+        Block block = model.network().blocks().get(i);
         block.forward(pass, layers.get(i));
         show(i, block, Objects.requireNonNull(layers.get(i).saved()), visitor);
       }

@@ -1,5 +1,6 @@
 package org.tokenformer.engine.model.training;
 
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +17,7 @@ import org.tokenformer.engine.tensor.Shape;
  * Which weights a run changes: all of them, or the parameter tokens that the last growth added and
  * nothing else. A weight is trained from some row on to its last.
  */
-public final class TrainedWeights {
+final class TrainedWeights {
   private final boolean onlyNew;
   private final SequencedMap<String, Shape> shapes = new LinkedHashMap<>();
   private final Map<String, Long> firstRows = new HashMap<>();
@@ -27,7 +28,7 @@ public final class TrainedWeights {
    * @param onlyNew whether what was there before the last growth stays as it is
    * @throws ConfigException if it should, and the model never grew
    */
-  public TrainedWeights(TokenFormerConfig config, boolean onlyNew) {
+  TrainedWeights(TokenFormerConfig config, boolean onlyNew) {
     this.onlyNew = onlyNew;
     if (onlyNew && config.history().isEmpty()) {
       throw new ConfigException(
@@ -50,7 +51,7 @@ public final class TrainedWeights {
   }
 
   /** Whether what was there before the last growth stays as it is. */
-  public boolean onlyNew() {
+  boolean onlyNew() {
     return onlyNew;
   }
 
@@ -70,7 +71,7 @@ public final class TrainedWeights {
   }
 
   /** What is trained of each weight, by its name, in the order of the file. */
-  public SequencedMap<String, Shape> shapes() {
+  SequencedMap<String, Shape> shapes() {
     return shapes;
   }
 
@@ -79,7 +80,7 @@ public final class TrainedWeights {
    *
    * @throws ArithmeticException if they are more than a long can count
    */
-  public long elements() {
+  long elements() {
     long sum = 0;
     for (Shape shape : shapes.values()) {
       sum = Math.addExact(sum, shape.elements());
@@ -87,8 +88,13 @@ public final class TrainedWeights {
     return sum;
   }
 
+  /** {@link #firstRow} of every weight, by its name. */
+  Map<String, Long> firstRows() {
+    return Collections.unmodifiableMap(firstRows);
+  }
+
   /** The first row of a weight that is trained; as many as it has rows if none is. */
-  public long firstRow(String weight) {
+  long firstRow(String weight) {
     return firstRows.getOrDefault(weight, 0L);
   }
 }
