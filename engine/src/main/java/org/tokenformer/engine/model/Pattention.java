@@ -18,7 +18,7 @@ public record Pattention(ParameterTokens tokens) {
    *
    * @param saved keeps the scores for a backward pass; null where nothing is learned
    */
-  public void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
+  void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
     backend.pattention(x, tokens, saved, y);
   }
 }

@@ -326,25 +326,15 @@ public record TokenFormerConfig(
     return 2.0 * vocabularySize * hiddenSize;
   }
 
-  /** The same model for a tokenizer of that many ids. */
-  public TokenFormerConfig withTokenizerVocabularySize(int ids) {
-    return with(layers, ids, taus, history);
-  }
-
   /** The same model with other layers. */
   public TokenFormerConfig withLayers(
       List<LayerSizes> sizes, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
-    return with(sizes, tokenizerVocabularySize, scales, earlier);
-  }
-
-  private TokenFormerConfig with(
-      List<LayerSizes> sizes, int ids, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
     return new TokenFormerConfig(
         hiddenSize,
         heads,
         sizes,
         vocabularySize,
-        ids,
+        tokenizerVocabularySize,
         contextLength,
         theta,
         scales,

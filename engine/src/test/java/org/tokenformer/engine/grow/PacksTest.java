@@ -345,8 +345,7 @@ final class PacksTest {
             c -> c.withLayers(c.layers(), Map.of("layers.1.ffn", 6f), List.of())),
         pack);
     assertForeign(
-        PackFixtures.configured(
-            base, folder.resolve("ids"), c -> c.withTokenizerVocabularySize(36)),
+        PackFixtures.configured(base, folder.resolve("ids"), c -> Models.withTokenizerIds(c, 36)),
         pack);
     assertForeign(folder.resolve("pack.model"), pack);
   }

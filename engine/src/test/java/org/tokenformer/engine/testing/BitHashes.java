@@ -156,14 +156,14 @@ final class BitHashes {
             false);
     TrainingOptions options =
         new TrainingOptions(
-                new Schedule(TRAINING_STEPS, 3, 1e-3, 1e-4),
-                new TrainingShape(2, 33, false),
-                2,
-                OptimizerOptions.defaults(),
-                0.1,
-                7)
-            .with(growth)
-            .withNested(0.5);
+            new Schedule(TRAINING_STEPS, 3, 1e-3, 1e-4),
+            new TrainingShape(2, 33, false),
+            2,
+            OptimizerOptions.defaults(),
+            0.1,
+            0.5,
+            7,
+            growth);
     try (Backend backend = computing.open();
         Arena arena = Arena.ofConfined();
         Trainer trainer =

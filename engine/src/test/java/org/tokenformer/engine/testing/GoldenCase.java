@@ -138,7 +138,7 @@ public record GoldenCase(Path folder) {
           ReleasedLayout.fromReleased(torch.path(), config, torch.tensors(), null, arena)) {
         tensors.put(tensor.name(), tensor);
       }
-      return open.apply(config.withTokenizerVocabularySize(config.vocabularySize()), tensors);
+      return open.apply(Models.withTokenizerIds(config, config.vocabularySize()), tensors);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

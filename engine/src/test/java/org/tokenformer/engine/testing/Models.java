@@ -52,6 +52,24 @@ public final class Models {
         24, 3, layers, VOCABULARY, IDS, CONTEXT, theta, taus, 0.5, 10000, 1e-5f, true);
   }
 
+  /** The same model for a tokenizer of that many ids. */
+  public static TokenFormerConfig withTokenizerIds(TokenFormerConfig config, int ids) {
+    return new TokenFormerConfig(
+        config.hiddenSize(),
+        config.heads(),
+        config.layers(),
+        config.vocabularySize(),
+        ids,
+        config.contextLength(),
+        config.theta(),
+        config.taus(),
+        config.rotaryFraction(),
+        config.rotaryBase(),
+        config.layerNormEpsilon(),
+        config.tiedHead(),
+        config.history());
+  }
+
   /** Random weights: the matrices in the given type, the vectors in F32. */
   public static List<NamedTensor> weights(
       TokenFormerConfig config, DType dtype, Random random, Arena arena) {
