@@ -16,6 +16,7 @@ import org.tokenformer.engine.model.Presets;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
@@ -61,7 +62,7 @@ public class DecodeBenchmark extends BackendBenchmark {
     Arena arena = Arena.ofAuto();
     backend = Operands.open("vector", threads);
     model =
-        new TokenFormer(
+        ModelLoader.load(
             config,
             RandomWeights.create(config, InitialValues.SCALED, weights, 1, arena),
             backend,

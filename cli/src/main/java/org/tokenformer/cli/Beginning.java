@@ -3,9 +3,9 @@ package org.tokenformer.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions;
 import org.tokenformer.engine.train.RunFolder;
@@ -18,7 +18,7 @@ import org.tokenformer.engine.train.TrainingOptions;
 sealed interface Beginning {
   /** Makes the model that a run begins with. */
   interface Weights {
-    TokenFormer on(Backend backend) throws IOException;
+    TrainableModel on(Backend backend) throws IOException;
   }
 
   /** What the model is made of. */
@@ -50,11 +50,12 @@ sealed interface Beginning {
    */
   TrainingOptions options(TrainingSettings settings, long tokens);
 
-  /** The model, trainable, for the caller to close, unless a trainer takes it. */
-  TokenFormer model(Backend backend) throws IOException;
+  /** The model, for the caller to close, unless a trainer takes it. */
+  TrainableModel model(Backend backend) throws IOException;
 
   /** The trainer, for the caller to close. */
-  Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options) throws IOException;
+  Trainer trainer(TrainableModel model, TokenSource data, TrainingOptions options)
+      throws IOException;
 
   /** The folder of the run. */
   RunFolder folder(Path folder, int keep) throws IOException;
@@ -83,12 +84,12 @@ sealed interface Beginning {
     }
 
     @Override
-    public TokenFormer model(Backend backend) throws IOException {
+    public TrainableModel model(Backend backend) throws IOException {
       return weights.on(backend);
     }
 
     @Override
-    public Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options) {
+    public Trainer trainer(TrainableModel model, TokenSource data, TrainingOptions options) {
       return new Trainer(model, data, options);
     }
 
@@ -136,12 +137,12 @@ sealed interface Beginning {
     }
 
     @Override
-    public TokenFormer model(Backend backend) throws IOException {
+    public TrainableModel model(Backend backend) throws IOException {
       return run.model(backend);
     }
 
     @Override
-    public Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options)
+    public Trainer trainer(TrainableModel model, TokenSource data, TrainingOptions options)
         throws IOException {
       return run.trainer(model, data, options);
     }

@@ -21,12 +21,12 @@ import org.tokenformer.engine.measure.Machine;
 import org.tokenformer.engine.measure.Throughput;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Presets;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -253,7 +253,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private Result train(LanguageModel model, TrainingShape shape) throws IOException {
-    try (TokenFormer trainable = trainable(model)) {
+    try (TrainableModel trainable = trainable(model)) {
       return new Result(
           Task.TRAIN,
           shape.batch() + "x" + shape.sequence(),
@@ -262,12 +262,12 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private TokenFormer trainable(LanguageModel model) throws IOException {
+  private TrainableModel trainable(LanguageModel model) throws IOException {
     if (source.model == null) {
       return RandomWeights.trainable(model.config(), InitialValues.SCALED, SEED, model.backend());
     }
     try (ModelFolder folder = ModelFolder.open(source.model, LoadMode.MAP)) {
-      return TokenFormer.trainable(folder, model.backend(), false);
+      return TrainableModel.load(folder, model.backend(), false);
     }
   }
 

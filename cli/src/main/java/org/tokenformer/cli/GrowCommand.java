@@ -19,12 +19,13 @@ import org.tokenformer.engine.grow.GrownWeights;
 import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.grow.GrowthPlan;
-import org.tokenformer.engine.grow.GrowthPlan.Part;
 import org.tokenformer.engine.grow.GrowthPlan.Size;
 import org.tokenformer.engine.grow.LogitChange;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
@@ -154,9 +155,9 @@ final class GrowCommand implements Callable<Integer> {
     }
     try {
       List<Size> sizes = new ArrayList<>();
-      qkv.forEach(size -> sizes.add(Size.parse(Part.QKV, size)));
-      proj.forEach(size -> sizes.add(Size.parse(Part.PROJ, size)));
-      ffn.forEach(size -> sizes.add(Size.parse(Part.FFN, size)));
+      qkv.forEach(size -> sizes.add(Size.parse(SizeGroup.QKV, size)));
+      proj.forEach(size -> sizes.add(Size.parse(SizeGroup.PROJ, size)));
+      ffn.forEach(size -> sizes.add(Size.parse(SizeGroup.FFN, size)));
       int depth = layers == null ? 0 : GrowthPlan.parseLayers(layers);
       return Growth.of(folder.config(), new GrowthPlan(sizes, depth), init);
     } catch (ConfigException e) {
@@ -193,8 +194,8 @@ final class GrowCommand implements Callable<Integer> {
       throws IOException {
     try (Backend backend = compute.open(console);
         TokenFormer before =
-            new TokenFormer(growth.before(), folder.floatTensors(), backend, () -> {});
-        TokenFormer after = new TokenFormer(growth.after(), weights, backend, () -> {})) {
+            ModelLoader.load(growth.before(), folder.floatTensors(), backend, () -> {});
+        TokenFormer after = ModelLoader.load(growth.after(), weights, backend, () -> {})) {
       LogitChange change = LogitChange.between(before, after, ids, interruption);
       if (!Double.isFinite(change.largest())) {
         throw new UserError(folder.path() + ": its logits overflow, there is nothing to keep");

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.tokenformer.cli.console.Amount;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
@@ -50,7 +51,7 @@ final class ModelSummary {
   /** Every τ that is not its kind's default: one line for each value and its Pattentions. */
   static List<String> taus(TokenFormerConfig config) {
     Map<String, List<String>> places = new LinkedHashMap<>(); // by value and layers
-    for (String which : TensorNames.PATTENTIONS) {
+    for (BlockPattention which : BlockPattention.values()) {
       Map<Float, List<Integer>> layers = new LinkedHashMap<>();
       for (int layer = 0; layer < config.layers().size(); layer++) {
         Float tau = config.taus().get(TensorNames.pattention(layer, which));
@@ -61,7 +62,7 @@ final class ModelSummary {
       layers.forEach((tau, list) ->
           places
               .computeIfAbsent(tau + " in %s of " + ranges(list), _ -> new ArrayList<>())
-              .add(which));
+              .add(which.toString()));
     }
     List<String> lines = new ArrayList<>();
     places.forEach((line, whichs) -> lines.add(line.formatted(String.join(", ", whichs))));

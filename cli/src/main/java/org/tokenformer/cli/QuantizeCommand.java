@@ -21,6 +21,7 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ConvertedWeights;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightCheck;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.tokenizer.Tokenizer;
@@ -124,8 +125,8 @@ final class QuantizeCommand implements Callable<Integer> {
     try (TokenData tokens =
             TokenData.open(console, "reading", data, tokenizer, tokenizerFile, interruption);
         Backend backend = compute.open(console);
-        TokenFormer plain = new TokenFormer(config, folder.tensors(), backend, () -> {});
-        TokenFormer small = new TokenFormer(config, after, backend, () -> {})) {
+        TokenFormer plain = ModelLoader.load(config, folder.tensors(), backend, () -> {});
+        TokenFormer small = ModelLoader.load(config, after, backend, () -> {})) {
       tokens.checkWindow("--data", data, config.contextLength());
       double lossBefore = Evaluator.loss(plain, tokens, interruption);
       double lossAfter = Evaluator.loss(small, tokens, interruption);

@@ -19,10 +19,10 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.measure.Evaluator;
 import org.tokenformer.engine.measure.Machine;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.training.RandomWeights;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.train.GrowthOptions;
 import org.tokenformer.engine.train.RunFolder;
 import org.tokenformer.engine.train.SavedRun;
@@ -199,7 +199,7 @@ final class TrainCommand implements Callable<Integer> {
         growth,
         backend -> {
           try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
-            return TokenFormer.trainable(opened, backend, growth.trainsOnlyNew(config));
+            return TrainableModel.load(opened, backend, growth.trainsOnlyNew(config));
           }
         });
   }
@@ -276,7 +276,7 @@ final class TrainCommand implements Callable<Integer> {
         checkLength("--valid", valid, measured, beginning.config().contextLength());
       }
       try (Backend backend = compute.open(console);
-          TokenFormer started = beginning.model(backend);
+          TrainableModel started = beginning.model(backend);
           Trainer trainer = beginning.trainer(started, learned, options)) {
         run(beginning, trainer, measured, interruption);
       }

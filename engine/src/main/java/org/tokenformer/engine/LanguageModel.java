@@ -26,6 +26,7 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
@@ -118,7 +119,7 @@ public final class LanguageModel implements AutoCloseable {
       folder.close();
       throw e;
     }
-    return TokenFormer.load(folder, packs.behind(options.tokens()), backend, packs::close);
+    return ModelLoader.load(folder, packs.behind(options.tokens()), backend, packs::close);
   }
 
   /**
@@ -135,7 +136,7 @@ public final class LanguageModel implements AutoCloseable {
     try {
       Map<String, NamedTensor> tensors =
           RandomWeights.create(config, InitialValues.SCALED, weights, seed, arena);
-      TokenFormer model = new TokenFormer(config, tensors, choice.backend(), arena::close);
+      TokenFormer model = ModelLoader.load(config, tensors, choice.backend(), arena::close);
       return new LanguageModel(model, choice.backend(), choice.warning());
     } catch (RuntimeException | Error e) {
       arena.close();

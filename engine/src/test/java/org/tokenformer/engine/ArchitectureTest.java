@@ -6,14 +6,19 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPac
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -23,6 +28,7 @@ import java.util.stream.Stream;
 @AnalyzeClasses(packages = "org.tokenformer.engine", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
   private static final String ROOT = "org.tokenformer.engine";
+  private static final int MOST_FILES = 30;
 
   @ArchTest static final ArchRule TENSOR = mayUse("tensor");
 
@@ -36,9 +42,7 @@ class ArchitectureTest {
 
   @ArchTest static final ArchRule CHECKPOINT = mayUse("checkpoint", "tensor");
 
-  @ArchTest
-  static final ArchRule MODEL =
-      mayUse("model", "tensor", "backend", "checkpoint", "model.files", "model.training");
+  @ArchTest static final ArchRule MODEL = mayUse("model", "tensor", "backend", "checkpoint");
 
   @ArchTest
   static final ArchRule FILES = mayUse("model.files", "tensor", "backend", "checkpoint", "model");
@@ -121,6 +125,20 @@ class ArchitectureTest {
                   "com.google.gson..",
                   "org.jspecify.annotations..",
                   "com.google.errorprone.annotations.."));
+
+  /** Kernels and file formats come in families; anything else of that size is several subjects. */
+  @ArchTest
+  static void packagesAreSmall(JavaClasses classes) {
+    Map<String, Long> files =
+        classes.stream()
+            .filter(JavaClass::isTopLevelClass)
+            .collect(Collectors.groupingBy(JavaClass::getPackageName, Collectors.counting()));
+    files.keySet().removeAll(Set.of(full("backend.vector"), full("checkpoint")));
+    files.forEach((name, count) ->
+        assertTrue(
+            count <= MOST_FILES,
+            name + " has " + count + " source files, a package at most " + MOST_FILES));
+  }
 
   /** The package may use itself, those named, and whatever is not of the engine. */
   private static ArchRule mayUse(String name, String... others) {

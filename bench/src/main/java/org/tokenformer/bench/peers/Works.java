@@ -20,9 +20,11 @@ import org.tokenformer.engine.model.Runner;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -135,7 +137,7 @@ final class Works {
   /** A whole step of training. */
   private static final class Train implements Turns.Work {
     private final Backend backend;
-    private final TokenFormer model;
+    private final TrainableModel model;
     private final Trainer trainer;
 
     Train(TokenFormerConfig config, TrainingShape shape, Backend backend) {
@@ -173,7 +175,7 @@ final class Works {
       this.kind = kind;
       this.backend = backend;
       var weights = RandomWeights.create(config, InitialValues.SCALED, type, 1, arena);
-      model = new TokenFormer(config, weights, backend, arena::close);
+      model = ModelLoader.load(config, weights, backend, arena::close);
       runner = model.newRunner();
     }
 

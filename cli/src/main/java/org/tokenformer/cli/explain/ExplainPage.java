@@ -4,12 +4,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.tokenformer.cli.console.Amount;
-import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.BlockPattention;
+import org.tokenformer.engine.model.PerPattention;
 
 /**
  * One page of HTML that needs no other file, no network and, to be read, no script: the text and a
@@ -17,8 +19,8 @@ import org.tokenformer.engine.model.TensorNames;
  */
 public final class ExplainPage {
   private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
-  private static final List<String> NAMES =
-      List.of("query", "key", "value", "projection", "feed-forward");
+  private static final PerPattention<String> NAMES =
+      new PerPattention<>("query", "key", "value", "projection", "feed-forward");
   private static final int TITLE_LENGTH = 48;
   private static final int COLOURS = 4; // stages beyond share the last one
 
@@ -131,29 +133,34 @@ public final class ExplainPage {
   /** A strip for each Pattention, of the whole text. */
   private String map() {
     StringBuilder html = new StringBuilder();
-    int perLayer = TensorNames.PATTENTIONS.size();
-    for (int i = 0; i < firings.strips().size(); i++) {
-      FiringStrip strip = firings.strips().get(i);
-      if (i % perLayer == 0) {
-        html.append("<h3>layer ").append(i / perLayer).append("</h3>\n");
+    Iterator<FiringStrip> strips = firings.strips().iterator();
+    for (int layer = 0; strips.hasNext(); layer++) {
+      html.append("<h3>layer ").append(layer).append("</h3>\n");
+      for (BlockPattention which : BlockPattention.values()) {
+        FiringStrip strip = strips.next();
+        html.append("<div class=\"p\" data-layer=\"")
+            .append(layer)
+            .append("\"><span>")
+            .append(NAMES.get(which))
+            .append("</span>");
+        appendStrip(html, strip);
+        appendStrongest(html, strip);
+        html.append("</div>\n");
       }
-      html.append("<div class=\"p\" data-layer=\"")
-          .append(i / perLayer)
-          .append("\"><span>")
-          .append(NAMES.get(i % perLayer))
-          .append("</span>");
-      appendStrip(html, strip);
-      html.append("<span class=\"chips\">");
-      for (int n = 0; n < Math.min(FiringStrip.STRONGEST, strip.count()); n++) {
-        int index = strip.strongest(strip.wholeText(), n);
-        String theta = Amount.decimal(strip.theta(strip.wholeText(), n), 2);
-        html.append(
-            "<span class=\"%s\">%d<i>%s</i></span>"
-                .formatted(colour(strip.stageOf(index)), index, theta));
-      }
-      html.append("</span></div>\n");
     }
     return html.toString();
+  }
+
+  private static void appendStrongest(StringBuilder html, FiringStrip strip) {
+    html.append("<span class=\"chips\">");
+    for (int n = 0; n < Math.min(FiringStrip.STRONGEST, strip.count()); n++) {
+      int index = strip.strongest(strip.wholeText(), n);
+      String theta = Amount.decimal(strip.theta(strip.wholeText(), n), 2);
+      html.append(
+          "<span class=\"%s\">%d<i>%s</i></span>"
+              .formatted(colour(strip.stageOf(index)), index, theta));
+    }
+    html.append("</span>");
   }
 
   private void appendStrip(StringBuilder html, FiringStrip strip) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.tokenformer.engine.grow.ValueNorms;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
@@ -35,7 +36,7 @@ public final class Firings {
   public static Firings of(TokenFormer model, int[] ids, Cancellation cancellation) {
     Origins origins = Origins.of(model.config());
     ValueNorms norms = ValueNorms.of(model);
-    int pattentions = model.config().layers().size() * TensorNames.PATTENTIONS.size();
+    int pattentions = model.config().layers().size() * BlockPattention.values().length;
     int room = ROOM / pattentions / ids.length;
     int cells = Math.clamp(room, FEWEST_CELLS, MOST_CELLS);
     Firings firings = new Firings(ids.length);
@@ -58,12 +59,12 @@ public final class Firings {
     return tokens;
   }
 
-  /** Layer after layer, in the order of {@link TensorNames#PATTENTIONS}. */
+  /** Layer after layer, in the order of {@link BlockPattention}. */
   List<FiringStrip> strips() {
     return strips;
   }
 
-  /** The mean over all Pattentions of the share of a row's strength that growth brought in. */
+  /** The mean over all Pattentions of the fraction of a row's strength that growth brought in. */
   double later(int row) {
     return strips.stream().mapToDouble(strip -> strip.later(row)).average().orElse(0);
   }

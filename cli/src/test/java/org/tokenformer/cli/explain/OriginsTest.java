@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
@@ -23,20 +24,20 @@ final class OriginsTest {
   @Test
   void theStageIsThatOfTheFirstSizesThatHoldAToken() {
     Origins origins = Origins.of(config(List.of(List.of(FIRST), List.of(SECOND))));
-    assertEquals(0, origins.stageOf(0, "ffn", 15));
-    assertEquals(1, origins.stageOf(0, "ffn", 16));
-    assertEquals(1, origins.stageOf(0, "ffn", 31));
-    assertEquals(2, origins.stageOf(0, "ffn", 32));
-    assertEquals(1, origins.stageOf(0, "attention.proj", 5));
-    assertEquals(0, origins.stageOf(0, "attention.value", 7));
-    assertEquals(2, origins.stageOf(0, "attention.query", 8));
-    assertEquals(2, origins.stageOf(1, "ffn", 0));
+    assertEquals(0, origins.stageOf(0, BlockPattention.FFN, 15));
+    assertEquals(1, origins.stageOf(0, BlockPattention.FFN, 16));
+    assertEquals(1, origins.stageOf(0, BlockPattention.FFN, 31));
+    assertEquals(2, origins.stageOf(0, BlockPattention.FFN, 32));
+    assertEquals(1, origins.stageOf(0, BlockPattention.PROJECTION, 5));
+    assertEquals(0, origins.stageOf(0, BlockPattention.VALUE, 7));
+    assertEquals(2, origins.stageOf(0, BlockPattention.QUERY, 8));
+    assertEquals(2, origins.stageOf(1, BlockPattention.FFN, 0));
   }
 
   @Test
   void aModelThatNeverGrewIsAllFromTheStart() {
     Origins origins = Origins.of(config(List.of()));
-    assertEquals(0, origins.stageOf(0, "ffn", 0));
-    assertEquals(0, origins.stageOf(1, "attention.key", 9));
+    assertEquals(0, origins.stageOf(0, BlockPattention.FFN, 0));
+    assertEquals(0, origins.stageOf(1, BlockPattention.KEY, 9));
   }
 }

@@ -38,12 +38,4 @@ public record NamedTensor(String name, DType dtype, Shape shape, MemorySegment d
   public long byteSize() {
     return data.byteSize();
   }
-
-  /**
-   * Whether the elements begin at a multiple of their size. Files do not promise it; where it is
-   * false, only the {@code _UNALIGNED} value layouts (and vector loads) can read the data.
-   */
-  public boolean isAligned() {
-    return data.maxByteAlignment() >= dtype.bytes();
-  }
 }

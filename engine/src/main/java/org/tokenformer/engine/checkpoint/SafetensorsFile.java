@@ -11,7 +11,7 @@ import java.util.SequencedMap;
  * <p>Accepts what the format's reference implementation accepts of the types in {@link
  * org.tokenformer.engine.tensor.DType}, and is stricter about the header: no key twice, no unknown
  * fields, capped numbers of tensors and dimensions. Tensors need not be aligned to their element
- * size, see {@link NamedTensor#isAligned}.
+ * size: where one is not, only the {@code _UNALIGNED} value layouts and vector loads can read it.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */

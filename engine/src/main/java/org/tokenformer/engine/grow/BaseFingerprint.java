@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.Sha256;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
@@ -47,10 +48,9 @@ final class BaseFingerprint {
     for (int layer = 0; layer < config.layers().size(); layer++) {
       LayerSizes sizes = config.layers().get(layer);
       text.append(String.format(Locale.ROOT, "%d %d %d", sizes.qkv(), sizes.proj(), sizes.ffn()));
-      for (String which : TensorNames.PATTENTIONS) {
-        String name = TensorNames.pattention(layer, which);
-        float tau = config.tau(name, TensorNames.count(sizes, which));
-        text.append(' ').append(Integer.toHexString(Float.floatToIntBits(tau)));
+      for (BlockPattention which : BlockPattention.values()) {
+        int tau = Float.floatToIntBits(config.tau(layer, which));
+        text.append(' ').append(Integer.toHexString(tau));
       }
       text.append('\n');
     }

@@ -11,8 +11,9 @@ import java.util.TreeMap;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.grow.GrowthPlan.Part;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
@@ -46,12 +47,12 @@ public final class Growth {
     List<LayerSizes> target = plan.target(config);
     Map<String, Float> taus = new TreeMap<>(config.taus());
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
-        int count = TensorNames.count(config.layers().get(layer), which);
-        int grown = TensorNames.count(target.get(layer), which);
+      for (BlockPattention which : BlockPattention.values()) {
+        int count = config.layers().get(layer).of(which);
+        int grown = target.get(layer).of(which);
         if (grown > count) {
-          checkExact(config.theta(), init, partOf(which), layer, count, grown);
-          setTau(taus, config, TensorNames.pattention(layer, which), count, grown, init);
+          checkExact(config.theta(), init, which.group(), layer, count, grown);
+          setTau(taus, config, layer, which, grown, init);
         }
       }
     }
@@ -60,16 +61,8 @@ public final class Growth {
     return new Growth(config, config.withLayers(target, taus, history), init);
   }
 
-  private static Part partOf(String which) {
-    return switch (which) {
-      case TensorNames.PROJECTION -> Part.PROJ;
-      case TensorNames.FFN -> Part.FFN;
-      default -> Part.QKV;
-    };
-  }
-
   private static void checkExact(
-      Theta theta, GrowthInit init, Part part, int layer, int count, int grown) {
+      Theta theta, GrowthInit init, SizeGroup group, int layer, int count, int grown) {
     if (init == GrowthInit.ZERO && theta == Theta.SOFTMAX) {
       throw new ConfigException(
           "init",
@@ -78,7 +71,7 @@ public final class Growth {
     }
     if (init == GrowthInit.SPLIT && grown % count != 0) {
       throw new ConfigException(
-          part.toString(),
+          group.toString(),
           "%d is not a whole multiple of the %d of layer %d, and 'split' parts every token into as"
                   .formatted(grown, count, layer)
               + " many; use %d%s"
@@ -91,12 +84,13 @@ public final class Growth {
   private static void setTau(
       Map<String, Float> taus,
       TokenFormerConfig config,
-      String name,
-      int count,
+      int layer,
+      BlockPattention which,
       int grown,
       GrowthInit init) {
-    float tau = config.tau(name, count);
-    float usual = config.theta().defaultTau(count);
+    String name = TensorNames.pattention(layer, which);
+    float tau = config.tau(layer, which);
+    float usual = config.theta().defaultTau(config.layers().get(layer).of(which));
     float usualGrown = config.theta().defaultTau(grown);
     boolean isUsual = !config.taus().containsKey(name);
     float grownTau =
@@ -177,7 +171,7 @@ public final class Growth {
   private Map<String, Boolean> silentValues() {
     Map<String, Boolean> silent = new LinkedHashMap<>();
     for (int layer = before.layers().size(); layer < after.layers().size(); layer++) {
-      for (String which : List.of(TensorNames.PROJECTION, TensorNames.FFN)) {
+      for (var which : List.of(BlockPattention.PROJECTION, BlockPattention.FFN)) {
         silent.put(TensorNames.values(TensorNames.pattention(layer, which)), true);
       }
     }

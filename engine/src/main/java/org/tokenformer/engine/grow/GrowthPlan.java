@@ -4,11 +4,11 @@ import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
@@ -35,58 +35,26 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     }
   }
 
-  /** Which Pattentions of a layer share a number of parameter tokens. */
-  public enum Part {
-    /** Query, key and value. */
-    QKV,
-    /** The projection of the attention. */
-    PROJ,
-    /** The feed-forward Pattention. */
-    FFN;
-
-    /** As the command line calls it. */
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-
-    int of(LayerSizes sizes) {
-      return switch (this) {
-        case QKV -> sizes.qkv();
-        case PROJ -> sizes.proj();
-        case FFN -> sizes.ffn();
-      };
-    }
-
-    private LayerSizes set(LayerSizes sizes, int count) {
-      return switch (this) {
-        case QKV -> new LayerSizes(count, sizes.proj(), sizes.ffn());
-        case PROJ -> new LayerSizes(sizes.qkv(), count, sizes.ffn());
-        case FFN -> new LayerSizes(sizes.qkv(), sizes.proj(), count);
-      };
-    }
-  }
-
   /**
-   * Parameter tokens of one part in consecutive layers.
+   * Parameter tokens of one group in consecutive layers.
    *
    * @param count N
    * @param firstLayer counted from 0
    * @param lastLayer included; {@link Integer#MAX_VALUE} for the last that there is
    */
-  public record Size(Part part, int count, int firstLayer, int lastLayer) {
+  public record Size(SizeGroup group, int count, int firstLayer, int lastLayer) {
     /** Checks the numbers. */
     public Size {
       if (count < 1 || count > TokenFormerConfig.LARGEST_SIZE) {
         throw new ConfigException(
-            part.toString(), count + " is not in 1 to " + TokenFormerConfig.LARGEST_SIZE);
+            group.toString(), count + " is not in 1 to " + TokenFormerConfig.LARGEST_SIZE);
       }
       if (firstLayer < 0) {
-        throw new ConfigException(part.toString(), "layer " + firstLayer + " is not at least 0");
+        throw new ConfigException(group.toString(), "layer " + firstLayer + " is not at least 0");
       }
       if (firstLayer > lastLayer) {
         throw new ConfigException(
-            part.toString(),
+            group.toString(),
             "layers %d to %d end before they begin".formatted(firstLayer, lastLayer));
       }
     }
@@ -96,11 +64,11 @@ public record GrowthPlan(List<Size> sizes, int layers) {
      *
      * @throws ConfigException if it is none of these
      */
-    public static Size parse(Part part, String text) {
+    public static Size parse(SizeGroup group, String text) {
       Matcher size = SIZE.matcher(text);
       if (!size.matches()) {
         throw new ConfigException(
-            part.toString(),
+            group.toString(),
             quote(text)
                 + " is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2");
       }
@@ -108,17 +76,17 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       String last = size.group(3);
       int from = first == null ? 0 : Integer.parseInt(first);
       int to = first == null ? Integer.MAX_VALUE : last == null ? from : Integer.parseInt(last);
-      return new Size(part, Integer.parseInt(size.group(1)), from, to);
+      return new Size(group, Integer.parseInt(size.group(1)), from, to);
     }
 
-    /** As {@link #parse} reads it, with the part's name. */
+    /** As {@link #parse} reads it, with the group's name. */
     @Override
     public String toString() {
       String where =
           firstLayer == 0 && lastLayer == Integer.MAX_VALUE
               ? ""
               : firstLayer == lastLayer ? "@" + firstLayer : "@" + firstLayer + "-" + lastLayer;
-      return part + "=" + count + where;
+      return group + "=" + count + where;
     }
   }
 
@@ -135,9 +103,9 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       String name = equals < 0 ? item : item.substring(0, equals);
       String value = equals < 0 ? "" : item.substring(equals + 1);
       switch (name) {
-        case "qkv" -> sizes.add(Size.parse(Part.QKV, value));
-        case "proj" -> sizes.add(Size.parse(Part.PROJ, value));
-        case "ffn" -> sizes.add(Size.parse(Part.FFN, value));
+        case "qkv" -> sizes.add(Size.parse(SizeGroup.QKV, value));
+        case "proj" -> sizes.add(Size.parse(SizeGroup.PROJ, value));
+        case "ffn" -> sizes.add(Size.parse(SizeGroup.FFN, value));
         case LAYERS -> {
           if (layers != 0) {
             throw new ConfigException(LAYERS, "is given twice");
@@ -189,7 +157,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       }
       int last = Math.min(size.lastLayer, grown.size() - 1);
       for (int layer = size.firstLayer; layer <= last; layer++) {
-        grown.set(layer, size.part.set(grown.get(layer), size.count));
+        grown.set(layer, grown.get(layer).with(size.group, size.count));
       }
     }
     for (int layer = 0; layer < config.layers().size(); layer++) {
@@ -202,12 +170,12 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   }
 
   private static void checkGrows(LayerSizes before, LayerSizes after, int layer) {
-    for (Part part : Part.values()) {
-      if (part.of(after) < part.of(before)) {
+    for (SizeGroup group : SizeGroup.values()) {
+      if (after.of(group) < before.of(group)) {
         throw new ConfigException(
-            part.toString(),
+            group.toString(),
             "%d is less than the %d of layer %d; growth only adds, 'tokenformer shrink' takes"
-                    .formatted(part.of(after), part.of(before), layer)
+                    .formatted(after.of(group), before.of(group), layer)
                 + " away");
       }
     }

@@ -3,6 +3,7 @@ package org.tokenformer.engine.grow;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
@@ -39,7 +40,7 @@ public final class ImportanceMeter implements AutoCloseable {
     rows += window;
   }
 
-  private void add(int layer, String which, float[] thetas, int count) {
+  private void add(int layer, BlockPattention which, float[] thetas, int count) {
     double[] sum =
         sums.computeIfAbsent(TensorNames.pattention(layer, which), _ -> new double[count]);
     for (int t = 0; t < window; t++) {

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
@@ -59,7 +60,7 @@ public final class Pack implements AutoCloseable {
     long rows = 0;
     for (int layer = 0; layer < metadata.layers(); layer++) {
       List<Long> counts = new ArrayList<>();
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
         names.add(TensorNames.keys(name));
         names.add(TensorNames.values(name));

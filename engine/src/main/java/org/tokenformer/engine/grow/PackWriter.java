@@ -12,9 +12,11 @@ import java.util.Objects;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ConfigJson;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.tensor.DType;
@@ -99,25 +101,25 @@ public final class PackWriter {
           "it has %d layers instead of %d".formatted(more.layers().size(), layers),
           "a pack holds parameter tokens only");
     }
-    String other =
-        more.withLayers(config.layers(), config.taus(), config.history()).differenceFrom(config);
+    TokenFormerConfig small = more.withLayers(config.layers(), config.taus(), config.history());
+    String other = ConfigJson.difference(small, config);
     if (other != null) {
       throw problem("its " + other, "name the model that it grew from");
     }
     for (int layer = 0; layer < layers; layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
-        int before = TensorNames.count(config.layers().get(layer), which);
-        int after = TensorNames.count(more.layers().get(layer), which);
+        int before = config.layers().get(layer).of(which);
+        int after = more.layers().get(layer).of(which);
         if (after < before) {
           throw problem(
               "%s has %d tokens instead of %d".formatted(name, after, before),
               "name the model that it grew from");
         }
-        float tau = config.tau(name, before);
-        if (more.tau(name, after) != tau) {
+        float tau = config.tau(layer, which);
+        if (more.tau(layer, which) != tau) {
           throw problem(
-              "τ of %s is %s instead of %s".formatted(name, more.tau(name, after), tau),
+              "τ of %s is %s instead of %s".formatted(name, more.tau(layer, which), tau),
               "grow with the init zero, which keeps it");
         }
       }

@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -20,7 +21,7 @@ import org.tokenformer.engine.tensor.Shape;
 
 /**
  * A smaller model as a choice of another one's parameter tokens: which ones each Pattention keeps,
- * in their old order. τ stays what it was, so that what is kept goes on as before but for the share
+ * in their old order. τ stays what it was, so that what is kept goes on as before but for the part
  * that the others had in the norm of the scores.
  */
 public final class ShrinkPlan {
@@ -36,10 +37,10 @@ public final class ShrinkPlan {
     check(old, sizes);
     kept = new HashMap<>();
     for (int layer = 0; layer < sizes.size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
-        int had = TensorNames.count(old.layers().get(layer), which);
-        int count = TensorNames.count(sizes.get(layer), which);
+        int had = old.layers().get(layer).of(which);
+        int count = sizes.get(layer).of(which);
         kept.put(name, choice.of(name, had, count));
       }
     }
@@ -47,9 +48,9 @@ public final class ShrinkPlan {
   }
 
   /**
-   * What is kept of the sizes before each growth. Query, key and value share a number: the least of
-   * theirs, so that none of what came later counts as having been there. Where a Pattention keeps
-   * nothing that old, or all that was added is gone, there is no such growth any more.
+   * What is kept of the sizes before each growth. Query, key and value have one number: the least
+   * of theirs, so that none of what came later counts as having been there. Where a Pattention
+   * keeps nothing that old, or all that was added is gone, there is no such growth any more.
    */
   private List<List<LayerSizes>> history(TokenFormerConfig old, List<LayerSizes> sizes) {
     List<List<LayerSizes>> history = new ArrayList<>();
@@ -57,19 +58,15 @@ public final class ShrinkPlan {
     for (List<LayerSizes> earlier : old.history().reversed()) {
       List<LayerSizes> left = new ArrayList<>();
       for (int layer = 0; layer < earlier.size(); layer++) {
-        LayerSizes had = earlier.get(layer);
-        int qkv =
-            Math.min(
-                keptBelow(layer, "attention.query", had.qkv()),
-                Math.min(
-                    keptBelow(layer, "attention.key", had.qkv()),
-                    keptBelow(layer, "attention.value", had.qkv())));
-        int proj = keptBelow(layer, TensorNames.PROJECTION, had.proj());
-        int ffn = keptBelow(layer, TensorNames.FFN, had.ffn());
-        if (qkv == 0 || proj == 0 || ffn == 0) {
-          return history.reversed();
+        LayerSizes rest = earlier.get(layer);
+        for (BlockPattention which : BlockPattention.values()) {
+          int count = keptBelow(layer, which, earlier.get(layer).of(which));
+          if (count == 0) {
+            return history.reversed();
+          }
+          rest = rest.with(which.group(), Math.min(rest.of(which), count));
         }
-        left.add(new LayerSizes(qkv, proj, ffn));
+        left.add(rest);
       }
       if (!left.equals(after)) {
         history.add(left);
@@ -79,7 +76,7 @@ public final class ShrinkPlan {
     return history.reversed();
   }
 
-  private int keptBelow(int layer, String which, int end) {
+  private int keptBelow(int layer, BlockPattention which, int end) {
     return (int)
         Arrays.stream(kept(TensorNames.pattention(layer, which))).filter(n -> n < end).count();
   }
@@ -90,9 +87,9 @@ public final class ShrinkPlan {
           "num_layers: " + sizes.size() + " is not the " + old.layers().size() + " of the model");
     }
     for (int layer = 0; layer < sizes.size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
-        int had = TensorNames.count(old.layers().get(layer), which);
-        int count = TensorNames.count(sizes.get(layer), which);
+      for (BlockPattention which : BlockPattention.values()) {
+        int had = old.layers().get(layer).of(which);
+        int count = sizes.get(layer).of(which);
         if (count > had) {
           throw new ConfigException(
               "%s: %d is more than the %d parameter tokens that there are"

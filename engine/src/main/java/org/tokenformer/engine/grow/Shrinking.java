@@ -10,6 +10,7 @@ import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 
 /** A model folder made smaller by a {@link ShrinkPlan}: to be run, or to be kept. */
 public final class Shrinking {
@@ -27,7 +28,7 @@ public final class Shrinking {
     try {
       Map<String, NamedTensor> tensors = new LinkedHashMap<>();
       plan.tensors(weights, arena).forEach(tensor -> tensors.put(tensor.name(), tensor));
-      return new TokenFormer(plan.config(), tensors, backend, arena::close);
+      return ModelLoader.load(plan.config(), tensors, backend, arena::close);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;

@@ -9,6 +9,7 @@ import java.util.Objects;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.checkpoint.FloatConversion;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.tensor.DType;
@@ -29,7 +30,7 @@ public final class ValueNorms {
   public static ValueNorms of(TokenFormer model) {
     Map<String, float[]> norms = new HashMap<>();
     for (int layer = 0; layer < model.config().layers().size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
         norms.put(name, of(model.backend(), model.parameterTokens(layer, which)));
       }

@@ -7,6 +7,7 @@ import java.util.SplittableRandom;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.train.OptimizerOptions;
@@ -139,10 +140,9 @@ public final class Throughput {
   /**
    * Whole training steps on random ids: forward, backward, and the optimiser. The weights change.
    *
-   * @param model {@linkplain TokenFormer#trainable trainable}
    * @return no bytes: what a step reads and writes hangs on the processor's caches
    */
-  public static Measured train(TokenFormer model, TrainingShape shape) {
+  public static Measured train(TrainableModel model, TrainingShape shape) {
     try (Trainer trainer = trainer(model, shape)) {
       TrainingStep first = trainer.step(null);
       double[] rates = rates(shape.rows(), 1, () -> trainer.step(null));
@@ -151,7 +151,7 @@ public final class Throughput {
   }
 
   /** A trainer for steps that are timed: of random ids, at a constant rate, without end. */
-  public static Trainer trainer(TokenFormer model, TrainingShape shape) {
+  public static Trainer trainer(TrainableModel model, TrainingShape shape) {
     double rate = 1e-4;
     TrainingOptions options =
         new TrainingOptions(

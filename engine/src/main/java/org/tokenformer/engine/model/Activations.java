@@ -1,12 +1,8 @@
 package org.tokenformer.engine.model;
 
-import java.util.Arrays;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.SavedScores;
-import org.tokenformer.engine.model.training.DropoutSeeds;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -24,7 +20,7 @@ import org.tokenformer.engine.tensor.Tensor;
  * @param middle the residual stream between the two branches
  * @param normedMiddle its normalisation
  * @param output the residual stream after the block
- * @param saved what else is kept for the backward pass
+ * @param saved what else is kept for the backward pass; null where nothing is learned
  */
 public record Activations(
     Tensor input,
@@ -37,69 +33,19 @@ public record Activations(
     Tensor middle,
     Tensor normedMiddle,
     Tensor output,
-    Saved saved) {
+    @Nullable Saved saved) {
   /** Tensors of {@link #inPlace}. */
   public static final int IN_PLACE = 7;
 
   /**
-   * What the operations themselves leave for their backward passes; all null where nothing is
-   * learned.
+   * What the operations themselves leave for their backward passes.
    *
    * @param logSums (T, H), of the attention
    */
-  public record Saved(
-      @Nullable SavedScores query,
-      @Nullable SavedScores key,
-      @Nullable SavedScores value,
-      @Nullable SavedScores projection,
-      @Nullable SavedScores ffn,
-      @Nullable Tensor logSums) {
-    static final Saved NOTHING = new Saved(null, null, null, null, null, null);
-
-    /** Scores in the order of {@link TensorNames#PATTENTIONS}. */
-    public List<@Nullable SavedScores> scores() {
-      return Arrays.asList(query, key, value, projection, ffn);
-    }
-
-    /** The same memory, with dropout on Θ by another seed for each of the five. */
-    public Saved with(float rate, DropoutSeeds seeds, int layer) {
-      return new Saved(
-          with(query, rate, seeds.of(layer, 0)),
-          with(key, rate, seeds.of(layer, 1)),
-          with(value, rate, seeds.of(layer, 2)),
-          with(projection, rate, seeds.of(layer, 3)),
-          with(ffn, rate, seeds.of(layer, 4)),
-          logSums);
-    }
-
-    /** The same memory, for a block with fewer parameter tokens. */
-    public Saved of(Block block) {
-      List<Pattention> pattentions = block.pattentions();
-      List<@Nullable SavedScores> scores = scores();
-      for (int i = 0; i < pattentions.size(); i++) {
-        scores.set(i, narrowed(scores.get(i), pattentions.get(i).tokens().count()));
-      }
-      return new Saved(
-          scores.get(0), scores.get(1), scores.get(2), scores.get(3), scores.get(4), logSums);
-    }
-
-    private static @Nullable SavedScores narrowed(@Nullable SavedScores saved, long count) {
-      if (saved == null) {
-        return null;
-      }
-      Tensor whole = saved.scores();
-      Shape shape = Shape.of(whole.rows(), count);
-      Tensor scores = new Tensor(whole.buffer(), whole.offset(), whole.dtype(), shape);
-      return new SavedScores(scores, saved.dropout());
-    }
-
-    private static @Nullable SavedScores with(@Nullable SavedScores saved, float rate, int seed) {
-      return saved == null ? null : new SavedScores(saved.scores(), new Dropout(rate, seed));
-    }
-  }
+  public record Saved(PerPattention<SavedScores> scores, Tensor logSums) {}
 
   /** One set for all blocks, from which nothing is learned. */
-  public static Activations inPlace(MemoryScope scope, int rows, int channels) {
+  static Activations inPlace(MemoryScope scope, int rows, int channels) {
     Tensor[] tensors = new Tensor[IN_PLACE];
     for (int i = 0; i < tensors.length; i++) {
       tensors[i] = scope.allocate(DType.F32, Shape.of(rows, channels));
@@ -108,12 +54,11 @@ public record Activations(
   }
 
   private static Activations inPlace(Tensor[] t) {
-    return new Activations(
-        t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[0], t[1], t[0], Saved.NOTHING);
+    return new Activations(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[0], t[1], t[0], null);
   }
 
   /** The first rows of a set that is {@link #inPlace}. */
-  public Activations firstRows(int count) {
+  Activations firstRows(int count) {
     Tensor[] tensors = {input, normed, query, key, value, attended, branch};
     for (int i = 0; i < tensors.length; i++) {
       tensors[i] = tensors[i].rows(0, count);
@@ -121,18 +66,19 @@ public record Activations(
     return inPlace(tensors);
   }
 
-  /** The same memory, with dropout on Θ in the block of this layer. */
-  public Activations withDropout(float rate, DropoutSeeds seeds, int layer) {
-    return with(saved.with(rate, seeds, layer));
+  /** Where one Pattention leaves its scores, or null where nothing is learned. */
+  @Nullable SavedScores scores(BlockPattention which) {
+    return saved == null ? null : saved.scores().get(which);
   }
 
-  /** The same memory, for a block with fewer parameter tokens. */
-  public Activations of(Block block) {
-    return with(saved.of(block));
+  /** Where the attention leaves its sums, or null where nothing is learned. */
+  @Nullable Tensor logSums() {
+    return saved == null ? null : saved.logSums();
   }
 
-  private Activations with(Saved kept) {
+  /** The same memory with other places for what is saved. */
+  public Activations with(Saved other) {
     return new Activations(
-        input, normed, query, key, value, attended, branch, middle, normedMiddle, output, kept);
+        input, normed, query, key, value, attended, branch, middle, normedMiddle, output, other);
   }
 }

@@ -45,7 +45,7 @@ public final class Lifetime {
   }
 
   /** Refuses new operations, and frees when none is under way. Does nothing the second time. */
-  public void close() {
+  void close() {
     long before = state.getAndUpdate(s -> s | CLOSED);
     if (before == 0) {
       free();

@@ -55,6 +55,7 @@ public final class Runner implements AutoCloseable {
   }
 
   private final TokenFormer model;
+  private final Network network;
   private final Backend backend;
   private final MemoryScope scope;
   private final Lifetime lifetime;
@@ -73,12 +74,13 @@ public final class Runner implements AutoCloseable {
 
   Runner(TokenFormer model) {
     this.model = model;
+    network = model.network();
     backend = model.backend();
     scope = backend.openScope();
     try {
       most = activations(FEWEST_ROWS);
       step = most;
-      layers = Collections.nCopies(model.blocks().size(), most);
+      layers = Collections.nCopies(network.blocks().size(), most);
       normed = scope.allocate(DType.F32, Shape.of(1, model.config().hiddenSize()));
     } catch (RuntimeException | Error e) {
       scope.close();
@@ -228,8 +230,8 @@ public final class Runner implements AutoCloseable {
       step = most.firstRows(rows);
       layers = Collections.nCopies(layers.size(), step);
     }
-    Pass pass = new Pass(backend, model.rotary(), sequences);
-    model.forward(pass, model.blocks(), layers, ids, 0, cancellation);
+    Pass pass = new Pass(backend, network.rotary(), sequences);
+    network.forward(pass, network.blocks(), layers, ids, 0, cancellation);
   }
 
   /** The sessions have taken the ids in. */
@@ -242,12 +244,12 @@ public final class Runner implements AutoCloseable {
   /** Logits at the last row. */
   void lastLogits(Tensor out) {
     Tensor x = step.output();
-    model.logits(rows == 1 ? x : x.rows(rows - 1L, 1), normed(1), out);
+    network.logits(rows == 1 ? x : x.rows(rows - 1L, 1), normed(1), out);
   }
 
   /** Logits at some rows that follow each other, at most {@link #LOGITS_ROWS}. */
   void logits(int first, int count, Tensor out) {
-    model.logits(step.output().rows(first, count), normed(count), out);
+    network.logits(step.output().rows(first, count), normed(count), out);
   }
 
   /** Logits at the rows {@code which[from … from + count − 1]}, at most {@link #LOGITS_ROWS}. */
@@ -268,7 +270,7 @@ public final class Runner implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       backend.copy(step.output().rows(which[from + i], 1), gathered.rows(i, 1));
     }
-    model.logits(gathered.rows(0, count), normed(count), out);
+    network.logits(gathered.rows(0, count), normed(count), out);
   }
 
   private Tensor normed(int count) {

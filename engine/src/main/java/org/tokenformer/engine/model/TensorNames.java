@@ -2,7 +2,6 @@ package org.tokenformer.engine.model;
 
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.tokenformer.engine.tensor.Shape;
@@ -21,23 +20,13 @@ public final class TensorNames {
   /** (V, C), where the head is not tied to the embedding. */
   public static final String HEAD = "head.weight";
 
-  /** The projection of a layer's attention. */
-  public static final String PROJECTION = "attention.proj";
-
-  /** The feed-forward Pattention of a layer. */
-  public static final String FFN = "ffn";
-
-  /** The Pattentions of a layer, in the order in which they are computed. */
-  public static final List<String> PATTENTIONS =
-      List.of("attention.query", "attention.key", "attention.value", PROJECTION, FFN);
-
   private static final String KEYS = ".key_param_tokens";
   private static final String VALUES = ".value_param_tokens";
 
   private TensorNames() {}
 
   /** As {@code layers.3.attention.query}. */
-  public static String pattention(int layer, String which) {
+  public static String pattention(int layer, BlockPattention which) {
     return "layers." + layer + "." + which;
   }
 
@@ -60,20 +49,11 @@ public final class TensorNames {
   public static Set<String> pattentions(int layers) {
     Set<String> names = new LinkedHashSet<>();
     for (int layer = 0; layer < layers; layer++) {
-      for (String which : PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         names.add(pattention(layer, which));
       }
     }
     return names;
-  }
-
-  /** Parameter tokens of one Pattention of a layer. */
-  public static int count(TokenFormerConfig.LayerSizes sizes, String which) {
-    return switch (which) {
-      case PROJECTION -> sizes.proj();
-      case FFN -> sizes.ffn();
-      default -> sizes.qkv();
-    };
   }
 
   /** Every tensor that a model has, in the order of its file, with its shape. */
@@ -82,8 +62,8 @@ public final class TensorNames {
     long channels = config.hiddenSize();
     shapes.put(EMBEDDING, Shape.of(config.vocabularySize(), channels));
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      for (String which : PATTENTIONS) {
-        Shape shape = Shape.of(count(config.layers().get(layer), which), channels);
+      for (BlockPattention which : BlockPattention.values()) {
+        Shape shape = Shape.of(config.layers().get(layer).of(which), channels);
         String name = pattention(layer, which);
         shapes.put(keys(name), shape);
         shapes.put(values(name), shape);

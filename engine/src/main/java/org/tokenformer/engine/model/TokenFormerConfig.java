@@ -7,9 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Theta;
-import org.tokenformer.engine.model.files.ConfigJson;
 
 /**
  * What a TokenFormer is made of. Valid once it exists: the constructor refuses what contradicts
@@ -24,7 +22,7 @@ import org.tokenformer.engine.model.files.ConfigJson;
  * @param contextLength positions that the model was made for
  * @param theta Θ of every Pattention
  * @param taus τ of each Pattention that has not its kind's default, by {@link TensorNames}
- * @param rotaryFraction share of each head's channels that is rotated, above 0 and up to 1
+ * @param rotaryFraction fraction of each head's channels that is rotated, above 0 and up to 1
  * @param rotaryBase base of the angles
  * @param layerNormEpsilon ε of every layer normalisation
  * @param tiedHead whether the logits are had from the embedding table, without a table of their own
@@ -71,6 +69,29 @@ public record TokenFormerConfig(
       inRange("qkv_slot_num", qkv, LARGEST_SIZE);
       inRange("proj_slot_num", proj, LARGEST_SIZE);
       inRange("ffn_slot_num", ffn, LARGEST_SIZE);
+    }
+
+    /** Of one Pattention. */
+    public int of(BlockPattention which) {
+      return of(which.group());
+    }
+
+    /** Of each Pattention of a group. */
+    public int of(SizeGroup group) {
+      return switch (group) {
+        case QKV -> qkv;
+        case PROJ -> proj;
+        case FFN -> ffn;
+      };
+    }
+
+    /** The same with another number in one group. */
+    public LayerSizes with(SizeGroup group, int count) {
+      return switch (group) {
+        case QKV -> new LayerSizes(count, proj, ffn);
+        case PROJ -> new LayerSizes(qkv, count, ffn);
+        case FFN -> new LayerSizes(qkv, proj, count);
+      };
     }
 
     private boolean isWithin(LayerSizes later) {
@@ -235,10 +256,10 @@ public record TokenFormerConfig(
     return (int) (headSize * fraction);
   }
 
-  /** τ of a Pattention with that many parameter tokens. */
-  public float tau(String pattention, long parameterTokens) {
-    Float tau = taus.get(pattention);
-    return tau == null ? theta.defaultTau(parameterTokens) : tau;
+  /** τ of one Pattention of a layer. */
+  public float tau(int layer, BlockPattention which) {
+    Float tau = taus.get(TensorNames.pattention(layer, which));
+    return tau == null ? theta.defaultTau(layers.get(layer).of(which)) : tau;
   }
 
   /**
@@ -249,10 +270,9 @@ public record TokenFormerConfig(
   public Map<String, Float> keptTaus(List<LayerSizes> sizes) {
     Map<String, Float> kept = new TreeMap<>();
     for (int layer = 0; layer < sizes.size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
-        float tau = tau(name, TensorNames.count(layers.get(layer), which));
-        noteTau(kept, name, TensorNames.count(sizes.get(layer), which), tau);
+        noteTau(kept, name, sizes.get(layer).of(which), tau(layer, which));
       }
     }
     return kept;
@@ -275,8 +295,9 @@ public record TokenFormerConfig(
   public long parameters() {
     long sum = (long) vocabularySize * hiddenSize * (tiedHead ? 1 : 2) + 2L * hiddenSize;
     for (LayerSizes layer : layers) {
-      long tokens = 3L * layer.qkv() + layer.proj() + layer.ffn();
-      sum = Math.addExact(sum, 2L * hiddenSize * tokens);
+      for (BlockPattention which : BlockPattention.values()) {
+        sum = Math.addExact(sum, 2L * hiddenSize * layer.of(which));
+      }
     }
     return sum;
   }
@@ -305,35 +326,15 @@ public record TokenFormerConfig(
     return 2.0 * vocabularySize * hiddenSize;
   }
 
-  /** The same model for a tokenizer of that many ids. */
-  public TokenFormerConfig withTokenizerVocabularySize(int ids) {
-    return with(layers, ids, taus, history);
-  }
-
   /** The same model with other layers. */
   public TokenFormerConfig withLayers(
       List<LayerSizes> sizes, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
-    return with(sizes, tokenizerVocabularySize, scales, earlier);
-  }
-
-  /**
-   * What tells this model from another, for a message: the first field of {@code config.json} with
-   * another value, with both values.
-   *
-   * @return null if the two are equal
-   */
-  public @Nullable String differenceFrom(TokenFormerConfig other) {
-    return ConfigJson.difference(this, other);
-  }
-
-  private TokenFormerConfig with(
-      List<LayerSizes> sizes, int ids, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
     return new TokenFormerConfig(
         hiddenSize,
         heads,
         sizes,
         vocabularySize,
-        ids,
+        tokenizerVocabularySize,
         contextLength,
         theta,
         scales,

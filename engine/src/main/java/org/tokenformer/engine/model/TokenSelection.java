@@ -7,7 +7,7 @@ import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /**
- * Which parameter tokens a model computes with: the first of its own, and behind them others that
+ * Which parameter tokens a model computes with: the first of its own, and after them others that
  * are attached. τ stays as it is with all of its own and no others.
  *
  * @param prefix of the model's own tokens
@@ -57,12 +57,12 @@ public record TokenSelection(TokenShare prefix, List<Map<String, NamedTensor>> a
     List<LayerSizes> left = new ArrayList<>();
     for (int layer = 0; layer < then.size(); layer++) {
       LayerSizes before = then.get(layer);
+      LayerSizes sizes = before;
       LayerSizes all = now.get(layer);
-      left.add(
-          new LayerSizes(
-              Math.min(before.qkv(), prefix.of(all.qkv())),
-              Math.min(before.proj(), prefix.of(all.proj())),
-              Math.min(before.ffn(), prefix.of(all.ffn()))));
+      for (SizeGroup group : SizeGroup.values()) {
+        sizes = sizes.with(group, Math.min(before.of(group), prefix.of(all.of(group))));
+      }
+      left.add(sizes);
     }
     return left;
   }
@@ -73,14 +73,14 @@ public record TokenSelection(TokenShare prefix, List<Map<String, NamedTensor>> a
       LayerSizes sizes = layers.get(layer);
       extended.add(
           new LayerSizes(
-              sizes.qkv() + rows(more, layer, TensorNames.PATTENTIONS.getFirst()),
-              sizes.proj() + rows(more, layer, TensorNames.PROJECTION),
-              sizes.ffn() + rows(more, layer, TensorNames.FFN)));
+              sizes.qkv() + rows(more, layer, BlockPattention.QUERY),
+              sizes.proj() + rows(more, layer, BlockPattention.PROJECTION),
+              sizes.ffn() + rows(more, layer, BlockPattention.FFN)));
     }
     return extended;
   }
 
-  private static int rows(Map<String, NamedTensor> tensors, int layer, String which) {
+  private static int rows(Map<String, NamedTensor> tensors, int layer, BlockPattention which) {
     String keys = TensorNames.keys(TensorNames.pattention(layer, which));
     NamedTensor tensor = tensors.get(keys);
     return tensor == null ? 0 : Math.toIntExact(tensor.shape().size(0));

@@ -9,8 +9,8 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.GrownWeights;
 import org.tokenformer.engine.grow.Growth;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.training.Backpropagation;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -19,12 +19,12 @@ import org.tokenformer.engine.tensor.Tensor;
  * of them.
  */
 final class Learner implements AutoCloseable {
-  private final TokenFormer model;
+  private final TrainableModel model;
   private final Backpropagation learning;
   private final Optimizer optimizer;
 
   /** With all moments 0. Where this fails the model stays open. */
-  Learner(TokenFormer model, TrainingShape shape, OptimizerOptions options) {
+  Learner(TrainableModel model, TrainingShape shape, OptimizerOptions options) {
     this.model = model;
     learning = new Backpropagation(model, shape);
     try {
@@ -35,7 +35,7 @@ final class Learner implements AutoCloseable {
     }
   }
 
-  TokenFormer model() {
+  TrainableModel model() {
     return model;
   }
 
@@ -57,11 +57,11 @@ final class Learner implements AutoCloseable {
     GrowthOptions growing = options.growth();
     boolean onlyNew = growing.trainsOnlyNew(growth.after());
     Backend backend = model.backend();
-    TokenFormer next;
+    TrainableModel next;
     try (Arena arena = Arena.ofConfined()) {
-      Map<String, NamedTensor> weights = download(model.weights(), backend, arena);
+      Map<String, NamedTensor> weights = download(model.model().weights(), backend, arena);
       try (var grown = new GrownWeights(growth, weights, growing.values(), seed)) {
-        next = TokenFormer.trainable(growth.after(), grown.byName(), backend, onlyNew);
+        next = new TrainableModel(growth.after(), grown.byName(), backend, onlyNew);
       }
     }
     Runnable undo = next::close;

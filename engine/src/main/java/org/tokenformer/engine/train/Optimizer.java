@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.AdamW;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
-import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -26,7 +26,7 @@ public final class Optimizer implements AutoCloseable {
   private final SequencedMap<String, Tensor> secondMoments = new LinkedHashMap<>();
 
   /** With all moments 0, for what is trained of a model. */
-  public Optimizer(TokenFormer model, OptimizerOptions options) {
+  public Optimizer(TrainableModel model, OptimizerOptions options) {
     this.options = options;
     backend = model.backend();
     weights = model.trainedWeights();

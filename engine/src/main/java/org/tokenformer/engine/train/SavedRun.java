@@ -11,11 +11,11 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -106,11 +106,11 @@ public final class SavedRun {
     return state.progress().growths();
   }
 
-  /** The model as it was, {@linkplain TokenFormer#trainable trainable}, for the caller to close. */
-  public TokenFormer model(Backend backend) throws IOException {
+  /** The model as it was, for the caller to close. */
+  public TrainableModel model(Backend backend) throws IOException {
     try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
       boolean onlyNew = options().growth().trainsOnlyNew(config);
-      return TokenFormer.trainable(config, model.floatTensors(), backend, onlyNew);
+      return new TrainableModel(config, model.floatTensors(), backend, onlyNew);
     }
   }
 
@@ -124,7 +124,7 @@ public final class SavedRun {
    * @throws TrainingDataException if the data are others
    * @throws ModelFormatException if sequence or seed are others
    */
-  public Trainer trainer(TokenFormer model, TokenSource data, TrainingOptions options)
+  public Trainer trainer(TrainableModel model, TokenSource data, TrainingOptions options)
       throws IOException {
     same("sequence", state.options().shape().sequence(), options.shape().sequence());
     same("seed", state.options().seed(), options.seed());

@@ -11,6 +11,7 @@ import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.training.Backpropagation;
 import org.tokenformer.engine.model.training.DropoutSeeds;
 import org.tokenformer.engine.model.training.SplitMix;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
@@ -36,18 +37,17 @@ public final class Trainer implements AutoCloseable {
   /**
    * At the beginning of a run.
    *
-   * @param model {@linkplain TokenFormer#trainable trainable}; this trainer's from now on, but if
-   *     this fails
+   * @param model this trainer's from now on, but if this fails
    * @param data at least one id more than a sequence has rows
    * @throws TrainingDataException if they are fewer
    * @throws org.tokenformer.engine.model.ConfigException if the options do not fit the model
    */
-  public Trainer(TokenFormer model, TokenSource data, TrainingOptions options) {
+  public Trainer(TrainableModel model, TokenSource data, TrainingOptions options) {
     this(model, data, options, Progress.START);
   }
 
   /** Where a run has come to; weights and moments are to be those of then. */
-  Trainer(TokenFormer model, TokenSource data, TrainingOptions options, Progress progress) {
+  Trainer(TrainableModel model, TokenSource data, TrainingOptions options, Progress progress) {
     this.options = options;
     this.data = data;
     this.progress = progress;
@@ -65,7 +65,7 @@ public final class Trainer implements AutoCloseable {
 
   /** What is learned. After a growth it is another one than before, and that one is closed. */
   public TokenFormer model() {
-    return learner.model();
+    return learner.model().model();
   }
 
   /** What the run is to do. */
@@ -223,7 +223,7 @@ public final class Trainer implements AutoCloseable {
     double blocks = config.blockFlops(positions, share);
     double attention = blocks - config.blockFlops(0, share);
     double forward = blocks + config.logitsFlops();
-    return 2 * forward + attention + 2.0 * model().multipliedWeights(share);
+    return 2 * forward + attention + 2.0 * learner.model().multipliedWeights(share);
   }
 
   private DivergedException notFinite(int step, double loss, double norm) {

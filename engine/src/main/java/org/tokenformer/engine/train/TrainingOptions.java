@@ -56,12 +56,6 @@ public record TrainingOptions(
         schedule, shape, accumulate, optimizer, dropout, nested, seed, growths);
   }
 
-  /** The same with nested dropout in that share of the micro-batches. */
-  public TrainingOptions withNested(double share) {
-    return new TrainingOptions(
-        schedule, shape, accumulate, optimizer, dropout, share, seed, growth);
-  }
-
   /** Ids that a step learns from. */
   public long tokensPerStep() {
     return (long) shape.rows() * accumulate;

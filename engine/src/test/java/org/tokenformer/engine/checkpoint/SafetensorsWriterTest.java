@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.testing.Tensors;
 
 class SafetensorsWriterTest {
   @TempDir Path folder;
@@ -53,7 +54,7 @@ class SafetensorsWriterTest {
       try (SafetensorsFile file = SafetensorsFile.open(path)) {
         assertEquals(List.of("first", "second", "odd"), List.copyOf(file.tensors().keySet()));
         assertEquals(0, file.tensor("first").data().address() % 64);
-        assertTrue(file.tensors().values().stream().allMatch(NamedTensor::isAligned));
+        assertTrue(file.tensors().values().stream().allMatch(Tensors::isAligned));
       }
     }
   }

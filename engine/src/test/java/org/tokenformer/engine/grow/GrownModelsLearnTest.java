@@ -21,12 +21,12 @@ import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.grow.Growths.Grown;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.training.Backpropagation;
 import org.tokenformer.engine.model.training.DropoutSeeds;
 import org.tokenformer.engine.model.training.MemoryNeeds;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -62,7 +62,7 @@ final class GrownModelsLearnTest {
 
   /** A run of a few steps on the same ids. */
   private static final class Run implements AutoCloseable {
-    private final TokenFormer model;
+    private final TrainableModel model;
     private final Backpropagation learning;
     private final Optimizer optimizer;
     private final int[] ids;
@@ -70,7 +70,7 @@ final class GrownModelsLearnTest {
     private int steps;
 
     Run(Grown grown, Backend backend, boolean onlyNew, Random random) {
-      model = TokenFormer.trainable(grown.config(), grown.weights(), backend, onlyNew);
+      model = new TrainableModel(grown.config(), grown.weights(), backend, onlyNew);
       learning = new Backpropagation(model, SHAPE);
       optimizer = new Optimizer(model, OptimizerOptions.defaults());
       ids = Models.ids(random, SHAPE.rows());
@@ -85,7 +85,7 @@ final class GrownModelsLearnTest {
     }
 
     Map<String, float[]> weights() {
-      return values(model.weights());
+      return values(model.model().weights());
     }
 
     private Map<String, float[]> values(Map<String, Tensor> tensors) {

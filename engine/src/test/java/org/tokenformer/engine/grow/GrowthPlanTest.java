@@ -13,9 +13,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.backend.Theta;
-import org.tokenformer.engine.grow.GrowthPlan.Part;
 import org.tokenformer.engine.grow.GrowthPlan.Size;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.testing.Models;
@@ -55,11 +55,11 @@ final class GrowthPlanTest {
     for (int round = 0; round < 200; round++) {
       List<Size> sizes = new ArrayList<>();
       for (int i = 1 + random.nextInt(4); i > 0; i--) {
-        Part part = List.of(Part.values()).get(random.nextInt(3));
+        SizeGroup group = List.of(SizeGroup.values()).get(random.nextInt(3));
         int first = random.nextInt(50);
         boolean all = random.nextBoolean();
         int last = all ? Integer.MAX_VALUE : first + random.nextInt(3);
-        sizes.add(new Size(part, 1 + random.nextInt(1 << 24), all ? 0 : first, last));
+        sizes.add(new Size(group, 1 + random.nextInt(1 << 24), all ? 0 : first, last));
       }
       GrowthPlan plan = new GrowthPlan(sizes, random.nextBoolean() ? 0 : 1 + random.nextInt(99));
       assertEquals(plan, GrowthPlan.parse(plan.toString()));
@@ -185,7 +185,7 @@ final class GrowthPlanTest {
     assertEquals("ffn: 999999999 is not in 1 to 16777216", refusedSize(999999999, 0, 0));
     assertEquals("ffn: layer -1 is not at least 0", refusedSize(9, -1, 0));
     assertEquals("ffn: layers 3 to 2 end before they begin", refusedSize(9, 3, 2));
-    Size beyond = new Size(Part.FFN, 99, 2, Integer.MAX_VALUE);
+    Size beyond = new Size(SizeGroup.FFN, 99, 2, Integer.MAX_VALUE);
     GrowthPlan plan = new GrowthPlan(List.of(beyond), 0);
     ConfigException e = assertThrows(ConfigException.class, () -> plan.target(CONFIG));
     String message = String.valueOf(e.getMessage());
@@ -194,7 +194,8 @@ final class GrowthPlanTest {
 
   private static String refusedSize(int count, int firstLayer, int lastLayer) {
     ConfigException e =
-        assertThrows(ConfigException.class, () -> new Size(Part.FFN, count, firstLayer, lastLayer));
+        assertThrows(
+            ConfigException.class, () -> new Size(SizeGroup.FFN, count, firstLayer, lastLayer));
     assertEquals("ffn", e.field());
     return String.valueOf(e.getMessage());
   }

@@ -10,13 +10,15 @@ import java.util.TreeMap;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.grow.GrowthPlan.Part;
 import org.tokenformer.engine.grow.GrowthPlan.Size;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
@@ -42,7 +44,7 @@ final class Growths {
   /** A model's configuration and weights. */
   record Grown(TokenFormerConfig config, Map<String, NamedTensor> weights) {
     TokenFormer open(Backend backend) {
-      return new TokenFormer(config, weights, backend, () -> {});
+      return ModelLoader.load(config, weights, backend, () -> {});
     }
 
     /** What it becomes. */
@@ -65,9 +67,9 @@ final class Growths {
     }
     Map<String, Float> taus = new TreeMap<>();
     for (int layer = 0; layer < layers.size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         if (random.nextBoolean()) {
-          float usual = theta.defaultTau(TensorNames.count(layers.get(layer), which));
+          float usual = theta.defaultTau(layers.get(layer).of(which));
           taus.put(TensorNames.pattention(layer, which), usual * (0.5f + random.nextFloat()));
         }
       }
@@ -90,17 +92,19 @@ final class Growths {
     return new Grown(config, Models.byName(Models.weights(config, dtype, SCALE, random, arena)));
   }
 
-  /** Some parts of some layers grow, by whole multiples for a split; perhaps there are new ones. */
+  /**
+   * Some groups of some layers grow, by whole multiples for a split; perhaps there are new ones.
+   */
   static GrowthPlan plan(TokenFormerConfig config, GrowthInit init, Random random) {
     List<Size> sizes = new ArrayList<>();
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      for (Part part : Part.values()) {
-        int count = part.of(config.layers().get(layer));
+      for (SizeGroup group : SizeGroup.values()) {
+        int count = config.layers().get(layer).of(group);
         if (random.nextBoolean()) {
           int factor = 2 + random.nextInt(4);
           int more = 1 + random.nextInt(90);
           int grown = init == GrowthInit.SPLIT ? factor * count : count + more;
-          sizes.add(new Size(part, grown, layer, layer));
+          sizes.add(new Size(group, grown, layer, layer));
         }
       }
     }
@@ -108,7 +112,7 @@ final class Growths {
     int layers = deeper ? config.layers().size() + 1 + random.nextInt(2) : 0;
     if (deeper && random.nextBoolean()) {
       int first = config.layers().size();
-      sizes.add(new Size(Part.FFN, 1 + random.nextInt(70), first, first));
+      sizes.add(new Size(SizeGroup.FFN, 1 + random.nextInt(70), first, first));
     }
     return new GrowthPlan(sizes, layers);
   }

@@ -35,6 +35,7 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
@@ -43,9 +44,11 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.training.Backpropagation;
 import org.tokenformer.engine.model.training.DropoutSeeds;
 import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -78,7 +81,7 @@ final class PacksTest {
     ModelFolder folder = PackFixtures.open(base);
     TokenShare tokens = TokenShare.parse(share);
     Packs packs = Packs.open(files, folder, tokens, LoadMode.MAP);
-    return TokenFormer.load(folder, packs.behind(tokens), backend, packs::close);
+    return ModelLoader.load(folder, packs.behind(tokens), backend, packs::close);
   }
 
   private static float[] logits(TokenFormer model) {
@@ -107,7 +110,7 @@ final class PacksTest {
           Path merged = merged(name + packs.size() + packs.getFirst().getFileName(), packs);
           try (Backend backend = computing.open();
               TokenFormer model = attached(base, packs, "100%", backend);
-              TokenFormer own = TokenFormer.load(PackFixtures.open(merged), backend)) {
+              TokenFormer own = ModelLoader.load(PackFixtures.open(merged), backend)) {
             assertEquals(own.config(), model.config());
             assertArrayEquals(logits(own), logits(model), name + packs);
           }
@@ -123,7 +126,7 @@ final class PacksTest {
     try (Backend backend = Computing.VECTOR_256.open();
         TokenFormer model = attached(base, List.of(pack), "100%", backend);
         TokenFormer learned =
-            TokenFormer.load(PackFixtures.open(folder.resolve("pack.model")), backend)) {
+            ModelLoader.load(PackFixtures.open(folder.resolve("pack.model")), backend)) {
       assertEquals(learned.config(), model.config());
       assertArrayEquals(logits(learned), logits(model));
       assertEquals(learned.weightBytes(), model.weightBytes());
@@ -138,13 +141,13 @@ final class PacksTest {
     long memory = HostScope.liveBytes();
     try (Backend backend = Computing.VECTOR_256.open()) {
       float[] before;
-      try (TokenFormer model = TokenFormer.load(PackFixtures.open(base), backend)) {
+      try (TokenFormer model = ModelLoader.load(PackFixtures.open(base), backend)) {
         before = logits(model);
       }
       try (TokenFormer model = attached(base, List.of(pack), "100%", backend)) {
         assertTrue(Growths.relativeChange(before, logits(model)) > 0.01);
       }
-      try (TokenFormer model = TokenFormer.load(PackFixtures.open(base), backend)) {
+      try (TokenFormer model = ModelLoader.load(PackFixtures.open(base), backend)) {
         assertArrayEquals(before, logits(model));
       }
     }
@@ -230,10 +233,10 @@ final class PacksTest {
     Path cut = PackFixtures.cut(base, folder.resolve("cut"), share);
     try (Backend backend = Computing.VECTOR_256.open()) {
       assertSameImportance(
-          TokenFormer.load(PackFixtures.open(merged("merged", List.of(pack))), backend),
+          ModelLoader.load(PackFixtures.open(merged("merged", List.of(pack))), backend),
           attached(base, List.of(pack), "100%", backend));
       assertSameImportance(
-          TokenFormer.load(PackFixtures.open(cut), backend),
+          ModelLoader.load(PackFixtures.open(cut), backend),
           attached(base, List.of(), share.toString(), backend));
     }
   }
@@ -247,9 +250,9 @@ final class PacksTest {
       actual.accept(IDS, null);
       Importance importance = actual.importance();
       for (int layer = 0; layer < own.config().layers().size(); layer++) {
-        for (String which : TensorNames.PATTENTIONS) {
+        for (BlockPattention which : BlockPattention.values()) {
           String name = TensorNames.pattention(layer, which);
-          int count = TensorNames.count(own.config().layers().get(layer), which);
+          int count = own.config().layers().get(layer).of(which);
           double[] values = expected.importance().of(name);
           assertEquals(count, values.length, name);
           assertArrayEquals(values, importance.of(name), name);
@@ -342,8 +345,7 @@ final class PacksTest {
             c -> c.withLayers(c.layers(), Map.of("layers.1.ffn", 6f), List.of())),
         pack);
     assertForeign(
-        PackFixtures.configured(
-            base, folder.resolve("ids"), c -> c.withTokenizerVocabularySize(36)),
+        PackFixtures.configured(base, folder.resolve("ids"), c -> Models.withTokenizerIds(c, 36)),
         pack);
     assertForeign(folder.resolve("pack.model"), pack);
   }
@@ -446,7 +448,7 @@ final class PacksTest {
       Growth growth = Growth.of(opened.config(), GrowthPlan.parse(PLAN), GrowthInit.ZERO);
       Map<String, NamedTensor> weights =
           growth.weights(opened.tensors(), InitialValues.SCALED, 1, arena);
-      try (TokenFormer model = TokenFormer.trainable(growth.after(), weights, backend, true);
+      try (TrainableModel model = new TrainableModel(growth.after(), weights, backend, true);
           Backpropagation learning =
               new Backpropagation(model, new TrainingShape(1, IDS.length, false));
           Optimizer optimizer = new Optimizer(model, OptimizerOptions.defaults())) {
@@ -458,6 +460,7 @@ final class PacksTest {
         }
         List<NamedTensor> tensors = new ArrayList<>();
         model
+            .model()
             .weights()
             .forEach((name, tensor) -> {
               MemorySegment data = arena.allocate(tensor.byteSize(), 64);
@@ -470,7 +473,7 @@ final class PacksTest {
     }
     Path pack = PackFixtures.pack(base, learned, folder.resolve("pack"));
     try (Backend backend = Computing.VECTOR_256.open();
-        TokenFormer expected = TokenFormer.load(PackFixtures.open(learned), backend);
+        TokenFormer expected = ModelLoader.load(PackFixtures.open(learned), backend);
         TokenFormer model = attached(base, List.of(pack), "100%", backend)) {
       assertArrayEquals(logits(expected), logits(model));
     }

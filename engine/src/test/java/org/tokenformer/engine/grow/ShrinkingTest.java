@@ -37,6 +37,7 @@ import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TensorNames;
@@ -45,6 +46,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.ReleasedLayout;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -80,7 +82,7 @@ final class ShrinkingTest {
   private static Set<String> pattentions(TokenFormerConfig config) {
     Set<String> names = new HashSet<>();
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         names.add(TensorNames.pattention(layer, which));
       }
     }
@@ -154,14 +156,14 @@ final class ShrinkingTest {
     }
     for (Computing computing : List.of(Computing.SCALAR, Computing.VECTOR_256)) {
       try (Backend backend = computing.open();
-          TokenFormer model = new TokenFormer(config, tensors, backend, () -> {});
+          TokenFormer model = ModelLoader.load(config, tensors, backend, () -> {});
           ImportanceMeter meter = new ImportanceMeter(model, IDS.length)) {
         meter.accept(IDS, null);
         Importance importance = meter.importance();
         ShrinkPlan plan = ShrinkPlan.mostImportant(config, SMALL, importance);
         alive.forEach((name, indices) -> check(name, indices, importance.of(name), plan));
         Map<String, NamedTensor> rest = Models.byName(plan.tensors(tensors, arena));
-        try (TokenFormer small = new TokenFormer(plan.config(), rest, backend, () -> {})) {
+        try (TokenFormer small = ModelLoader.load(plan.config(), rest, backend, () -> {})) {
           float[] expected = logits(model);
           float[] actual = logits(small);
           double max = 0;
@@ -257,8 +259,10 @@ final class ShrinkingTest {
     List<LayerSizes> sizes = List.of(new LayerSizes(13, 20, 16), new LayerSizes(13, 20, 16));
     TokenFormerConfig small =
         ShrinkPlan.mostImportant(config, sizes, importance(config, n -> -n)).config();
-    for (String name : pattentions(config)) {
-      assertEquals(config.tau(name, count(config, name)), small.tau(name, count(small, name)));
+    for (int layer = 0; layer < sizes.size(); layer++) {
+      for (BlockPattention which : BlockPattention.values()) {
+        assertEquals(config.tau(layer, which), small.tau(layer, which));
+      }
     }
     float ofProjection = theta.defaultTau(24);
     assertEquals(
@@ -337,7 +341,7 @@ final class ShrinkingTest {
       ShrinkPlan plan = ShrinkPlan.random(config, SMALL, 3);
       Shrinking.save(model, plan, target, IfExists.REFUSE);
       try (TokenFormer run = Shrinking.open(model.tensors(), plan, backend);
-          TokenFormer saved = TokenFormer.load(ModelFolder.open(target, LoadMode.MAP), backend)) {
+          TokenFormer saved = ModelLoader.load(ModelFolder.open(target, LoadMode.MAP), backend)) {
         assertEquals(plan.config(), saved.config());
         assertArrayEquals(logits(run), logits(saved));
       }
@@ -364,8 +368,8 @@ final class ShrinkingTest {
       List<NamedTensor> back =
           ReleasedLayout.fromReleased(target, plain, Models.byName(released), null, arena);
       try (Backend backend = Computing.SCALAR.open();
-          TokenFormer ours = new TokenFormer(plan.config(), small.tensors(), backend, () -> {});
-          TokenFormer theirs = new TokenFormer(plain, Models.byName(back), backend, () -> {})) {
+          TokenFormer ours = ModelLoader.load(plan.config(), small.tensors(), backend, () -> {});
+          TokenFormer theirs = ModelLoader.load(plain, Models.byName(back), backend, () -> {})) {
         float[] expected = logits(ours);
         float[] actual = logits(theirs);
         for (int i = 0; i < expected.length; i++) {

@@ -33,7 +33,9 @@ import org.tokenformer.engine.checkpoint.SafetensorsWriter;
 import org.tokenformer.engine.model.files.ConvertedWeights;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.testing.Models;
@@ -50,7 +52,7 @@ final class QuantizedModelTest {
   }
 
   private static float[] logits(Map<String, NamedTensor> weights, Backend backend, int[] ids) {
-    try (TokenFormer model = new TokenFormer(CONFIG, weights, backend, () -> {});
+    try (TokenFormer model = ModelLoader.load(CONFIG, weights, backend, () -> {});
         Session session = model.newSession()) {
       session.prefill(ids);
       return Tensors.get(backend, session.decode(ids[0]));
@@ -122,10 +124,10 @@ final class QuantizedModelTest {
         assertTrue(open.isQuantized());
         Exception refused =
             assertThrows(
-                ModelFormatException.class, () -> TokenFormer.trainable(open, backend, false));
+                ModelFormatException.class, () -> TrainableModel.load(open, backend, false));
         assertTrue(String.valueOf(refused.getMessage()).contains("quantize --type f32"));
       }
-      try (TokenFormer model = TokenFormer.load(ModelFolder.open(target, LoadMode.MAP), backend);
+      try (TokenFormer model = ModelLoader.load(ModelFolder.open(target, LoadMode.MAP), backend);
           Session session = model.newSession()) {
         long bytes = small.byName().values().stream().mapToLong(NamedTensor::byteSize).sum();
         assertEquals(bytes, model.weightBytes());

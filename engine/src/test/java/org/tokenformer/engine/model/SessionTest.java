@@ -485,8 +485,8 @@ final class SessionTest {
     // Moderate queries and keys: with scores of a thousand, attention magnifies each rounding.
     Map<String, Float> taus = new TreeMap<>(Map.of("layers.1.ffn", 0.7f));
     for (int layer = 0; layer < layers.size(); layer++) {
-      taus.put(TensorNames.pattention(layer, "attention.query"), 1.5f);
-      taus.put(TensorNames.pattention(layer, "attention.key"), 1f);
+      taus.put(TensorNames.pattention(layer, BlockPattention.QUERY), 1.5f);
+      taus.put(TensorNames.pattention(layer, BlockPattention.KEY), 1f);
     }
     return Stream.of(Theta.values())
         .map(theta ->

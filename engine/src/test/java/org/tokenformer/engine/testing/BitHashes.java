@@ -26,8 +26,10 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ConvertedWeights;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
@@ -78,7 +80,7 @@ final class BitHashes {
           ModelFolder folder = ModelFolder.open(path, LoadMode.MAP);
           var weights = new ConvertedWeights(folder.config(), folder.tensors(), type);
           TokenFormer model =
-              new TokenFormer(folder.config(), weights.byName(), backend, () -> {})) {
+              ModelLoader.load(folder.config(), weights.byName(), backend, () -> {})) {
         Hash hash = new Hash();
         allLogits(model, ids, hash);
         print(computing, "storyteller " + type + ", all logits", hash);
@@ -154,19 +156,19 @@ final class BitHashes {
             false);
     TrainingOptions options =
         new TrainingOptions(
-                new Schedule(TRAINING_STEPS, 3, 1e-3, 1e-4),
-                new TrainingShape(2, 33, false),
-                2,
-                OptimizerOptions.defaults(),
-                0.1,
-                7)
-            .with(growth)
-            .withNested(0.5);
+            new Schedule(TRAINING_STEPS, 3, 1e-3, 1e-4),
+            new TrainingShape(2, 33, false),
+            2,
+            OptimizerOptions.defaults(),
+            0.1,
+            0.5,
+            7,
+            growth);
     try (Backend backend = computing.open();
         Arena arena = Arena.ofConfined();
         Trainer trainer =
             new Trainer(
-                TokenFormer.trainable(
+                new TrainableModel(
                     config,
                     Models.byName(Models.weights(config, DType.F32, 0.2, new Random(3), arena)),
                     backend),

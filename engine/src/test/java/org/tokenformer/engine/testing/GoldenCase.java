@@ -27,7 +27,9 @@ import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.checkpoint.TorchCheckpoint;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.ReleasedLayout;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
@@ -102,13 +104,13 @@ public record GoldenCase(Path folder) {
   public TokenFormer open(Backend backend) {
     TorchCheckpoint torch = checkpoint();
     return model(
-        torch, (config, tensors) -> new TokenFormer(config, tensors, backend, torch::close));
+        torch, (config, tensors) -> ModelLoader.load(config, tensors, backend, torch::close));
   }
 
   /** Imports the checkpoint and makes a model of it that learns, and that the caller closes. */
-  public TokenFormer trainable(Backend backend) {
+  public TrainableModel trainable(Backend backend) {
     try (TorchCheckpoint torch = checkpoint()) {
-      return model(torch, (config, tensors) -> TokenFormer.trainable(config, tensors, backend));
+      return model(torch, (config, tensors) -> new TrainableModel(config, tensors, backend));
     }
   }
 
@@ -120,9 +122,8 @@ public record GoldenCase(Path folder) {
     }
   }
 
-  private TokenFormer model(
-      TorchCheckpoint torch,
-      BiFunction<TokenFormerConfig, Map<String, NamedTensor>, TokenFormer> open) {
+  private <T> T model(
+      TorchCheckpoint torch, BiFunction<TokenFormerConfig, Map<String, NamedTensor>, T> open) {
     try {
       Path settingsFile = folder.resolve("config.yml");
       Object settings =
@@ -137,7 +138,7 @@ public record GoldenCase(Path folder) {
           ReleasedLayout.fromReleased(torch.path(), config, torch.tensors(), null, arena)) {
         tensors.put(tensor.name(), tensor);
       }
-      return open.apply(config.withTokenizerVocabularySize(config.vocabularySize()), tensors);
+      return open.apply(Models.withTokenizerIds(config, config.vocabularySize()), tensors);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -21,6 +21,7 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
@@ -49,6 +50,24 @@ public final class Models {
       Theta theta, List<LayerSizes> layers, Map<String, Float> taus) {
     return new TokenFormerConfig(
         24, 3, layers, VOCABULARY, IDS, CONTEXT, theta, taus, 0.5, 10000, 1e-5f, true);
+  }
+
+  /** The same model for a tokenizer of that many ids. */
+  public static TokenFormerConfig withTokenizerIds(TokenFormerConfig config, int ids) {
+    return new TokenFormerConfig(
+        config.hiddenSize(),
+        config.heads(),
+        config.layers(),
+        config.vocabularySize(),
+        ids,
+        config.contextLength(),
+        config.theta(),
+        config.taus(),
+        config.rotaryFraction(),
+        config.rotaryBase(),
+        config.layerNormEpsilon(),
+        config.tiedHead(),
+        config.history());
   }
 
   /** Random weights: the matrices in the given type, the vectors in F32. */
@@ -95,7 +114,7 @@ public final class Models {
   public static TokenFormer open(TokenFormerConfig config, Backend backend, long seed) {
     Arena arena = Arena.ofShared();
     List<NamedTensor> tensors = weights(config, DType.F32, new Random(seed), arena);
-    return new TokenFormer(config, byName(tensors), backend, arena::close);
+    return ModelLoader.load(config, byName(tensors), backend, arena::close);
   }
 
   /** A model folder of random weights of that seed. */

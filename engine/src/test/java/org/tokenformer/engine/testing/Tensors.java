@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.checkpoint.Quantization;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Quantized;
@@ -15,6 +16,11 @@ import org.tokenformer.engine.tensor.Tensor;
 /** Numbers in and out of tensors, for tests. */
 public final class Tensors {
   private Tensors() {}
+
+  /** Whether the elements begin at a multiple of their size, which files do not promise. */
+  public static boolean isAligned(NamedTensor tensor) {
+    return tensor.data().maxByteAlignment() >= tensor.dtype().bytes();
+  }
 
   /** Normal numbers of both signs. */
   public static float[] random(Random random, int count, double scale) {

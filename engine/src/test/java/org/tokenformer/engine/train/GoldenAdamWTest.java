@@ -10,10 +10,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ReleasedLayout;
 import org.tokenformer.engine.model.training.Backpropagation;
 import org.tokenformer.engine.model.training.DropoutSeeds;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase;
 import org.tokenformer.engine.testing.Tensors;
@@ -28,7 +28,7 @@ final class GoldenAdamWTest {
   Stream<DynamicTest> sixStepsAreThoseOfPyTorch() {
     return GoldenCase.tests((golden, computing) -> {
       try (Backend backend = computing.open();
-          TokenFormer model = golden.trainable(backend)) {
+          TrainableModel model = golden.trainable(backend)) {
         double worst = takeSteps(model, golden, golden.shape(false), 1);
         System.out.printf("%s × %s: %.3f of the tolerance%n", golden.name(), computing, worst);
       }
@@ -39,7 +39,7 @@ final class GoldenAdamWTest {
   Stream<DynamicTest> sequencesOneByOneAreTheSame() {
     return GoldenCase.tests((golden, computing) -> {
       try (Backend backend = computing.open();
-          TokenFormer model = golden.trainable(backend)) {
+          TrainableModel model = golden.trainable(backend)) {
         int batch = golden.shape(false).batch();
         TrainingShape one = new TrainingShape(1, golden.shape(false).sequence(), false);
         takeSteps(model, golden, one, batch);
@@ -49,7 +49,7 @@ final class GoldenAdamWTest {
 
   /** Returns the largest error as a part of what is allowed. */
   private static double takeSteps(
-      TokenFormer model, GoldenCase golden, TrainingShape shape, int accumulate) {
+      TrainableModel model, GoldenCase golden, TrainingShape shape, int accumulate) {
     double[] losses = golden.values("adamw.losses").data();
     double[] norms = golden.values("adamw.grad_norms").data();
     double worst = 0;
@@ -67,7 +67,8 @@ final class GoldenAdamWTest {
     for (Map.Entry<String, String> name : ReleasedLayout.names(model.config()).entrySet()) {
       double[] expected = golden.values("adamw.after6." + name.getValue()).data();
       float[] actual =
-          Tensors.get(model.backend(), Objects.requireNonNull(model.weights().get(name.getKey())));
+          Tensors.get(
+              model.backend(), Objects.requireNonNull(model.model().weights().get(name.getKey())));
       double error = distance(expected, actual) / distance(expected, new float[actual.length]);
       assertTrue(error <= WEIGHTS, name.getKey() + ": " + error);
       worst = Math.max(worst, error / WEIGHTS);

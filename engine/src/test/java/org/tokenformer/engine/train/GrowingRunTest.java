@@ -28,9 +28,9 @@ import org.tokenformer.engine.backend.HostScope;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Tensors;
@@ -69,7 +69,7 @@ final class GrowingRunTest {
   }
 
   private Map<String, float[]> run(Backend backend, TrainingOptions options, List<Double> losses) {
-    try (TokenFormer model = Runs.model(backend);
+    try (TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, options)) {
       while (!trainer.isDone()) {
         losses.add(trainer.step(null).loss());
@@ -102,7 +102,7 @@ final class GrowingRunTest {
   private void begin(
       Backend backend, TrainingOptions options, Path folder, int steps, List<Double> losses)
       throws IOException {
-    try (TokenFormer model = Runs.model(backend);
+    try (TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, options)) {
       while (trainer.stepsDone() < steps) {
         losses.add(trainer.step(null).loss());
@@ -121,7 +121,7 @@ final class GrowingRunTest {
   private Map<String, float[]> goOn(Backend backend, Path folder, List<Double> losses)
       throws IOException {
     SavedRun saved = SavedRun.open(Objects.requireNonNull(RunFolder.latest(folder)));
-    try (TokenFormer model = saved.model(backend);
+    try (TrainableModel model = saved.model(backend);
         Trainer trainer = saved.trainer(model, data, saved.options())) {
       while (!trainer.isDone()) {
         losses.add(trainer.step(null).loss());
@@ -154,10 +154,10 @@ final class GrowingRunTest {
   @Test
   void whatIsFrozenStaysToTheBit() {
     try (Backend backend = Computing.SCALAR.open();
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer =
             new Trainer(model, data, options(true, GrowthInit.ZERO, "0:ffn=60,qkv=30,proj=30"))) {
-      Map<String, float[]> before = Runs.weights(model);
+      Map<String, float[]> before = Runs.weights(model.model());
       while (!trainer.isDone()) {
         trainer.step(null);
       }
@@ -185,7 +185,7 @@ final class GrowingRunTest {
   @Test
   void momentsOfOldRowsStayAndThoseOfNewOnesAreZero() {
     try (Backend backend = Computing.SCALAR.open();
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, options(false, GrowthInit.ZERO, "5:ffn=60"))) {
       while (trainer.stepsDone() < 5) {
         trainer.step(null);
@@ -211,7 +211,7 @@ final class GrowingRunTest {
     Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
     Path folder = temporary.resolve("run");
     try (Backend backend = Computing.SCALAR.open();
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, Runs.options(1, 1, 0));
         RunFolder run = RunFolder.create(folder, tokenizer, 1)) {
       trainer.step(null);

@@ -31,9 +31,9 @@ import org.tokenformer.engine.backend.HostScope;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.measure.Evaluator;
 import org.tokenformer.engine.model.Cancellation;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 
@@ -94,7 +94,7 @@ final class ResumeTest {
 
   private boolean begin(Backend backend, TrainingOptions options, Cancellation cancellation)
       throws IOException {
-    try (TokenFormer model = Runs.model(backend);
+    try (TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, options);
         RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
       return new TrainingRun(trainer, run, 10, validation(), heard).run(cancellation);
@@ -109,7 +109,7 @@ final class ResumeTest {
 
   private boolean goOn(Backend backend) throws IOException {
     SavedRun saved = saved();
-    try (TokenFormer model = saved.model(backend);
+    try (TrainableModel model = saved.model(backend);
         Trainer trainer = saved.trainer(model, data, saved.options());
         RunFolder run = RunFolder.resume(folder, 2)) {
       return new TrainingRun(trainer, run, 10, validation(), heard).run(null);
@@ -122,8 +122,8 @@ final class ResumeTest {
 
   private Map<String, float[]> savedWeights() throws IOException {
     try (Backend backend = Computing.SCALAR.open();
-        TokenFormer model = saved().model(backend)) {
-      return Runs.weights(model);
+        TrainableModel model = saved().model(backend)) {
+      return Runs.weights(model.model());
     }
   }
 
@@ -228,7 +228,7 @@ final class ResumeTest {
       SavedRun saved = saved();
       TrainingOptions o = saved.options();
       assertEquals(Runs.options(4, 1, 0), o);
-      try (TokenFormer model = saved.model(backend)) {
+      try (TrainableModel model = saved.model(backend)) {
         String fewer =
             String.valueOf(
                 assertThrows(
@@ -324,14 +324,14 @@ final class ResumeTest {
                       throw Objects.requireNonNull(e.getCause());
                     }
                   });
-      try (TokenFormer model = Runs.model(failing);
+      try (TrainableModel model = Runs.model(failing);
           Trainer trainer = new Trainer(model, data, Runs.options(9, 1, 0));
           RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
         trainer.step(null);
         run.save(trainer);
         List<String> before = entries();
         trainer.step(null);
-        for (int after : new int[] {0, 5, model.weights().size() + 3}) {
+        for (int after : new int[] {0, 5, model.model().weights().size() + 3}) {
           downloads.set(after);
           assertThrows(UncheckedIOException.class, () -> run.save(trainer));
           assertEquals(before, entries());
@@ -456,7 +456,7 @@ final class ResumeTest {
         new TrainingOptions(
             new Schedule(60, 50, 1e7, 1e7), base.shape(), 1, base.optimizer(), 0, 7);
     try (Backend backend = Computing.SCALAR.open();
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, wild);
         RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
       TrainingRun training = new TrainingRun(trainer, run, 1, null, heard);

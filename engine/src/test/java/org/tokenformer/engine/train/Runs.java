@@ -11,6 +11,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.Models;
@@ -58,9 +59,9 @@ final class Runs {
         7);
   }
 
-  static TokenFormer model(Backend backend) {
+  static TrainableModel model(Backend backend) {
     try (Arena arena = Arena.ofConfined()) {
-      return TokenFormer.trainable(
+      return new TrainableModel(
           CONFIG,
           RandomWeights.create(CONFIG, InitialValues.SCALED, WeightType.F32, 5, arena),
           backend);

@@ -8,7 +8,7 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.CheckedBackend;
 import org.tokenformer.engine.backend.HostScope;
 import org.tokenformer.engine.backend.vector.VectorBackend;
-import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.testing.HeapUse;
 
 /** Steps leave the garbage collector alone, and take no native memory. */
@@ -29,7 +29,7 @@ final class StepAllocationTest {
     long end = System.nanoTime() + BUDGET_NANOS;
     double best = Double.POSITIVE_INFINITY;
     try (Backend backend = new CheckedBackend(new VectorBackend(2));
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer =
             new Trainer(model, Runs.pattern(500, 1), Runs.options(1_000_000, 2, 0.1))) {
       long nativeBytes = HostScope.liveBytes();

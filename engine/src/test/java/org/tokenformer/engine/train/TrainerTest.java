@@ -21,6 +21,7 @@ import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.training.MemoryNeeds;
+import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.Tensors;
@@ -32,10 +33,10 @@ final class TrainerTest {
   @Test
   void aModelLearns() {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, Runs.options(100, 2, 0))) {
       Runs.Ids valid = Runs.pattern(200, 2);
-      double before = loss(model, valid);
+      double before = loss(model.model(), valid);
       assertEquals(Math.log(Runs.CONFIG.vocabularySize()), before, 0.1);
       TrainingStep last = trainer.step(null);
       assertEquals(before, last.loss(), 0.1);
@@ -46,7 +47,7 @@ final class TrainerTest {
       assertEquals(100 * 2 * 48, last.tokens());
       assertEquals(1e-3, last.learningRate(), 1e-12);
       assertTrue(last.loss() < 0.6 * before, "loss " + last.loss());
-      double after = loss(model, valid);
+      double after = loss(model.model(), valid);
       assertTrue(after < 0.6 * before, "validation loss " + after);
     }
     assertEquals(0, HostScope.liveBytes());
@@ -77,7 +78,7 @@ final class TrainerTest {
   private List<Double> losses(double dropout) {
     List<Double> losses = new ArrayList<>();
     try (Backend backend = new CheckedBackend(new ScalarBackend());
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, Runs.options(5, 2, dropout))) {
       while (!trainer.isDone()) {
         losses.add(trainer.step(null).loss());
@@ -89,8 +90,8 @@ final class TrainerTest {
   @Test
   void aCancelledStepNeverBegan() {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
-        TokenFormer model = Runs.model(backend);
-        TokenFormer other = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
+        TrainableModel other = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, Runs.options(3, 2, 0.1));
         Trainer undisturbed = new Trainer(other, data, Runs.options(3, 2, 0.1))) {
       for (int asked = 0; asked < 8; asked++) {
@@ -101,7 +102,7 @@ final class TrainerTest {
       while (!trainer.isDone()) {
         assertEquals(undisturbed.step(null).loss(), trainer.step(null).loss());
       }
-      assertSame(Runs.weights(other), Runs.weights(model));
+      assertSame(Runs.weights(other.model()), Runs.weights(model.model()));
     }
   }
 
@@ -119,7 +120,7 @@ final class TrainerTest {
           new TrainingOptions(base.schedule(), shape, 1, base.optimizer(), 0, 1);
       long before = HostScope.liveBytes();
       try (Backend backend = new CheckedBackend(new ScalarBackend());
-          TokenFormer model = Runs.model(backend);
+          TrainableModel model = Runs.model(backend);
           Trainer trainer = new Trainer(model, data, options)) {
         trainer.step(null);
         long taken = HostScope.liveBytes() - before;
@@ -135,19 +136,19 @@ final class TrainerTest {
   void aNanStopsBeforeAnyWeightIsTouched() {
     for (String name : List.of("layers.1.ffn.value_param_tokens", "norm.weight")) {
       try (Backend backend = new CheckedBackend(new ScalarBackend());
-          TokenFormer model = Runs.model(backend);
+          TrainableModel model = Runs.model(backend);
           Trainer trainer = new Trainer(model, data, Runs.options(3, 1, 0))) {
         trainer.step(null);
-        Tensor weight = Objects.requireNonNull(model.weights().get(name));
+        Tensor weight = Objects.requireNonNull(model.model().weights().get(name));
         float[] values = Tensors.get(backend, weight);
         values[3] = Float.NaN;
         Tensors.set(backend, weight, values);
-        Map<String, float[]> before = Runs.weights(model);
+        Map<String, float[]> before = Runs.weights(model.model());
         DivergedException e = assertThrows(DivergedException.class, () -> trainer.step(null));
         assertEquals(2, e.step());
         assertEquals(name, e.tensor());
         assertTrue(String.valueOf(e.getMessage()).startsWith("step 2: loss NaN"), e.getMessage());
-        assertSame(before, Runs.weights(model));
+        assertSame(before, Runs.weights(model.model()));
         assertEquals(1, trainer.stepsDone());
       }
     }
@@ -176,7 +177,7 @@ final class TrainerTest {
         new TrainingOptions(
             new Schedule(200, 0, 1e6, 1e6), base.shape(), 1, base.optimizer(), 0, 1);
     try (Backend backend = new CheckedBackend(new ScalarBackend());
-        TokenFormer model = Runs.model(backend);
+        TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, options)) {
       assertThrows(
           DivergedException.class,
@@ -191,7 +192,7 @@ final class TrainerTest {
   @Test
   void badDataAndOptions() {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
-        TokenFormer model = Runs.model(backend)) {
+        TrainableModel model = Runs.model(backend)) {
       TrainingOptions options = Runs.options(3, 1, 0);
       TrainingDataException tooShort =
           assertThrows(

@@ -41,7 +41,7 @@ public final class ConfigJson {
 
   private ConfigJson() {}
 
-  public static TokenFormerConfig read(Path file) throws IOException {
+  static TokenFormerConfig read(Path file) throws IOException {
     if (!Files.exists(file)) {
       throw new ModelFormatException(
           file
@@ -64,12 +64,17 @@ public final class ConfigJson {
     return settings.config(vocabulary, ids);
   }
 
-  public static String write(TokenFormerConfig config) {
+  static String write(TokenFormerConfig config) {
     Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
     return gson.toJson(fields(config)) + "\n";
   }
 
-  /** The first field in which a model differs from another, or null. */
+  /**
+   * What tells a model from another, for a message: the first field of {@code config.json} with
+   * another value, with both values.
+   *
+   * @return null if the two are equal
+   */
   public static @Nullable String difference(TokenFormerConfig config, TokenFormerConfig other) {
     Map<String, Object> fields = fields(config);
     Map<String, Object> others = fields(other);
@@ -115,7 +120,7 @@ public final class ConfigJson {
   }
 
   /** A number where all layers have the same one, else a list. */
-  public static Object oneOrAll(List<LayerSizes> layers, ToIntFunction<LayerSizes> size) {
+  static Object oneOrAll(List<LayerSizes> layers, ToIntFunction<LayerSizes> size) {
     List<Integer> all = layers.stream().mapToInt(size).boxed().toList();
     return all.stream().distinct().count() == 1 ? all.getFirst() : all;
   }

@@ -33,6 +33,11 @@ public final class ConvertedWeights implements AutoCloseable {
     tensors = convert(config, weights, type, arena);
   }
 
+  /**
+   * The same, in memory of the caller's.
+   *
+   * @param arena holds what had to be converted
+   */
   public static SequencedMap<String, NamedTensor> convert(
       TokenFormerConfig config, Map<String, NamedTensor> weights, WeightType type, Arena arena) {
     SequencedMap<String, NamedTensor> converted = new LinkedHashMap<>();
@@ -100,7 +105,7 @@ public final class ConvertedWeights implements AutoCloseable {
   }
 
   /** A tensor of floats in another floating-point type, under a name that may be another. */
-  public static NamedTensor convert(String name, NamedTensor tensor, DType type, Arena arena) {
+  static NamedTensor convert(String name, NamedTensor tensor, DType type, Arena arena) {
     DType target = tensor.shape().rank() == 1 ? DType.F32 : type;
     if (target == tensor.dtype()) {
       return new NamedTensor(name, target, tensor.shape(), tensor.data());

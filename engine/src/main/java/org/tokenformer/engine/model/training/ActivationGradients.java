@@ -11,9 +11,9 @@ import org.tokenformer.engine.tensor.Tensor;
  *
  * @param stream of the residual stream; a block adds to it what flows through its branches
  */
-public record ActivationGradients(
+record ActivationGradients(
     Tensor stream, Tensor normed, Tensor attended, Tensor query, Tensor key, Tensor value) {
-  public static ActivationGradients allocate(MemoryScope scope, Shape shape) {
+  static ActivationGradients allocate(MemoryScope scope, Shape shape) {
     return new ActivationGradients(
         scope.allocate(DType.F32, shape),
         scope.allocate(DType.F32, shape),

@@ -14,6 +14,7 @@ import org.tokenformer.engine.model.Activations;
 import org.tokenformer.engine.model.Block;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
+import org.tokenformer.engine.model.Network;
 import org.tokenformer.engine.model.Pass;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenShare;
@@ -28,6 +29,7 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 public final class Backpropagation implements AutoCloseable {
   private final TokenFormer model;
+  private final Network network;
   private final Backend backend;
   private final TrainingShape shape;
   private final MemoryScope scope;
@@ -42,19 +44,20 @@ public final class Backpropagation implements AutoCloseable {
    * @throws ConfigException if the model has fewer positions than a sequence rows
    * @throws OutOfMemoryError if the machine has not got {@link MemoryNeeds#trainingBytes}
    */
-  public Backpropagation(TokenFormer model, TrainingShape shape) {
+  public Backpropagation(TrainableModel trainable, TrainingShape shape) {
+    model = trainable.model();
+    network = model.network();
     shape.checkFits(model.config());
-    this.model = model;
     this.shape = shape;
     backend = model.backend();
     losses = new float[shape.rows()];
     Sequence sequence = new Sequence(shape.sequence(), 0, null);
     List<Sequence> sequences = Collections.nCopies(shape.batch(), sequence);
-    forward = new Pass(backend, model.rotary(), sequences);
+    forward = new Pass(backend, network.rotary(), sequences);
     scope = backend.openScope();
     try {
-      memory = new TrainingMemory(model.config(), model.trained(), shape, scope);
-      backward = new Pass(backend, negated(model.rotary()), sequences);
+      memory = new TrainingMemory(model.config(), trainable.trained(), shape, scope);
+      backward = new Pass(backend, negated(network.rotary()), sequences);
     } catch (RuntimeException | Error e) {
       scope.close();
       throw e;
@@ -84,7 +87,7 @@ public final class Backpropagation implements AutoCloseable {
 
   /**
    * Gradients of what is trained, by the weight's name, as {@link #learn} has added them up: F32,
-   * in the shapes of {@link TokenFormer#trainedWeights}.
+   * in the shapes of {@link TrainableModel#trainedWeights}.
    */
   public SequencedMap<String, Tensor> gradients() {
     return memory.gradients().byName();
@@ -118,7 +121,7 @@ public final class Backpropagation implements AutoCloseable {
    * @param targets the id to be predicted at each of them
    * @param weight what a row's loss counts in the loss that is trained on: 1 over the rows of all
    *     micro-batches for their mean
-   * @param dropout share of Θ that is left out, 0 to below 1
+   * @param dropout fraction of Θ that is left out, 0 to below 1
    * @param seeds of the dropout
    * @param share of each Pattention's tokens, the first, that this micro-batch learns with
    * @return the sum of the losses of all rows, in nats
@@ -139,7 +142,7 @@ public final class Backpropagation implements AutoCloseable {
     try {
       List<Block> blocks = blocks(share);
       List<Activations> layers = layers(blocks, share, dropout, seeds);
-      model.forward(forward, blocks, layers, ids, 0, cancellation);
+      network.forward(forward, blocks, layers, ids, 0, cancellation);
       backend.zero(memory.flow().stream());
       for (Chunk chunk : memory.chunks()) {
         learnFromLosses(chunk, targets, weight);
@@ -151,7 +154,9 @@ public final class Backpropagation implements AutoCloseable {
         if (shape.recompute() && i < layers.size() - 1) {
           block.forward(forward, layers.get(i));
         }
-        block.backward(backward, layers.get(i), memory.gradients().block(i), memory.flow());
+        new BlockBackward(
+                backward, block, layers.get(i), memory.gradients().block(i), memory.flow())
+            .run();
       }
       Tensor embedding = memory.gradients().embedding();
       if (embedding != null) {
@@ -164,8 +169,10 @@ public final class Backpropagation implements AutoCloseable {
   }
 
   private List<Block> blocks(TokenShare share) {
-    List<Block> all = model.blocks();
-    return share.isAll() ? all : all.stream().map(block -> block.first(share)).toList();
+    List<Block> all = network.blocks();
+    return share.isAll()
+        ? all
+        : all.stream().map(block -> BlockDropout.first(block, share)).toList();
   }
 
   /** What the blocks work with, for their numbers of tokens and with dropout on Θ. */
@@ -177,22 +184,22 @@ public final class Backpropagation implements AutoCloseable {
     List<Activations> layers = new ArrayList<>();
     for (int i = 0; i < blocks.size(); i++) {
       Activations layer = memory.layers().get(i);
-      Activations own = share.isAll() ? layer : layer.of(blocks.get(i));
-      layers.add(dropout == 0 ? own : own.withDropout(dropout, seeds, i));
+      Activations own = share.isAll() ? layer : BlockDropout.narrowed(layer, blocks.get(i));
+      layers.add(dropout == 0 ? own : BlockDropout.withDropout(own, dropout, seeds, i));
     }
     return layers;
   }
 
   private void learnFromLosses(Chunk chunk, int[] targets, float weight) {
     Gradients gradients = memory.gradients();
-    model.logits(chunk.hidden(), chunk.normed(), chunk.logits());
+    network.logits(chunk.hidden(), chunk.normed(), chunk.logits());
     backend.crossEntropyBackward(chunk.logits(), targets, chunk.from(), weight, chunk.losses());
     backend.zero(chunk.normedGradient());
     backend.logitsBackward(
-        chunk.normed(), model.head(), chunk.logits(), chunk.normedGradient(), gradients.head());
+        chunk.normed(), network.head(), chunk.logits(), chunk.normedGradient(), gradients.head());
     backend.layerNormBackward(
         chunk.hidden(),
-        model.normWeight(),
+        network.normWeight(),
         model.config().layerNormEpsilon(),
         chunk.normedGradient(),
         chunk.hiddenGradient(),

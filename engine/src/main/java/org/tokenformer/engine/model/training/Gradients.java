@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.ParameterGradients;
 import org.tokenformer.engine.backend.ParameterGradients.Segment;
+import org.tokenformer.engine.model.BlockPattention;
+import org.tokenformer.engine.model.PerPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.tensor.DType;
@@ -19,7 +21,7 @@ import org.tokenformer.engine.tensor.Tensor;
 /** Where the gradients of what is trained are added up: for each weight an F32 tensor. */
 final class Gradients {
   private final SequencedMap<String, Tensor> byName = new LinkedHashMap<>();
-  private final List<BlockGradients> blocks = new ArrayList<>();
+  private final List<PerPattention<ParameterGradients>> blocks = new ArrayList<>();
   private final boolean tiedHead;
 
   Gradients(TokenFormerConfig config, TrainedWeights trained, MemoryScope scope) {
@@ -28,18 +30,16 @@ final class Gradients {
       byName.put(entry.getKey(), scope.allocate(DType.F32, entry.getValue()));
     }
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      blocks.add(
-          new BlockGradients(
-              pattention(layer, "attention.query", trained),
-              pattention(layer, "attention.key", trained),
-              pattention(layer, "attention.value", trained),
-              pattention(layer, "attention.proj", trained),
-              pattention(layer, "ffn", trained)));
+      blocks.add(pattentions(layer, trained));
     }
   }
 
+  private PerPattention<ParameterGradients> pattentions(int layer, TrainedWeights trained) {
+    return PerPattention.of(which -> pattention(layer, which, trained));
+  }
+
   /** Segment for segment as the model's tokens are: first those that stay, if there are any. */
-  private ParameterGradients pattention(int layer, String which, TrainedWeights trained) {
+  private ParameterGradients pattention(int layer, BlockPattention which, TrainedWeights trained) {
     String name = TensorNames.pattention(layer, which);
     List<Segment> segments = new ArrayList<>();
     if (trained.firstRow(TensorNames.keys(name)) > 0) {
@@ -56,7 +56,7 @@ final class Gradients {
     return Collections.unmodifiableSequencedMap(byName);
   }
 
-  BlockGradients block(int layer) {
+  PerPattention<ParameterGradients> block(int layer) {
     return blocks.get(layer);
   }
 

@@ -7,6 +7,7 @@ import org.tokenformer.engine.backend.MemoryScope;
 import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.model.Activations;
 import org.tokenformer.engine.model.Activations.Saved;
+import org.tokenformer.engine.model.PerPattention;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.tensor.DType;
@@ -85,11 +86,7 @@ final class LayerMemory {
         allocator.allocate(stream),
         output,
         new Saved(
-            scores(sizes.qkv(), allocator),
-            scores(sizes.qkv(), allocator),
-            scores(sizes.qkv(), allocator),
-            scores(sizes.proj(), allocator),
-            scores(sizes.ffn(), allocator),
+            PerPattention.of(which -> scores(sizes.of(which), allocator)),
             allocator.allocate(logSums)));
   }
 

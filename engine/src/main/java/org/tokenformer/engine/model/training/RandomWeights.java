@@ -10,7 +10,6 @@ import java.util.random.RandomGeneratorFactory;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ConvertedWeights;
 import org.tokenformer.engine.model.files.WeightType;
@@ -28,14 +27,14 @@ public final class RandomWeights {
   private RandomWeights() {}
 
   /**
-   * A {@linkplain TokenFormer#trainable trainable} model that begins with such weights.
+   * A model to be trained that begins with such weights.
    *
    * @param seed same seed, same weights
    */
-  public static TokenFormer trainable(
+  public static TrainableModel trainable(
       TokenFormerConfig config, InitialValues values, long seed, Backend backend) {
     try (Arena arena = Arena.ofConfined()) {
-      return TokenFormer.trainable(
+      return new TrainableModel(
           config, create(config, values, WeightType.F32, seed, arena), backend);
     }
   }

@@ -1,6 +1,7 @@
 package org.tokenformer.engine.model.training;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -12,11 +13,12 @@ import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.model.Activations;
 import org.tokenformer.engine.model.Block;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Pass;
 import org.tokenformer.engine.model.Pattention;
-import org.tokenformer.engine.model.TensorNames;
+import org.tokenformer.engine.model.PerPattention;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -36,11 +38,11 @@ public final class ThetaProbe implements AutoCloseable {
      * θ of one Pattention.
      *
      * @param layer of the model
-     * @param which of {@link TensorNames#PATTENTIONS}
+     * @param which of the layer
      * @param thetas (T, N) in its first T·N places; overwritten after this returns
      * @param parameterTokens N
      */
-    void accept(int layer, String which, float[] thetas, int parameterTokens);
+    void accept(int layer, BlockPattention which, float[] thetas, int parameterTokens);
   }
 
   private final TokenFormer model;
@@ -64,13 +66,14 @@ public final class ThetaProbe implements AutoCloseable {
     shape = new TrainingShape(batch, sequence, true);
     shape.checkFits(model.config());
     Sequence one = new Sequence(sequence, 0, null);
-    pass = new Pass(model.backend(), model.rotary(), Collections.nCopies(batch, one));
+    pass = new Pass(model.backend(), model.network().rotary(), Collections.nCopies(batch, one));
     scope = model.backend().openScope();
     try {
       layers = new LayerMemory(model.config(), shape, scope).activations();
       long largest =
-          model.blocks().stream()
-              .flatMap(block -> block.pattentions().stream())
+          model.network().blocks().stream()
+              .map(Block::pattentions)
+              .flatMap(all -> Arrays.stream(BlockPattention.values()).map(all::get))
               .mapToLong(pattention -> pattention.tokens().count())
               .max()
               .orElseThrow();
@@ -95,12 +98,12 @@ public final class ThetaProbe implements AutoCloseable {
     }
     model.lifetime().enter();
     try {
-      model.embed(ids, 0, layers.getFirst().input());
+      model.network().embed(ids, 0, layers.getFirst().input());
       for (int i = 0; i < layers.size(); i++) {
         Cancellation.check(cancellation);
-        Block block = model.blocks().get(i);
+        Block block = model.network().blocks().get(i);
         block.forward(pass, layers.get(i));
-        show(i, block, layers.get(i).saved(), visitor);
+        show(i, block, Objects.requireNonNull(layers.get(i).saved()), visitor);
       }
     } finally {
       model.lifetime().exit();
@@ -108,12 +111,10 @@ public final class ThetaProbe implements AutoCloseable {
   }
 
   private void show(int layer, Block block, Activations.Saved saved, Visitor visitor) {
-    List<Pattention> pattentions = block.pattentions();
-    List<@Nullable SavedScores> scores = saved.scores();
-    for (int i = 0; i < pattentions.size(); i++) {
-      SavedScores own = Objects.requireNonNull(scores.get(i));
-      int count = read(pattentions.get(i).tokens(), own);
-      visitor.accept(layer, TensorNames.PATTENTIONS.get(i), numbers, count);
+    PerPattention<Pattention> pattentions = block.pattentions();
+    for (BlockPattention which : BlockPattention.values()) {
+      int count = read(pattentions.get(which).tokens(), saved.scores().get(which));
+      visitor.accept(layer, which, numbers, count);
     }
   }
 

@@ -1,10 +1,12 @@
 package org.tokenformer.engine.model.training;
 
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -15,7 +17,7 @@ import org.tokenformer.engine.tensor.Shape;
  * Which weights a run changes: all of them, or the parameter tokens that the last growth added and
  * nothing else. A weight is trained from some row on to its last.
  */
-public final class TrainedWeights {
+final class TrainedWeights {
   private final boolean onlyNew;
   private final SequencedMap<String, Shape> shapes = new LinkedHashMap<>();
   private final Map<String, Long> firstRows = new HashMap<>();
@@ -26,7 +28,7 @@ public final class TrainedWeights {
    * @param onlyNew whether what was there before the last growth stays as it is
    * @throws ConfigException if it should, and the model never grew
    */
-  public TrainedWeights(TokenFormerConfig config, boolean onlyNew) {
+  TrainedWeights(TokenFormerConfig config, boolean onlyNew) {
     this.onlyNew = onlyNew;
     if (onlyNew && config.history().isEmpty()) {
       throw new ConfigException(
@@ -49,7 +51,7 @@ public final class TrainedWeights {
   }
 
   /** Whether what was there before the last growth stays as it is. */
-  public boolean onlyNew() {
+  boolean onlyNew() {
     return onlyNew;
   }
 
@@ -58,8 +60,8 @@ public final class TrainedWeights {
     Map<String, Long> rows = new HashMap<>();
     List<LayerSizes> before = config.history().getLast();
     for (int layer = 0; layer < config.layers().size(); layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
-        long count = layer < before.size() ? TensorNames.count(before.get(layer), which) : 0;
+      for (BlockPattention which : BlockPattention.values()) {
+        long count = layer < before.size() ? before.get(layer).of(which) : 0;
         String name = TensorNames.pattention(layer, which);
         rows.put(TensorNames.keys(name), count);
         rows.put(TensorNames.values(name), count);
@@ -69,7 +71,7 @@ public final class TrainedWeights {
   }
 
   /** What is trained of each weight, by its name, in the order of the file. */
-  public SequencedMap<String, Shape> shapes() {
+  SequencedMap<String, Shape> shapes() {
     return shapes;
   }
 
@@ -78,7 +80,7 @@ public final class TrainedWeights {
    *
    * @throws ArithmeticException if they are more than a long can count
    */
-  public long elements() {
+  long elements() {
     long sum = 0;
     for (Shape shape : shapes.values()) {
       sum = Math.addExact(sum, shape.elements());
@@ -86,8 +88,13 @@ public final class TrainedWeights {
     return sum;
   }
 
+  /** {@link #firstRow} of every weight, by its name. */
+  Map<String, Long> firstRows() {
+    return Collections.unmodifiableMap(firstRows);
+  }
+
   /** The first row of a weight that is trained; as many as it has rows if none is. */
-  public long firstRow(String weight) {
+  long firstRow(String weight) {
     return firstRows.getOrDefault(weight, 0L);
   }
 }

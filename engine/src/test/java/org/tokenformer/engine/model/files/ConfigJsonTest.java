@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Presets;
 import org.tokenformer.engine.model.TensorNames;
@@ -392,7 +393,7 @@ final class ConfigJsonTest {
     Map<String, String> fields = fields();
     StringBuilder taus = new StringBuilder("{");
     for (int layer = 0; layer < 4096; layer++) {
-      for (String which : TensorNames.PATTENTIONS) {
+      for (BlockPattention which : BlockPattention.values()) {
         taus.append(taus.length() == 1 ? "" : ",");
         taus.append('"').append(TensorNames.pattention(layer, which)).append("\":2");
       }

@@ -253,7 +253,7 @@ final class ReleasedLayoutTest {
 
   private float[] logits(TokenFormerConfig config, Map<String, NamedTensor> tensors) {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
-        TokenFormer model = new TokenFormer(config, tensors, backend, () -> {});
+        TokenFormer model = ModelLoader.load(config, tensors, backend, () -> {});
         Session session = model.newSession()) {
       return Tensors.get(backend, session.prefill(new int[] {3, 1, 4, 1, 5, 9, 2, 6}));
     }

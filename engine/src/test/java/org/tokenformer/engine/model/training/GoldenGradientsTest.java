@@ -12,7 +12,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ReleasedLayout;
 import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.GoldenCase;
@@ -30,7 +29,7 @@ final class GoldenGradientsTest {
   Stream<DynamicTest> everyGradientIsThatOfPyTorch() {
     return GoldenCase.tests((golden, computing) -> {
       try (Backend backend = computing.open();
-          TokenFormer model = golden.trainable(backend);
+          TrainableModel model = golden.trainable(backend);
           Backpropagation learning = new Backpropagation(model, golden.shape(false))) {
         double loss = learn(learning, golden);
         double expectedLoss = golden.values("loss_f64").data()[0];
@@ -59,7 +58,7 @@ final class GoldenGradientsTest {
   Stream<DynamicTest> recomputedActivationsGiveTheSameBits() {
     return GoldenCase.tests((golden, computing) -> {
       try (Backend backend = computing.open();
-          TokenFormer model = golden.trainable(backend);
+          TrainableModel model = golden.trainable(backend);
           Backpropagation kept = new Backpropagation(model, golden.shape(false));
           Backpropagation recomputed = new Backpropagation(model, golden.shape(true))) {
         assertTrue(recomputed.allocatedBytes() < kept.allocatedBytes());
@@ -83,7 +82,7 @@ final class GoldenGradientsTest {
       Map<String, float[]> expected = new LinkedHashMap<>();
       for (int threads : computing == Computing.SCALAR ? new int[] {1} : new int[] {1, 2, 3, 7}) {
         try (Backend backend = computing.open(threads);
-            TokenFormer model = golden.trainable(backend);
+            TrainableModel model = golden.trainable(backend);
             Backpropagation learning = new Backpropagation(model, golden.shape(false))) {
           learn(learning, golden);
           Map<String, float[]> gradients = gradients(learning);

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.TestFactory;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
-import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.TokenShare;
@@ -58,8 +58,8 @@ final class NestedDropoutTest {
         Backend backend = computing.open()) {
       List<NamedTensor> all = Models.weights(config, DType.F32, random, arena);
       List<NamedTensor> first = all.stream().map(NestedDropoutTest::first).toList();
-      try (TokenFormer model = TokenFormer.trainable(config, Models.byName(all), backend);
-          TokenFormer cut = TokenFormer.trainable(cut(config), Models.byName(first), backend);
+      try (TrainableModel model = new TrainableModel(config, Models.byName(all), backend);
+          TrainableModel cut = new TrainableModel(cut(config), Models.byName(first), backend);
           Backpropagation nested = new Backpropagation(model, SHAPE);
           Backpropagation plain = new Backpropagation(cut, SHAPE)) {
         nested.zeroGradients();
@@ -81,9 +81,9 @@ final class NestedDropoutTest {
     Map<String, Float> taus = new HashMap<>();
     List<LayerSizes> layers = new ArrayList<>();
     for (LayerSizes sizes : config.layers()) {
-      for (String which : TensorNames.PATTENTIONS) {
-        String name = TensorNames.pattention(layers.size(), which);
-        taus.put(name, config.tau(name, TensorNames.count(sizes, which)));
+      for (BlockPattention which : BlockPattention.values()) {
+        int layer = layers.size();
+        taus.put(TensorNames.pattention(layer, which), config.tau(layer, which));
       }
       layers.add(
           new LayerSizes(SHARE.of(sizes.qkv()), SHARE.of(sizes.proj()), SHARE.of(sizes.ffn())));

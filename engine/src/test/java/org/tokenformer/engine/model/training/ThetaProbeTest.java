@@ -110,7 +110,7 @@ final class ThetaProbeTest {
     assertThrows(ConfigException.class, () -> new ThetaProbe(model, 0, 5));
     try (ThetaProbe probe = new ThetaProbe(model, 1, 3)) {
       List<String> seen = new ArrayList<>();
-      ThetaProbe.Visitor visitor = (layer, which, numbers, count) -> seen.add(layer + which);
+      ThetaProbe.Visitor visitor = (layer, which, numbers, count) -> seen.add(layer + " " + which);
       assertThrows(
           IllegalArgumentException.class, () -> probe.run(new int[] {1, 2}, visitor, null));
       assertThrows(

@@ -1,0 +1,67 @@
+package org.tokenformer.engine.model.training;
+
+import java.util.Objects;
+import org.tokenformer.engine.backend.Dropout;
+import org.tokenformer.engine.backend.SavedScores;
+import org.tokenformer.engine.model.Activations;
+import org.tokenformer.engine.model.Activations.Saved;
+import org.tokenformer.engine.model.Block;
+import org.tokenformer.engine.model.Pattention;
+import org.tokenformer.engine.model.PerPattention;
+import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.tensor.Shape;
+import org.tokenformer.engine.tensor.Tensor;
+
+/** A block as dropout leaves it for one micro-batch, in the memory of the whole one. */
+final class BlockDropout {
+  private BlockDropout() {}
+
+  /** With the first tokens of each Pattention only; every τ stays. */
+  static Block first(Block block, TokenShare share) {
+    return Block.of(
+        block.pattentions().map(pattention -> first(pattention, share)),
+        block.attention().heads(),
+        block.attention().layer(),
+        block.epsilon());
+  }
+
+  private static Pattention first(Pattention pattention, TokenShare share) {
+    int all = Math.toIntExact(pattention.tokens().count());
+    return new Pattention(pattention.tokens().first(share.of(all)));
+  }
+
+  /** Scores of as many parameter tokens as the block has, at the beginning of their memory. */
+  static Activations narrowed(Activations activations, Block block) {
+    PerPattention<Pattention> pattentions = block.pattentions();
+    Saved saved = saved(activations);
+    PerPattention<SavedScores> scores =
+        PerPattention.of(which -> {
+          long count = pattentions.get(which).tokens().count();
+          return narrowed(saved.scores().get(which), count);
+        });
+    return activations.with(new Saved(scores, saved.logSums()));
+  }
+
+  private static SavedScores narrowed(SavedScores saved, long count) {
+    Tensor whole = saved.scores();
+    Shape shape = Shape.of(whole.rows(), count);
+    Tensor scores = new Tensor(whole.buffer(), whole.offset(), whole.dtype(), shape);
+    return new SavedScores(scores, saved.dropout());
+  }
+
+  /** With some of Θ left out, another part in each Pattention. */
+  static Activations withDropout(
+      Activations activations, float rate, DropoutSeeds seeds, int layer) {
+    Saved saved = saved(activations);
+    PerPattention<SavedScores> scores =
+        PerPattention.of(which -> {
+          Dropout dropout = new Dropout(rate, seeds.of(layer, which));
+          return new SavedScores(saved.scores().get(which).scores(), dropout);
+        });
+    return activations.with(new Saved(scores, saved.logSums()));
+  }
+
+  private static Saved saved(Activations activations) {
+    return Objects.requireNonNull(activations.saved());
+  }
+}
