@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions;
 import org.tokenformer.engine.train.RunFolder;
@@ -107,7 +106,7 @@ sealed interface Beginning {
 
     @Override
     public Path tokenizer() {
-      return run.folder().resolve(ModelFolder.TOKENIZER_FILE);
+      return run.tokenizer();
     }
 
     @Override

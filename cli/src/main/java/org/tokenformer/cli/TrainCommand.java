@@ -243,8 +243,7 @@ final class TrainCommand implements Callable<Integer> {
           folder() + ": has no checkpoint of a run to resume; leave out --resume to begin one");
     }
     SavedRun run = SavedRun.open(last);
-    Path saved = last.resolve(ModelFolder.TOKENIZER_FILE);
-    if (tokenizer != null && Files.mismatch(tokenizer, saved) >= 0) {
+    if (tokenizer != null && Files.mismatch(tokenizer, run.tokenizer()) >= 0) {
       throw other("-t " + tokenizer + ": is not the tokenizer");
     }
     int ids = run.config().tokenizerVocabularySize();

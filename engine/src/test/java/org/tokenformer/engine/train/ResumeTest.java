@@ -156,7 +156,8 @@ final class ResumeTest {
         assertEquals(smoothed, heard.smoothed);
         assertEquals(validations, heard.validations.stream().distinct().toList());
         TrainerTest.assertSame(expected, savedWeights());
-        for (String file : List.of(SavedRun.MOMENTS_FILE, SavedRun.STATE_FILE, Checksums.FILE)) {
+        for (String file :
+            List.of(CheckpointFiles.MOMENTS, CheckpointFiles.STATE, Checksums.FILE)) {
           Path one = last(whole).resolve(file);
           assertEquals(-1, Files.mismatch(one, last(folder).resolve(file)), file);
         }
@@ -178,7 +179,7 @@ final class ResumeTest {
       }
       Path weights = Path.of(ModelFolder.WEIGHTS_FILE);
       assertEquals(-1, Files.mismatch(last(first).resolve(weights), last(folder).resolve(weights)));
-      Path moments = Path.of(SavedRun.MOMENTS_FILE);
+      Path moments = Path.of(CheckpointFiles.MOMENTS);
       assertEquals(-1, Files.mismatch(last(first).resolve(moments), last(folder).resolve(moments)));
     }
   }
@@ -266,7 +267,7 @@ final class ResumeTest {
       begin(backend, Runs.options(3, 1, 0), () -> false);
     }
     Path checkpoint = last(folder);
-    List<String> files = new ArrayList<>(SavedRun.FILES);
+    List<String> files = new ArrayList<>(CheckpointFiles.ALL);
     files.add(Checksums.FILE);
     for (String name : files) {
       Path file = checkpoint.resolve(name);
@@ -283,7 +284,7 @@ final class ResumeTest {
       assertEquals(3, saved().stepsDone());
     }
     // A state that somebody wrote by hand, with sums that fit.
-    Path state = checkpoint.resolve(SavedRun.STATE_FILE);
+    Path state = checkpoint.resolve(CheckpointFiles.STATE);
     String json = Files.readString(state);
     for (String[] change :
         new String[][] {
@@ -300,7 +301,7 @@ final class ResumeTest {
           {"{", "[", "is not valid JSON"},
         }) {
       Files.writeString(state, json.replace(change[0], change[1]));
-      Checksums.write(checkpoint, SavedRun.FILES);
+      Checksums.write(checkpoint, CheckpointFiles.ALL);
       refused(this::saved, "state.json: ", change[2]);
     }
   }
