@@ -65,7 +65,7 @@ final class EvalCommand implements Callable<Integer> {
               "%s: has %d tokens; one window of the model's context needs %d"
                   .formatted(file, evaluator.ids(), loaded.model().config().contextLength() + 1));
         }
-        print(file, evaluator, tokens.textBytes(), seconds);
+        print(file, evaluator, tokens.files().textBytes(), seconds);
       } catch (CancellationException e) {
         return interruption.exitCode();
       }
