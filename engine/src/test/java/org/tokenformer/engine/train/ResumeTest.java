@@ -44,7 +44,7 @@ final class ResumeTest {
   @TempDir Path temporary;
   private Path folder = Path.of("");
   private Path tokenizer = Path.of("");
-  private final Runs.Ids data = Runs.pattern(500, 1);
+  private final TokenSource data = TokenSource.of(Runs.pattern(500, 1));
 
   @BeforeEach
   void files() throws IOException {
@@ -102,7 +102,7 @@ final class ResumeTest {
   }
 
   private static TrainingRun.Validation validation() {
-    Runs.Ids data = Runs.pattern(400, 2); // a window of the model's context
+    TokenSource data = TokenSource.of(Runs.pattern(400, 2)); // a window of the model's context
     return new TrainingRun.Validation(
         (model, cancellation) -> Evaluator.loss(model, data, cancellation), 8);
   }
@@ -234,11 +234,12 @@ final class ResumeTest {
             String.valueOf(
                 assertThrows(
                         TrainingDataException.class,
-                        () -> saved.trainer(model, Runs.pattern(499, 1), o).close())
+                        () -> saved.trainer(model, TokenSource.of(Runs.pattern(499, 1)), o).close())
                     .getMessage());
         assertTrue(fewer.contains("have 499 ids") && fewer.contains("had 500"), fewer);
-        Runs.Ids other = Runs.pattern(500, 1);
-        other.ids()[499]++;
+        int[] ids = Runs.pattern(500, 1);
+        ids[499]++;
+        TokenSource other = TokenSource.of(ids);
         assertThrows(TrainingDataException.class, () -> saved.trainer(model, other, o).close());
         TrainingOptions seed = new TrainingOptions(o.schedule(), o.shape(), 1, o.optimizer(), 0, 8);
         refused(() -> saved.trainer(model, data, seed).close(), "seed: 8 is not the 7");
