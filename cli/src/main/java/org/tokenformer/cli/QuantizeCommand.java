@@ -126,7 +126,7 @@ final class QuantizeCommand implements Callable<Integer> {
         Backend backend = compute.open(console);
         TokenFormer plain = new TokenFormer(config, folder.tensors(), backend, () -> {});
         TokenFormer small = new TokenFormer(config, after, backend, () -> {})) {
-      tokens.checkWindow("--data", data, config.contextLength());
+      tokens.requireContext("--data", data, config);
       double lossBefore = Evaluator.loss(plain, tokens, interruption);
       double lossAfter = Evaluator.loss(small, tokens, interruption);
       return "%s before, %s after, a change of %s"

@@ -8,6 +8,8 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.train.DataTooShortException;
 import org.tokenformer.engine.train.TokenSource;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.TokenFiles;
@@ -78,16 +80,24 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
   }
 
   /**
-   * Refuses data too short for one window of a model's context.
+   * Refuses data too short for one window.
    *
    * @param option that named the files
+   * @param positions of the window
+   * @param advice what to do
    */
-  void checkWindow(String option, List<Path> files, int context) {
-    if (size() <= context) {
+  void requireWindow(String option, List<Path> named, int positions, String advice) {
+    try {
+      requireWindow(positions);
+    } catch (DataTooShortException e) {
       throw new UserError(
-          "%s: %s: %d tokens; one window of the model's context needs %d"
-              .formatted(option, files.getFirst(), size(), context + 1));
+          "%s %s: %s; %s".formatted(option, named.getFirst(), e.shortage(), advice), e);
     }
+  }
+
+  /** Refuses data too short for one window of a model's context. */
+  void requireContext(String option, List<Path> named, TokenFormerConfig config) {
+    requireWindow(option, named, config.contextLength(), "use more text");
   }
 
   @Override

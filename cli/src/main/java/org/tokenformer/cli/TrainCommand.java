@@ -270,9 +270,10 @@ final class TrainCommand implements Callable<Integer> {
     try (TokenData learned = open("data", data, loaded, beginning.tokenizer(), interruption);
         TokenData measured = open("valid", valid, loaded, beginning.tokenizer(), interruption)) {
       TrainingOptions options = beginning.options(settings, learned.size());
-      checkLength("--data", data, learned, options.shape().sequence());
+      learned.requireWindow(
+          "--data", data, options.shape().sequence(), "use more text or a shorter --sequence");
       if (!valid.isEmpty()) {
-        checkLength("--valid", valid, measured, beginning.config().contextLength());
+        measured.requireContext("--valid", valid, beginning.config());
       }
       try (Backend backend = compute.open(console);
           TokenFormer started = beginning.model(backend);
@@ -286,20 +287,6 @@ final class TrainCommand implements Callable<Integer> {
       String label, List<Path> files, Tokenizer loaded, Path file, Interruption interruption)
       throws IOException {
     return TokenData.open(console, label, files, loaded, file, interruption);
-  }
-
-  private static void checkLength(String option, List<Path> files, TokenData opened, int window) {
-    if (opened.size() <= window) {
-      throw new UserError(
-          "%s %s: has %d tokens, one window of %d needs %d; use more text%s"
-              .formatted(
-                  option,
-                  files.getFirst(),
-                  opened.size(),
-                  window,
-                  window + 1L,
-                  option.equals("--data") ? " or a shorter --sequence" : ""));
-    }
   }
 
   private void run(

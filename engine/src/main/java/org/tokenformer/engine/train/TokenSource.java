@@ -7,6 +7,16 @@ public interface TokenSource {
     return new ArrayTokens(ids);
   }
 
+  /**
+   * Refuses a stream that does not fill one window.
+   *
+   * @param positions of the window, which takes one id more as the last target
+   * @throws DataTooShortException if there are too few
+   */
+  default void requireWindow(int positions) {
+    DataTooShortException.check(size(), positions);
+  }
+
   /** How many ids there are. */
   long size();
 
