@@ -8,7 +8,7 @@ public final class DataTooShortException extends TrainingDataException {
   private final int positions;
 
   private DataTooShortException(long size, int positions) {
-    super("the data: %s; use more text or a shorter window".formatted(shortage(size, positions)));
+    super("the stream %s; use more text or a shorter window".formatted(shortage(size, positions)));
     this.size = size;
     this.positions = positions;
   }

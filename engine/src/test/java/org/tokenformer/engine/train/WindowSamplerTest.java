@@ -92,7 +92,7 @@ final class WindowSamplerTest {
         assertThrows(DataTooShortException.class, () -> new WindowSampler(64, 64, 1));
     assertEquals("has 64 tokens, one window of 64 needs 65", e.shortage());
     assertEquals(
-        "the data: " + e.shortage() + "; use more text or a shorter window", e.getMessage());
+        "the stream " + e.shortage() + "; use more text or a shorter window", e.getMessage());
     assertEquals(0, new WindowSampler(65, 64, 1).next());
   }
 
