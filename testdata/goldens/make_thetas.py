@@ -29,7 +29,7 @@ def rotate(x, fraction, base):
     rotated = int(x.shape[-1] * fraction)
     half = rotated // 2
     angles = torch.arange(x.shape[1])[:, None] * base ** (-torch.arange(half) * 2 / rotated)
-    cos, sin = angles.cos()[None, :, None], angles.sin()[None, :, None]
+    cos, sin = (y[None, :, None].to(x.dtype) for y in (angles.cos(), angles.sin()))
     a, b, rest = x[..., :half], x[..., half:rotated], x[..., rotated:]
     return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], -1)
 
@@ -67,15 +67,20 @@ def run(weights, settings, ids):
     return x @ head.T, seen
 
 
-for folder in sorted(pathlib.Path(__file__).parent.glob("*/")):
-    settings = yaml.safe_load((folder / "config.yml").read_text())
-    weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
-    golden = load_file(folder / "golden.safetensors")
-    logits, seen = run({n: w.double() for n, w in weights.items()}, settings, golden["ids"][:, :-1])
-    error = (logits - golden["logits_f64"]).abs().max().item()
-    assert error < 1e-9, f"{folder.name}: logits differ by {error}"
-    thetas = {
-        name: torch.stack([t.abs().flatten(0, -2).mean(0), t[-1, -1]]) for name, t in seen.items()
-    }
-    save_file(thetas, folder / "thetas.safetensors")
-    print(f"{folder.name}: {len(thetas)} Pattentions, logits to {error:.1e}")
+def main():
+    for folder in sorted(pathlib.Path(__file__).parent.glob("*/")):
+        settings = yaml.safe_load((folder / "config.yml").read_text())
+        weights = torch.load(folder / "pytorch_model.bin", weights_only=True)
+        golden = load_file(folder / "golden.safetensors")
+        logits, seen = run({n: w.double() for n, w in weights.items()}, settings, golden["ids"][:, :-1])
+        error = (logits - golden["logits_f64"]).abs().max().item()
+        assert error < 1e-9, f"{folder.name}: logits differ by {error}"
+        thetas = {
+            name: torch.stack([t.abs().flatten(0, -2).mean(0), t[-1, -1]]) for name, t in seen.items()
+        }
+        save_file(thetas, folder / "thetas.safetensors")
+        print(f"{folder.name}: {len(thetas)} Pattentions, logits to {error:.1e}")
+
+
+if __name__ == "__main__":
+    main()

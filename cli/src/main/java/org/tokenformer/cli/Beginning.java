@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions;
@@ -108,7 +107,7 @@ sealed interface Beginning {
 
     @Override
     public Path tokenizer() {
-      return run.folder().resolve(ModelFolder.TOKENIZER_FILE);
+      return run.tokenizer();
     }
 
     @Override

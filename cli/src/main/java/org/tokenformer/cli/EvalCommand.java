@@ -49,23 +49,19 @@ final class EvalCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(data);
+    List<Path> files = List.of(file);
     Path tokenizerFile = model.folder().resolve(ModelFolder.TOKENIZER_FILE);
     try (var interruption = new Interruption();
         ModelOptions.Loaded loaded = model.load(console)) {
       Tokenizer tokenizer = loaded.tokenizer();
       try (TokenData tokens =
-              TokenData.open(
-                  console, "reading", List.of(file), tokenizer, tokenizerFile, interruption);
+              TokenData.open(console, "reading", files, tokenizer, tokenizerFile, interruption);
           var evaluator = new Evaluator(loaded.model().model())) {
+        tokens.requireContext("--data", files, loaded.model().config());
         long start = System.nanoTime();
         feed(tokens, evaluator, interruption);
         double seconds = (System.nanoTime() - start) / 1e9;
-        if (evaluator.tokens() == 0) {
-          throw new UserError(
-              "%s: has %d tokens; one window of the model's context needs %d"
-                  .formatted(file, evaluator.ids(), loaded.model().config().contextLength() + 1));
-        }
-        print(file, evaluator, tokens.textBytes(), seconds);
+        print(file, evaluator, tokens.files().textBytes(), seconds);
       } catch (CancellationException e) {
         return interruption.exitCode();
       }

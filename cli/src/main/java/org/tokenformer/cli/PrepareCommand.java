@@ -1,6 +1,7 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,7 +12,10 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.tokenizer.DocumentEncoder;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.DatasetWriter;
 import org.tokenformer.tokenizer.dataset.TokenizerFingerprint;
@@ -32,6 +36,9 @@ import picocli.CommandLine.Parameters;
           + " own, a document."
     })
 final class PrepareCommand implements Callable<Integer> {
+  /** The name that stands for standard input. */
+  private static final Path STANDARD_INPUT = Path.of("-");
+
   private final Console console;
 
   @Option(
@@ -104,21 +111,48 @@ final class PrepareCommand implements Callable<Integer> {
     }
   }
 
+  /** Reads the texts one after the other, with a progress bar over all of them. */
   private void write(Tokenizer loaded, DatasetWriter writer, Interruption interruption)
       throws IOException {
-    Texts.read(
-        console,
-        "prepare",
-        texts,
-        loaded,
-        (ids, endsDocument) -> {
-          if (interruption.isCancelled()) {
-            throw new CancellationException();
+    long done = 0;
+    try (ProgressBar progress = console.progress("prepare", textBytes(), "B")) {
+      for (Path text : texts) {
+        boolean standard = text.equals(STANDARD_INPUT);
+        try (InputStream in = standard ? console.in() : Files.newInputStream(text)) {
+          String name = standard ? "standard input" : text.toString();
+          DocumentEncoder encoder = new DocumentEncoder(loaded, in, name);
+          while (encoder.next()) {
+            Cancellation.check(interruption);
+            writer.append(encoder.ids().elements(), 0, encoder.ids().size());
+            if (encoder.endsDocument()) {
+              writer.endRow();
+            }
+            progress.update(done + encoder.bytesRead());
           }
-          writer.append(ids.elements(), 0, ids.size());
-          if (endsDocument) {
-            writer.endRow();
-          }
-        });
+          done += encoder.bytesRead();
+        }
+      }
+      progress.update(done);
+    }
+  }
+
+  /**
+   * The bytes of all texts, or 0 where that is not known beforehand. Each has to be there before
+   * the first is read.
+   */
+  private long textBytes() throws IOException {
+    long total = 0;
+    boolean known = true;
+    for (Path text : texts) {
+      if (text.equals(STANDARD_INPUT)) {
+        known = false;
+      } else if (Files.isDirectory(text)) {
+        throw new UserError(text + ": is a folder; name a text");
+      } else {
+        total += Files.size(text);
+        known &= Files.isRegularFile(text);
+      }
+    }
+    return known ? total : 0;
   }
 }

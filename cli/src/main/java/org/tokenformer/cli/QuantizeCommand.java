@@ -127,7 +127,7 @@ final class QuantizeCommand implements Callable<Integer> {
         Backend backend = compute.open(console);
         TokenFormer plain = ModelLoader.load(config, folder.tensors(), backend, () -> {});
         TokenFormer small = ModelLoader.load(config, after, backend, () -> {})) {
-      tokens.checkWindow("--data", data, config.contextLength());
+      tokens.requireContext("--data", data, config);
       double lossBefore = Evaluator.loss(plain, tokens, interruption);
       double lossAfter = Evaluator.loss(small, tokens, interruption);
       return "%s before, %s after, a change of %s"

@@ -105,7 +105,7 @@ final class ShrinkCommand implements Callable<Integer> {
           TokenData tokens =
               TokenData.open(
                   console, "reading", data, loaded.tokenizer(), tokenizerFile, interruption)) {
-        tokens.checkWindow("--data", data, folder.config().contextLength());
+        tokens.requireContext("--data", data, folder.config());
         ShrinkPlan plan = study(folder, loaded, tokens, wanted, interruption);
         Shrinking.save(folder, plan, output.path(), ifExists);
         console.note(output.path() + ": " + ModelSummary.line(plan.config()));

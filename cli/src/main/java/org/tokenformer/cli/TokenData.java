@@ -1,72 +1,21 @@
 package org.tokenformer.cli;
 
-import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.Cancellation;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.train.DataTooShortException;
 import org.tokenformer.engine.train.TokenSource;
 import org.tokenformer.tokenizer.Tokenizer;
-import org.tokenformer.tokenizer.dataset.TokenDataset;
+import org.tokenformer.tokenizer.dataset.TokenFiles;
 
-/**
- * Texts and datasets, one after the other, as one stream of ids. A file's first bytes say which it
- * is. Datasets are mapped; texts are turned into ids in memory.
- */
-final class TokenData implements TokenSource, Closeable {
-  private static final long LARGEST_TEXT = 1L << 30;
-
-  /** A part of the stream. */
-  private record Part(long start, long end, TokenSource source) {}
-
-  /** The ids of a text. */
-  private record TextIds(IntArrayList ids) implements TokenSource {
-    @Override
-    public long size() {
-      return ids.size();
-    }
-
-    @Override
-    public void read(long from, int[] to, int offset, int count) {
-      ids.getElements(Math.toIntExact(from), to, offset, count);
-    }
-  }
-
-  private record DatasetIds(TokenDataset dataset) implements TokenSource {
-    @Override
-    public long size() {
-      return dataset.size();
-    }
-
-    @Override
-    public void read(long from, int[] to, int offset, int count) {
-      dataset.read(from, to, offset, count);
-    }
-  }
-
-  private final List<TokenDataset> datasets = new ArrayList<>();
-  private final List<Part> parts = new ArrayList<>();
-  private long size;
-  private long textBytes;
-
-  private final long most;
-
-  /**
-   * Without anything yet.
-   *
-   * @param most ids after which no more of a text is read
-   */
-  private TokenData(long most) {
-    this.most = most;
-  }
-
+/** The ids of texts and datasets for the engine; what is heard of them goes to the console. */
+record TokenData(TokenFiles files) implements TokenSource, Closeable {
   /**
    * Reads texts, opens datasets and checks their ids.
    *
@@ -82,15 +31,11 @@ final class TokenData implements TokenSource, Closeable {
       Path tokenizerFile,
       Cancellation cancellation)
       throws IOException {
-    return open(console, label, files, Long.MAX_VALUE, tokenizer, tokenizerFile, cancellation);
+    var listener = new OnConsole(console, label, cancellation);
+    return new TokenData(TokenFiles.open(files, tokenizer, tokenizerFile, listener));
   }
 
-  /**
-   * Opens one file for its first ids: of a text no more is read than that takes, so that {@link
-   * #size} counts those that were read.
-   *
-   * @throws java.util.concurrent.CancellationException if cancelled
-   */
+  /** Opens one file for its first ids; see {@link TokenFiles#openFirst}. */
   static TokenData openFirst(
       Console console,
       Path file,
@@ -99,124 +44,69 @@ final class TokenData implements TokenSource, Closeable {
       Path tokenizerFile,
       Cancellation cancellation)
       throws IOException {
-    return open(console, "reading", List.of(file), ids, tokenizer, tokenizerFile, cancellation);
+    var listener = new OnConsole(console, "reading", cancellation);
+    return new TokenData(TokenFiles.openFirst(file, ids, tokenizer, tokenizerFile, listener));
   }
 
-  private static TokenData open(
-      Console console,
-      String label,
-      List<Path> files,
-      long most,
-      Tokenizer tokenizer,
-      Path tokenizerFile,
-      Cancellation cancellation)
-      throws IOException {
-    for (Path file : files) {
-      if (!Files.exists(file)) { // before hours go into those before it
-        throw new NoSuchFileException(file.toString());
-      }
-    }
-    TokenData data = new TokenData(most);
-    try {
-      for (Path file : files) {
-        if (TokenDataset.isDataset(file)) {
-          TokenDataset dataset = TokenDataset.open(file);
-          data.datasets.add(dataset);
-          Datasets.check(console, dataset, tokenizer, tokenizerFile);
-          data.add(new DatasetIds(dataset));
-        } else {
-          data.addText(console, label, file, tokenizer, cancellation);
+  /** Progress bars and warnings. */
+  private record OnConsole(Console console, String label, Cancellation cancellation)
+      implements TokenFiles.Listener {
+    @Override
+    public TokenFiles.Progress text(Path file, long bytes) {
+      ProgressBar bar = console.progress(label, bytes, "B");
+      return new TokenFiles.Progress() {
+        @Override
+        public void update(long bytesRead) {
+          Cancellation.check(cancellation);
+          bar.update(bytesRead);
         }
-      }
-      return data;
-    } catch (IOException | RuntimeException | Error e) {
-      data.close();
-      throw e;
+
+        @Override
+        public void close() {
+          bar.close();
+        }
+      };
     }
-  }
 
-  private void addText(
-      Console console, String label, Path file, Tokenizer tokenizer, Cancellation cancellation)
-      throws IOException {
-    long bytes = Files.size(file);
-    if (bytes > LARGEST_TEXT && most > LARGEST_TEXT) {
-      throw new UserError(
-          "%s: has %s of text, which is too much to keep in memory; make a dataset of it with"
-                  .formatted(file, Amount.bytes(bytes))
-              + " 'tokenformer prepare'");
-    }
-    IntArrayList ids = new IntArrayList();
-    textBytes +=
-        Texts.read(
-            console,
-            label,
-            List.of(file),
-            tokenizer,
-            new Texts.Sink() {
-              @Override
-              public void accept(IntArrayList run, boolean endsDocument) {
-                Cancellation.check(cancellation);
-                ids.addAll(run);
-              }
-
-              @Override
-              public boolean isFull() {
-                return size + ids.size() >= most;
-              }
-            });
-    add(new TextIds(ids));
-  }
-
-  private void add(TokenSource source) {
-    if (source.size() > 0) {
-      parts.add(new Part(size, Math.addExact(size, source.size()), source));
-      size += source.size();
+    @Override
+    public void warn(String line) {
+      console.warn(line);
     }
   }
 
   @Override
   public long size() {
-    return size;
+    return files.size();
   }
 
   /**
-   * Refuses data too short for one window of a model's context.
+   * Refuses data too short for one window.
    *
    * @param option that named the files
+   * @param positions of the window
+   * @param advice what to do
    */
-  void checkWindow(String option, List<Path> files, int context) {
-    if (size <= context) {
+  void requireWindow(String option, List<Path> named, int positions, String advice) {
+    try {
+      requireWindow(positions);
+    } catch (DataTooShortException e) {
       throw new UserError(
-          "%s: %s: %d tokens; one window of the model's context needs %d"
-              .formatted(option, files.getFirst(), size, context + 1));
+          "%s %s: %s; %s".formatted(option, named.getFirst(), e.shortage(), advice), e);
     }
   }
 
-  /** Bytes of all texts; 0 if there are datasets too, for then it is not known of how many. */
-  long textBytes() {
-    return datasets.isEmpty() ? textBytes : 0;
+  /** Refuses data too short for one window of a model's context. */
+  void requireContext(String option, List<Path> named, TokenFormerConfig config) {
+    requireWindow(option, named, config.contextLength(), "use more text");
   }
 
   @Override
   public void read(long from, int[] to, int offset, int count) {
-    int done = 0;
-    for (Part part : parts) {
-      long start = from + done;
-      if (done < count && start < part.end) {
-        int here = (int) Math.min(count - done, part.end - start);
-        part.source.read(start - part.start, to, offset + done, here);
-        done += here;
-      }
-    }
-    if (done < count) {
-      throw new IndexOutOfBoundsException("ids %d to %d of %d".formatted(from, from + count, size));
-    }
+    files.read(from, to, offset, count);
   }
 
   @Override
   public void close() {
-    for (TokenDataset dataset : datasets) {
-      dataset.close();
-    }
+    files.close();
   }
 }

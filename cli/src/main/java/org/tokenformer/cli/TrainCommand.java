@@ -243,8 +243,7 @@ final class TrainCommand implements Callable<Integer> {
           folder() + ": has no checkpoint of a run to resume; leave out --resume to begin one");
     }
     SavedRun run = SavedRun.open(last);
-    Path saved = last.resolve(ModelFolder.TOKENIZER_FILE);
-    if (tokenizer != null && Files.mismatch(tokenizer, saved) >= 0) {
+    if (tokenizer != null && Files.mismatch(tokenizer, run.tokenizer()) >= 0) {
       throw other("-t " + tokenizer + ": is not the tokenizer");
     }
     int ids = run.config().tokenizerVocabularySize();
@@ -271,9 +270,10 @@ final class TrainCommand implements Callable<Integer> {
     try (TokenData learned = open("data", data, loaded, beginning.tokenizer(), interruption);
         TokenData measured = open("valid", valid, loaded, beginning.tokenizer(), interruption)) {
       TrainingOptions options = beginning.options(settings, learned.size());
-      checkLength("--data", data, learned, options.shape().sequence());
+      learned.requireWindow(
+          "--data", data, options.shape().sequence(), "use more text or a shorter --sequence");
       if (!valid.isEmpty()) {
-        checkLength("--valid", valid, measured, beginning.config().contextLength());
+        measured.requireContext("--valid", valid, beginning.config());
       }
       try (Backend backend = compute.open(console);
           TrainableModel started = beginning.model(backend);
@@ -287,20 +287,6 @@ final class TrainCommand implements Callable<Integer> {
       String label, List<Path> files, Tokenizer loaded, Path file, Interruption interruption)
       throws IOException {
     return TokenData.open(console, label, files, loaded, file, interruption);
-  }
-
-  private static void checkLength(String option, List<Path> files, TokenData opened, int window) {
-    if (opened.size() <= window) {
-      throw new UserError(
-          "%s %s: has %d tokens, one window of %d needs %d; use more text%s"
-              .formatted(
-                  option,
-                  files.getFirst(),
-                  opened.size(),
-                  window,
-                  window + 1L,
-                  option.equals("--data") ? " or a shorter --sequence" : ""));
-    }
   }
 
   private void run(

@@ -70,6 +70,21 @@ class ArchitectureTest {
   @ArchTest static final ArchRule GENERATE = mayUse("generate", "tensor", "backend", "model");
 
   @ArchTest
+  static final ArchRule MEASURE =
+      mayUse(
+          "measure",
+          "tensor",
+          "backend",
+          "backend.scalar",
+          "backend.vector",
+          "checkpoint",
+          "model",
+          "model.files",
+          "model.training",
+          "grow",
+          "train");
+
+  @ArchTest
   static final ArchRule ALL_PACKAGES_ARE_IN_THE_TABLE =
       classes()
           .should()

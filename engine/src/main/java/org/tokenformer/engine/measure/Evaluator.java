@@ -29,12 +29,14 @@ public final class Evaluator implements AutoCloseable {
   }
 
   /**
-   * The mean loss over a stream of at least one window, in nats.
+   * The mean loss over a stream, in nats.
    *
+   * @throws org.tokenformer.engine.train.DataTooShortException if it fills no window
    * @throws java.util.concurrent.CancellationException if cancelled
    */
   public static double loss(
       TokenFormer model, TokenSource data, @Nullable Cancellation cancellation) {
+    data.requireWindow(model.config().contextLength());
     try (Evaluator evaluator = new Evaluator(model)) {
       for (long from = 0; from < data.size(); from += CHUNK) {
         int[] ids = new int[(int) Math.min(CHUNK, data.size() - from)];

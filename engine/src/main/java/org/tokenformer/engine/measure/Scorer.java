@@ -1,7 +1,9 @@
 package org.tokenformer.engine.measure;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
@@ -12,9 +14,13 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** How well a model predicts given ids: the loss at every position of a window. One thread. */
+/**
+ * How well a model predicts given ids: the loss at every position of a window, or the probabilities
+ * of several continuations of one context. One thread.
+ */
 public final class Scorer implements AutoCloseable {
   private final Session session;
+  private final TokenFormer model;
   private final Backend backend;
   private final MemoryScope scope;
   private final Tensor losses; // (window)
@@ -22,9 +28,11 @@ public final class Scorer implements AutoCloseable {
   /**
    * A scorer for windows of that many positions at most.
    *
+   * @throws IllegalArgumentException if the model has no session of so many
    * @throws IllegalStateException if the model is closed
    */
   public Scorer(TokenFormer model, int window) {
+    this.model = model;
     session = model.newSession(window, DType.F32);
     backend = model.backend();
     scope = backend.openScope();
@@ -36,6 +44,7 @@ public final class Scorer implements AutoCloseable {
    * the window before it, which starts at {@code from}.
    *
    * @return count losses
+   * @throws IndexOutOfBoundsException if an id is not in the vocabulary
    * @throws java.util.concurrent.CancellationException if cancelled
    */
   public float[] losses(int[] ids, int from, int count, @Nullable Cancellation cancellation) {
@@ -44,16 +53,123 @@ public final class Scorer implements AutoCloseable {
     float[] result = new float[count];
     session.logits(
         inputs,
-        (first, logits) -> {
-          int rows = Math.toIntExact(logits.rows());
-          Tensor part = new Tensor(losses.buffer(), losses.offset(), DType.F32, Shape.of(rows));
-          backend.crossEntropy(logits, ids, from + first + 1, part);
-          float[] chunk = new float[rows];
-          backend.download(part, MemorySegment.ofArray(chunk));
-          System.arraycopy(chunk, 0, result, first, rows);
-        },
+        (first, logits) -> losses(logits, ids, from + first + 1, result, first),
         cancellation);
     return result;
+  }
+
+  /** Losses of some rows, whose targets begin at {@code from}, into {@code result}. */
+  private void losses(Tensor logits, int[] targets, int from, float[] result, int at) {
+    int rows = Math.toIntExact(logits.rows());
+    Tensor part = new Tensor(losses.buffer(), losses.offset(), DType.F32, Shape.of(rows));
+    backend.crossEntropy(logits, targets, from, part);
+    float[] chunk = new float[rows];
+    backend.download(part, MemorySegment.ofArray(chunk));
+    System.arraycopy(chunk, 0, result, at, rows);
+  }
+
+  /**
+   * Scores several continuations of one context, as a multiple-choice question needs: the context
+   * is computed once, and each continuation goes on from it in a {@linkplain Session#fork fork}.
+   *
+   * @param context at least one id
+   * @param continuations each of at least one id; with the context at most one id more than the
+   *     window has positions, since nothing is predicted from the last one
+   * @return a score for each continuation, in their order
+   * @throws IllegalArgumentException if one of them is empty or too long; it says which
+   * @throws IndexOutOfBoundsException if an id is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if cancelled
+   */
+  public List<ContinuationScore> continuations(
+      int[] context, List<int[]> continuations, @Nullable Cancellation cancellation) {
+    check(context, continuations);
+    session.truncate(0);
+    Tensor logits = session.prefill(context, cancellation);
+    List<Scoring> scorings = new ArrayList<>();
+    for (int[] ids : continuations) {
+      Scoring scoring = new Scoring(ids);
+      scoring.accept(0, logits); // all of them before the first fork: the next pass overwrites it
+      scorings.add(scoring);
+    }
+    for (Scoring scoring : scorings) {
+      if (scoring.ids.length > 1) {
+        try (Session fork = session.fork()) {
+          fork.logits(
+              Arrays.copyOf(scoring.ids, scoring.ids.length - 1),
+              (first, rows) -> scoring.accept(first + 1, rows),
+              cancellation);
+        }
+      }
+    }
+    return scorings.stream().map(Scoring::score).toList();
+  }
+
+  private void check(int[] context, List<int[]> continuations) {
+    checkIds("the context", context);
+    for (int i = 0; i < continuations.size(); i++) {
+      int[] ids = continuations.get(i);
+      String name = "continuations[" + i + "]";
+      checkIds(name, ids);
+      if (ids.length - 1L > session.capacity() - context.length) {
+        throw new IllegalArgumentException(
+            "%s has %d ids after a context of %d; a window of %d positions holds %d ids together"
+                .formatted(
+                    name, ids.length, context.length, session.capacity(), session.capacity() + 1L));
+      }
+    }
+  }
+
+  private void checkIds(String name, int[] ids) {
+    if (ids.length == 0) {
+      throw new IllegalArgumentException(name + " is empty; give at least one id");
+    }
+    int vocabulary = model.config().vocabularySize();
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] < 0 || ids[i] >= vocabulary) {
+        throw new IndexOutOfBoundsException(
+            "%s: id %d at %d is not in 0 to %d".formatted(name, ids[i], i, vocabulary - 1));
+      }
+    }
+  }
+
+  /** A continuation and what is known of it so far. */
+  private final class Scoring {
+    final int[] ids;
+    private final float[] losses;
+    private boolean greedy = true;
+
+    Scoring(int[] ids) {
+      this.ids = ids.clone();
+      losses = new float[ids.length];
+    }
+
+    /** Takes logits (rows, V) that predict {@code ids[first …]}. */
+    void accept(int first, Tensor logits) {
+      losses(logits, ids, first, losses, first);
+      for (int row = 0; greedy && row < logits.rows(); row++) {
+        greedy = isBest(logits.rows(row, 1), ids[first + row]);
+      }
+    }
+
+    ContinuationScore score() {
+      float[] logProbabilities = new float[losses.length];
+      for (int i = 0; i < losses.length; i++) {
+        logProbabilities[i] = -losses[i];
+      }
+      return new ContinuationScore(logProbabilities, greedy);
+    }
+  }
+
+  /** Whether greedy sampling chooses an id: ties go to the smaller one, padding is never chosen. */
+  private boolean isBest(Tensor logits, int id) {
+    float[] row = new float[model.config().vocabularySize()];
+    backend.download(logits, MemorySegment.ofArray(row));
+    int candidates = model.config().tokenizerVocabularySize();
+    int best = 0;
+    for (int other = 1; other < candidates; other++) {
+      best = row[other] > row[best] ? other : best;
+    }
+    return id == best;
   }
 
   @Override

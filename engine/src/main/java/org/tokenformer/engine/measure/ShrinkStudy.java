@@ -31,13 +31,15 @@ public final class ShrinkStudy {
   private final TokenSource data;
 
   /**
-   * For one model and data of at least one window.
+   * For one model and data.
    *
    * @param folder the model's own, open
    * @throws ModelFormatException if its weights are quantised
+   * @throws org.tokenformer.engine.train.DataTooShortException if the data fill no window
    */
   public ShrinkStudy(ModelFolder folder, TokenFormer model, TokenSource data)
       throws ModelFormatException {
+    data.requireWindow(model.config().contextLength());
     weights = folder.floatTensors();
     this.model = model;
     this.data = data;

@@ -58,7 +58,7 @@ public final class Throughput {
   }
 
   /**
-   * A whole prompt at once, up to the logits behind it.
+   * A whole prompt at once, and the logits at its end.
    *
    * @param prompt ids of the prompt, 1 to the context
    */

@@ -14,17 +14,12 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
-import org.tokenformer.engine.checkpoint.PendingTensor;
-import org.tokenformer.engine.checkpoint.SafetensorsWriter;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.TokenFormer;
-import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
@@ -43,8 +38,6 @@ public final class RunFolder implements AutoCloseable {
   private static final String LATEST = "latest";
   private static final String PREFIX = "step-";
   private static final Pattern NAME = Pattern.compile(PREFIX + "([0-9]{6,9})");
-  private static final List<String> MODEL_FILES =
-      List.of(ModelFolder.CONFIG_FILE, ModelFolder.TOKENIZER_FILE, ModelFolder.WEIGHTS_FILE);
 
   private final Path folder;
   private final byte[] tokenizer;
@@ -116,7 +109,7 @@ public final class RunFolder implements AutoCloseable {
               + PREFIX
               + "000000");
     }
-    byte[] tokenizer = Files.readAllBytes(last.resolve(ModelFolder.TOKENIZER_FILE));
+    byte[] tokenizer = Files.readAllBytes(new CheckpointFiles(last).tokenizer());
     RunFolder resumed = new RunFolder(folder, tokenizer, keep);
     try {
       resumed.makeLatest(last); // the run may have been killed before it did
@@ -131,7 +124,7 @@ public final class RunFolder implements AutoCloseable {
   private void clear() {
     AtomicFolder.deleteLeftovers(folder, PREFIX);
     AtomicFolder.deleteLeftovers(folder, LATEST);
-    MODEL_FILES.forEach(file -> AtomicFolder.deleteLeftovers(folder, file));
+    CheckpointFiles.MODEL.forEach(file -> AtomicFolder.deleteLeftovers(folder, file));
   }
 
   /** Lets other runs have the folder. */
@@ -183,13 +176,10 @@ public final class RunFolder implements AutoCloseable {
     Path checkpoint =
         folder.resolve(String.format(Locale.ROOT, PREFIX + "%06d", trainer.stepsDone()));
     if (!Files.isDirectory(checkpoint)) {
-      TokenFormer model = trainer.model();
-      try (Downloads downloads = new Downloads(model.backend(), model.weights())) {
-        AtomicFolder.write(
-            checkpoint,
-            AtomicFolder.IfExists.REFUSE,
-            temporary -> fill(temporary, trainer, downloads));
-      }
+      AtomicFolder.write(
+          checkpoint,
+          AtomicFolder.IfExists.REFUSE,
+          temporary -> new CheckpointFiles(temporary).write(trainer, tokenizer));
     }
     makeLatest(checkpoint);
     List<Path> all = checkpoints(folder);
@@ -199,31 +189,17 @@ public final class RunFolder implements AutoCloseable {
     return checkpoint;
   }
 
-  private void fill(Path temporary, Trainer trainer, Downloads downloads) throws IOException {
-    TokenFormer model = trainer.model();
-    List<PendingTensor> weights = downloads.of("", model.weights());
-    ModelFolder.writeFiles(temporary, model.config(), weights, tokenizer);
-    Files.createDirectory(temporary.resolve(SavedRun.STATE_FILE).getParent());
-    List<PendingTensor> moments =
-        new ArrayList<>(downloads.of(SavedRun.FIRST, trainer.optimizer().firstMoments()));
-    moments.addAll(downloads.of(SavedRun.SECOND, trainer.optimizer().secondMoments()));
-    SafetensorsWriter.writePending(
-        temporary.resolve(SavedRun.MOMENTS_FILE), moments, Map.of("format", "pt"));
-    AtomicFiles.writeText(temporary.resolve(SavedRun.STATE_FILE), trainer.state().toJson());
-    Checksums.write(temporary, SavedRun.FILES);
-  }
-
   private void makeLatest(Path checkpoint) throws IOException {
     try {
       AtomicFiles.link(folder.resolve(LATEST), checkpoint.getFileName());
-      for (String file : MODEL_FILES) {
+      for (String file : CheckpointFiles.MODEL) {
         Path link = folder.resolve(file);
         if (!Files.isSymbolicLink(link)) { // it may be a copy, from where there were no links
           AtomicFiles.link(link, Path.of(LATEST, file));
         }
       }
     } catch (UnsupportedOperationException | FileSystemException e) {
-      for (String file : MODEL_FILES) {
+      for (String file : CheckpointFiles.MODEL) {
         AtomicFiles.copy(checkpoint.resolve(file), folder.resolve(file));
       }
     }

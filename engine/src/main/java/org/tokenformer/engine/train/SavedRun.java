@@ -1,50 +1,28 @@
 package org.tokenformer.engine.train;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 import org.tokenformer.engine.backend.Backend;
-import org.tokenformer.engine.checkpoint.LoadMode;
-import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.checkpoint.SafetensorsFile;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.training.TrainableModel;
-import org.tokenformer.engine.tensor.DType;
-import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A checkpoint of a run, from which it goes on to the same bits as if it had never stopped: a model
- * folder with {@code training/state.json}, {@code training/moments.safetensors} and the checksums
- * of all files.
+ * A checkpoint of a run, from which it goes on to the same bits as if it had never stopped. {@link
+ * RunFolder} finds and writes it.
  */
 public final class SavedRun {
-  static final String STATE_FILE = "training/state.json";
-  static final String MOMENTS_FILE = "training/moments.safetensors";
-  static final String FIRST = "first.";
-  static final String SECOND = "second.";
-
-  /** What a checkpoint consists of, the checksums excepted. */
-  static final List<String> FILES =
-      List.of(
-          ModelFolder.CONFIG_FILE,
-          ModelFolder.WEIGHTS_FILE,
-          ModelFolder.TOKENIZER_FILE,
-          STATE_FILE,
-          MOMENTS_FILE);
-
-  private final Path folder;
+  private final CheckpointFiles files;
   private final SavedState state;
   private final TokenFormerConfig config;
 
-  private SavedRun(Path folder, SavedState state, TokenFormerConfig config) {
-    this.folder = folder;
+  private SavedRun(CheckpointFiles files, SavedState state, TokenFormerConfig config) {
+    this.files = files;
     this.state = state;
     this.config = config;
   }
@@ -56,20 +34,26 @@ public final class SavedRun {
    * @throws IOException with one line for people: which file is missing or damaged, and what to do
    */
   public static SavedRun open(Path folder) throws IOException {
-    Checksums.verify(folder, FILES, "delete " + folder + " to go on from the checkpoint before it");
-    SavedState state = SavedState.read(folder.resolve(STATE_FILE));
-    try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
+    CheckpointFiles files = new CheckpointFiles(folder);
+    files.verify();
+    SavedState state = files.readState();
+    try (ModelFolder model = files.openModel()) {
       state.options().shape().checkFits(model.config());
       state.options().growth().check(model.config(), state.progress().growths());
-      return new SavedRun(folder, state, model.config());
+      return new SavedRun(files, state, model.config());
     } catch (ConfigException e) {
-      throw new ModelFormatException(folder.resolve(STATE_FILE) + ": " + e.getMessage(), e);
+      throw new ModelFormatException(files.state() + ": " + e.getMessage(), e);
     }
   }
 
   /** Where it lies. */
   public Path folder() {
-    return folder;
+    return files.folder();
+  }
+
+  /** The tokenizer's file. */
+  public Path tokenizer() {
+    return files.tokenizer();
   }
 
   /** What the model is made of. */
@@ -108,7 +92,7 @@ public final class SavedRun {
 
   /** The model as it was, for the caller to close. */
   public TrainableModel model(Backend backend) throws IOException {
-    try (ModelFolder model = ModelFolder.open(folder, LoadMode.MAP)) {
+    try (ModelFolder model = files.openModel()) {
       boolean onlyNew = options().growth().trainsOnlyNew(config);
       return new TrainableModel(config, model.floatTensors(), backend, onlyNew);
     }
@@ -131,21 +115,21 @@ public final class SavedRun {
     if (!options.growth().equals(state.options().growth())) {
       throw new ModelFormatException(
           "grow-at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
-              .formatted(folder));
+              .formatted(folder()));
     }
     if (data.size() != state.dataSize()) {
       throw new TrainingDataException(
           "the training data have %d ids, those of the run in %s had %d; resume with the same data"
-              .formatted(data.size(), folder, state.dataSize()));
+              .formatted(data.size(), folder(), state.dataSize()));
     }
     if (!Fingerprint.of(data).equals(state.dataFingerprint())) {
       throw new TrainingDataException(
           "the training data have other ids than those of the run in %s; resume with the same data"
-              .formatted(folder));
+              .formatted(folder()));
     }
     Trainer trainer = new Trainer(model, data, options, state.progress());
     try {
-      restore(trainer);
+      files.readMoments(trainer.optimizer(), trainer.model().backend());
       return trainer;
     } catch (IOException | RuntimeException | Error e) {
       trainer.close();
@@ -157,32 +141,7 @@ public final class SavedRun {
     if (saved != given) {
       throw new ModelFormatException(
           "%s: %d is not the %d of the run in %s; leave it out to go on, or start a new run"
-              .formatted(option, given, saved, folder));
-    }
-  }
-
-  private void restore(Trainer trainer) throws IOException {
-    Path file = folder.resolve(MOMENTS_FILE);
-    try (SafetensorsFile moments = SafetensorsFile.open(file)) {
-      Backend backend = trainer.model().backend();
-      upload(moments, FIRST, trainer.optimizer().firstMoments(), backend);
-      upload(moments, SECOND, trainer.optimizer().secondMoments(), backend);
-    }
-  }
-
-  private static void upload(
-      SafetensorsFile file, String prefix, SequencedMap<String, Tensor> moments, Backend backend)
-      throws IOException {
-    for (Map.Entry<String, Tensor> entry : moments.entrySet()) {
-      NamedTensor saved = file.tensor(prefix + entry.getKey());
-      Tensor moment = entry.getValue();
-      if (saved.dtype() != DType.F32 || !saved.shape().equals(moment.shape())) {
-        throw new ModelFormatException(
-            "%s: tensor %s is %s%s, the model asks for %s"
-                .formatted(file.path(), saved.name(), saved.dtype(), saved.shape(), moment));
-      }
-      MemorySegment data = saved.data();
-      backend.upload(data, moment);
+              .formatted(option, given, saved, folder()));
     }
   }
 }

@@ -39,7 +39,7 @@ public final class Trainer implements AutoCloseable {
    *
    * @param model this trainer's from now on, but if this fails
    * @param data at least one id more than a sequence has rows
-   * @throws TrainingDataException if they are fewer
+   * @throws DataTooShortException if they are fewer
    * @throws org.tokenformer.engine.model.ConfigException if the options do not fit the model
    */
   public Trainer(TrainableModel model, TokenSource data, TrainingOptions options) {

@@ -1,7 +1,7 @@
 package org.tokenformer.engine.train;
 
 /** Data that a model cannot learn from. The message is one line for people. */
-public final class TrainingDataException extends RuntimeException {
+public class TrainingDataException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /** One line for people. */

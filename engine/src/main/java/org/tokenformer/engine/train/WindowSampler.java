@@ -30,15 +30,10 @@ final class WindowSampler {
    *
    * @param size ids of the stream
    * @param sequence S: a window has one id more
-   * @throws TrainingDataException if the stream is shorter than one window
+   * @throws DataTooShortException if the stream is shorter than one window
    */
   WindowSampler(long size, int sequence, long seed) {
-    if (size <= sequence) {
-      throw new TrainingDataException(
-          ("the training data have %d ids, and one window of %d positions needs %d; use more data"
-                  + " or a shorter sequence")
-              .formatted(size, sequence, sequence + 1L));
-    }
+    DataTooShortException.check(size, sequence);
     this.size = size;
     this.sequence = sequence;
     this.seed = seed;

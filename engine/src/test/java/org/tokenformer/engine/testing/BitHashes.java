@@ -172,7 +172,7 @@ final class BitHashes {
                     config,
                     Models.byName(Models.weights(config, DType.F32, 0.2, new Random(3), arena)),
                     backend),
-                new Ids(),
+                ids(),
                 options)) {
       Hash hash = new Hash();
       for (int i = 0; i < TRAINING_STEPS; i++) {
@@ -183,19 +183,12 @@ final class BitHashes {
     }
   }
 
-  private record Ids() implements TokenSource {
-    @Override
-    public long size() {
-      return 5000;
+  private static TokenSource ids() {
+    int[] ids = new int[5000];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = (int) (((long) i * i + i / 7) % Models.IDS);
     }
-
-    @Override
-    public void read(long from, int[] to, int offset, int count) {
-      for (int i = 0; i < count; i++) {
-        long at = from + i;
-        to[offset + i] = (int) ((at * at + at / 7) % Models.IDS);
-      }
-    }
+    return TokenSource.of(ids);
   }
 
   private static void print(Computing computing, String what, Hash hash) {

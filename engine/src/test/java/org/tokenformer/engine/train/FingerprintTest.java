@@ -12,20 +12,21 @@ final class FingerprintTest {
     // python: hashlib.sha256(struct.pack("<q3i", 3, 1, 2, 300)).hexdigest()
     assertEquals(
         "9c687276a16cc6654ffebb379a5b0475c1a186b0cfe2e6d6910cc54aeb1ba06c",
-        Fingerprint.of(new Runs.Ids(1, 2, 300)));
+        Fingerprint.of(TokenSource.of(1, 2, 300)));
   }
 
   @Test
   void everyIdOfAShortStreamCounts() {
-    Runs.Ids data = Runs.pattern(5000, 1);
+    int[] ids = Runs.pattern(5000, 1);
+    TokenSource data = TokenSource.of(ids);
     String before = Fingerprint.of(data);
-    assertEquals(before, Fingerprint.of(Runs.pattern(5000, 1)));
+    assertEquals(before, Fingerprint.of(TokenSource.of(Runs.pattern(5000, 1))));
     for (int i = 0; i < 5000; i += 7) {
-      data.ids()[i]++;
+      ids[i]++;
       assertNotEquals(before, Fingerprint.of(data), "id " + i);
-      data.ids()[i]--;
+      ids[i]--;
     }
-    assertNotEquals(before, Fingerprint.of(Runs.pattern(4999, 1)));
+    assertNotEquals(before, Fingerprint.of(TokenSource.of(Runs.pattern(4999, 1))));
   }
 
   @Test

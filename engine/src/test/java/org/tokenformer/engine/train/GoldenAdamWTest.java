@@ -3,6 +3,12 @@ package org.tokenformer.engine.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.Gson;
+import com.google.gson.annotations.SerializedName;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
@@ -18,11 +24,52 @@ import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Six steps of AdamW as PyTorch takes them in double precision. */
+/**
+ * Six steps of AdamW as PyTorch takes them in double precision. Some cases are chaotic, so that
+ * float32 cannot come closer: each number may be off by twice what PyTorch's own float32 run is, if
+ * that is more than the tolerance here.
+ */
 final class GoldenAdamWTest {
-  private static final double LOSSES = 3e-4; // relative
+  private static final double LOSSES = 3e-4; // relative; of norms too
   private static final double WEIGHTS = 2e-4; // relative, L2, of each tensor
   private static final double LEARNING_RATE = 1e-3;
+
+  /**
+   * Relative differences of PyTorch's float32 run from its float64 run, as {@code make_adamw.py}
+   * writes them; none where a case lacks the file.
+   *
+   * @param losses at each step
+   * @param gradNorms at each step
+   * @param weights after the last step, by the released name
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Float32(
+      double[] losses,
+      @SerializedName("grad_norms") double[] gradNorms,
+      Map<String, Double> weights) {
+    static Float32 of(GoldenCase golden, int steps) {
+      Path file = golden.folder().resolve("adamw_float32.json");
+      if (!Files.exists(file)) {
+        return new Float32(new double[steps], new double[steps], Map.of());
+      }
+      try {
+        return new Gson().fromJson(Files.readString(file), Float32.class);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    /** The tolerance at a step. Differences grow, but one may be small by chance. */
+    static double tolerance(double[] differences, int step) {
+      double largest = Arrays.stream(differences, 0, step + 1).max().orElseThrow();
+      return Math.max(LOSSES, 2 * largest);
+    }
+
+    /** The tolerance of a weight. */
+    double tolerance(String released) {
+      return Math.max(WEIGHTS, 2 * weights.getOrDefault(released, 0.0));
+    }
+  }
 
   @TestFactory
   Stream<DynamicTest> sixStepsAreThoseOfPyTorch() {
@@ -52,6 +99,7 @@ final class GoldenAdamWTest {
       TrainableModel model, GoldenCase golden, TrainingShape shape, int accumulate) {
     double[] losses = golden.values("adamw.losses").data();
     double[] norms = golden.values("adamw.grad_norms").data();
+    Float32 float32 = Float32.of(golden, losses.length);
     double worst = 0;
     try (Backpropagation learning = new Backpropagation(model, shape);
         Optimizer optimizer = new Optimizer(model, OptimizerOptions.defaults())) {
@@ -59,8 +107,10 @@ final class GoldenAdamWTest {
         learning.zeroGradients();
         double loss = learn(learning, golden, accumulate);
         double norm = optimizer.norm(learning.gradients());
-        worst = Math.max(worst, close(losses[step], loss, "loss of step " + step));
-        worst = Math.max(worst, close(norms[step], norm, "gradient norm of step " + step));
+        double ofLoss = Float32.tolerance(float32.losses, step);
+        worst = Math.max(worst, close(losses[step], loss, ofLoss, "loss of step " + step));
+        double ofNorm = Float32.tolerance(float32.gradNorms, step);
+        worst = Math.max(worst, close(norms[step], norm, ofNorm, "gradient norm of step " + step));
         optimizer.step(step + 1, LEARNING_RATE, learning.gradients(), norm);
       }
     }
@@ -70,8 +120,9 @@ final class GoldenAdamWTest {
           Tensors.get(
               model.backend(), Objects.requireNonNull(model.model().weights().get(name.getKey())));
       double error = distance(expected, actual) / distance(expected, new float[actual.length]);
-      assertTrue(error <= WEIGHTS, name.getKey() + ": " + error);
-      worst = Math.max(worst, error / WEIGHTS);
+      double tolerance = float32.tolerance(name.getValue());
+      assertTrue(error <= tolerance, name.getKey() + ": " + error);
+      worst = Math.max(worst, error / tolerance);
     }
     return worst;
   }
@@ -88,8 +139,8 @@ final class GoldenAdamWTest {
     return sum / (rows * accumulate);
   }
 
-  private static double close(double expected, double actual, String what) {
-    double error = Math.abs(expected - actual) / (LOSSES * expected);
+  private static double close(double expected, double actual, double tolerance, String what) {
+    double error = Math.abs(expected - actual) / (tolerance * expected);
     assertTrue(error <= 1, what + ": expected " + expected + ", got " + actual);
     return error;
   }

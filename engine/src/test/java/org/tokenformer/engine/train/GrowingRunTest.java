@@ -41,7 +41,7 @@ final class GrowingRunTest {
 
   @TempDir Path temporary;
   private Path tokenizer = Path.of("");
-  private final Runs.Ids data = Runs.pattern(500, 1);
+  private final TokenSource data = TokenSource.of(Runs.pattern(500, 1));
 
   @BeforeEach
   void files() throws IOException {

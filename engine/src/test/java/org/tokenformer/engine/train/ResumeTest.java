@@ -44,7 +44,7 @@ final class ResumeTest {
   @TempDir Path temporary;
   private Path folder = Path.of("");
   private Path tokenizer = Path.of("");
-  private final Runs.Ids data = Runs.pattern(500, 1);
+  private final TokenSource data = TokenSource.of(Runs.pattern(500, 1));
 
   @BeforeEach
   void files() throws IOException {
@@ -102,7 +102,7 @@ final class ResumeTest {
   }
 
   private static TrainingRun.Validation validation() {
-    Runs.Ids data = Runs.pattern(400, 2); // a window of the model's context
+    TokenSource data = TokenSource.of(Runs.pattern(400, 2)); // a window of the model's context
     return new TrainingRun.Validation(
         (model, cancellation) -> Evaluator.loss(model, data, cancellation), 8);
   }
@@ -156,7 +156,8 @@ final class ResumeTest {
         assertEquals(smoothed, heard.smoothed);
         assertEquals(validations, heard.validations.stream().distinct().toList());
         TrainerTest.assertSame(expected, savedWeights());
-        for (String file : List.of(SavedRun.MOMENTS_FILE, SavedRun.STATE_FILE, Checksums.FILE)) {
+        for (String file :
+            List.of(CheckpointFiles.MOMENTS, CheckpointFiles.STATE, Checksums.FILE)) {
           Path one = last(whole).resolve(file);
           assertEquals(-1, Files.mismatch(one, last(folder).resolve(file)), file);
         }
@@ -178,7 +179,7 @@ final class ResumeTest {
       }
       Path weights = Path.of(ModelFolder.WEIGHTS_FILE);
       assertEquals(-1, Files.mismatch(last(first).resolve(weights), last(folder).resolve(weights)));
-      Path moments = Path.of(SavedRun.MOMENTS_FILE);
+      Path moments = Path.of(CheckpointFiles.MOMENTS);
       assertEquals(-1, Files.mismatch(last(first).resolve(moments), last(folder).resolve(moments)));
     }
   }
@@ -233,11 +234,12 @@ final class ResumeTest {
             String.valueOf(
                 assertThrows(
                         TrainingDataException.class,
-                        () -> saved.trainer(model, Runs.pattern(499, 1), o).close())
+                        () -> saved.trainer(model, TokenSource.of(Runs.pattern(499, 1)), o).close())
                     .getMessage());
         assertTrue(fewer.contains("have 499 ids") && fewer.contains("had 500"), fewer);
-        Runs.Ids other = Runs.pattern(500, 1);
-        other.ids()[499]++;
+        int[] ids = Runs.pattern(500, 1);
+        ids[499]++;
+        TokenSource other = TokenSource.of(ids);
         assertThrows(TrainingDataException.class, () -> saved.trainer(model, other, o).close());
         TrainingOptions seed = new TrainingOptions(o.schedule(), o.shape(), 1, o.optimizer(), 0, 8);
         refused(() -> saved.trainer(model, data, seed).close(), "seed: 8 is not the 7");
@@ -266,7 +268,7 @@ final class ResumeTest {
       begin(backend, Runs.options(3, 1, 0), () -> false);
     }
     Path checkpoint = last(folder);
-    List<String> files = new ArrayList<>(SavedRun.FILES);
+    List<String> files = new ArrayList<>(CheckpointFiles.ALL);
     files.add(Checksums.FILE);
     for (String name : files) {
       Path file = checkpoint.resolve(name);
@@ -283,7 +285,7 @@ final class ResumeTest {
       assertEquals(3, saved().stepsDone());
     }
     // A state that somebody wrote by hand, with sums that fit.
-    Path state = checkpoint.resolve(SavedRun.STATE_FILE);
+    Path state = checkpoint.resolve(CheckpointFiles.STATE);
     String json = Files.readString(state);
     for (String[] change :
         new String[][] {
@@ -300,7 +302,7 @@ final class ResumeTest {
           {"{", "[", "is not valid JSON"},
         }) {
       Files.writeString(state, json.replace(change[0], change[1]));
-      Checksums.write(checkpoint, SavedRun.FILES);
+      Checksums.write(checkpoint, CheckpointFiles.ALL);
       refused(this::saved, "state.json: ", change[2]);
     }
   }

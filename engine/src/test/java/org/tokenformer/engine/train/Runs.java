@@ -23,22 +23,8 @@ final class Runs {
 
   private Runs() {}
 
-  /** Ids in memory. */
-  @SuppressWarnings("ArrayRecordComponent") // nobody compares them
-  record Ids(int... ids) implements TokenSource {
-    @Override
-    public long size() {
-      return ids.length;
-    }
-
-    @Override
-    public void read(long from, int[] to, int offset, int count) {
-      System.arraycopy(ids, (int) from, to, offset, count);
-    }
-  }
-
   /** Ids of which each but a few follows from the one before it. */
-  static Ids pattern(int count, long seed) {
+  static int[] pattern(int count, long seed) {
     Random random = new Random(seed);
     int[] ids = new int[count];
     for (int i = 1; i < count; i++) {
@@ -46,7 +32,7 @@ final class Runs {
           random.nextInt(10) == 0 ? random.nextInt(Models.IDS) : ids[i - 1] * 7 % Models.IDS + 1;
       ids[i] %= Models.IDS;
     }
-    return new Ids(ids);
+    return ids;
   }
 
   static TrainingOptions options(int steps, int accumulate, double dropout) {

@@ -31,7 +31,8 @@ final class StepAllocationTest {
     try (Backend backend = new CheckedBackend(new VectorBackend(2));
         TrainableModel model = Runs.model(backend);
         Trainer trainer =
-            new Trainer(model, Runs.pattern(500, 1), Runs.options(1_000_000, 2, 0.1))) {
+            new Trainer(
+                model, TokenSource.of(Runs.pattern(500, 1)), Runs.options(1_000_000, 2, 0.1))) {
       long nativeBytes = HostScope.liveBytes();
       // Until the compiler is through: before, vectors are objects on the heap.
       while (!(best < MOST_BYTES) && System.nanoTime() < end) {

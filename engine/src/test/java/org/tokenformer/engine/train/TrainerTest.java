@@ -28,14 +28,14 @@ import org.tokenformer.engine.testing.Tensors;
 
 /** Steps on a small model, computed by the reference. */
 final class TrainerTest {
-  private final Runs.Ids data = Runs.pattern(500, 1);
+  private final TokenSource data = TokenSource.of(Runs.pattern(500, 1));
 
   @Test
   void aModelLearns() {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
         TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, Runs.options(100, 2, 0))) {
-      Runs.Ids valid = Runs.pattern(200, 2);
+      int[] valid = Runs.pattern(200, 2);
       double before = loss(model.model(), valid);
       assertEquals(Math.log(Runs.CONFIG.vocabularySize()), before, 0.1);
       TrainingStep last = trainer.step(null);
@@ -54,12 +54,12 @@ final class TrainerTest {
   }
 
   /** The mean over windows of the run's sequence. */
-  private static double loss(TokenFormer model, Runs.Ids ids) {
+  private static double loss(TokenFormer model, int[] ids) {
     double sum = 0;
     int count = 0;
     try (Scorer scorer = new Scorer(model, 16)) {
-      for (int from = 0; from + 16 < ids.size(); from += 16) {
-        for (float loss : scorer.losses(ids.ids(), from, 16, null)) {
+      for (int from = 0; from + 16 < ids.length; from += 16) {
+        for (float loss : scorer.losses(ids, from, 16, null)) {
           sum += loss;
           count++;
         }
@@ -197,11 +197,11 @@ final class TrainerTest {
       TrainingDataException tooShort =
           assertThrows(
               TrainingDataException.class,
-              () -> new Trainer(model, Runs.pattern(16, 1), options).close());
+              () -> new Trainer(model, TokenSource.of(Runs.pattern(16, 1)), options).close());
       assertTrue(String.valueOf(tooShort.getMessage()).contains("needs 17"));
-      int[] ids = Runs.pattern(17, 1).ids();
+      int[] ids = Runs.pattern(17, 1);
       ids[9] = 37;
-      try (Trainer trainer = new Trainer(model, new Runs.Ids(ids), options)) {
+      try (Trainer trainer = new Trainer(model, TokenSource.of(ids), options)) {
         TrainingDataException beyond =
             assertThrows(TrainingDataException.class, () -> trainer.step(null));
         assertTrue(String.valueOf(beyond.getMessage()).contains("id 37, at 9,"));
@@ -212,7 +212,7 @@ final class TrainerTest {
       ConfigException e =
           assertThrows(
               ConfigException.class,
-              () -> new Trainer(model, Runs.pattern(500, 1), tooLong).close());
+              () -> new Trainer(model, TokenSource.of(Runs.pattern(500, 1)), tooLong).close());
       assertEquals("sequence: 301 is more than the model's context of 300", e.getMessage());
     }
   }

@@ -88,11 +88,11 @@ final class WindowSamplerTest {
 
   @Test
   void oneWindowIsTheLeast() {
-    String message =
-        String.valueOf(
-            assertThrows(TrainingDataException.class, () -> new WindowSampler(64, 64, 1))
-                .getMessage());
-    assertTrue(message.contains("64 ids") && message.contains("needs 65"), message);
+    DataTooShortException e =
+        assertThrows(DataTooShortException.class, () -> new WindowSampler(64, 64, 1));
+    assertEquals("has 64 tokens, one window of 64 needs 65", e.shortage());
+    assertEquals(
+        "the stream " + e.shortage() + "; use more text or a shorter window", e.getMessage());
     assertEquals(0, new WindowSampler(65, 64, 1).next());
   }
 

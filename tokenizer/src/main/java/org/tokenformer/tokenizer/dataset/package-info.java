@@ -10,9 +10,11 @@
  *
  * <p>{@link org.tokenformer.tokenizer.dataset.NumberTable} writes other tables of the same format.
  *
+ * <p>{@link org.tokenformer.tokenizer.dataset.TokenFiles} reads texts and datasets as one stream.
+ *
  * <p>The only package that sees Arrow, which is an optional dependency of this module: whoever uses
- * this package adds {@code org.apache.arrow:arrow-format}. Bad files are reported by {@link
- * org.tokenformer.tokenizer.dataset.DatasetException} in one line.
+ * datasets adds {@code org.apache.arrow:arrow-format}; for texts alone it is not loaded. Bad files
+ * are reported by {@link org.tokenformer.tokenizer.dataset.DatasetException} in one line.
  */
 @NullMarked
 package org.tokenformer.tokenizer.dataset;

@@ -1,0 +1,110 @@
+package org.tokenformer.engine.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.stream.Stream;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.checkpoint.AtomicFiles;
+import org.tokenformer.engine.checkpoint.LoadMode;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.PendingTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsFile;
+import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.model.TokenFormer;
+import org.tokenformer.engine.model.files.ModelFolder;
+import org.tokenformer.engine.model.files.ModelFormatException;
+import org.tokenformer.engine.tensor.DType;
+import org.tokenformer.engine.tensor.Tensor;
+
+/**
+ * The files of a checkpoint, as they are written and read: a model folder with {@code
+ * training/state.json}, {@code training/moments.safetensors} and the checksums of all files.
+ */
+record CheckpointFiles(Path folder) {
+  /** What makes it a model folder. */
+  static final List<String> MODEL =
+      List.of(ModelFolder.CONFIG_FILE, ModelFolder.WEIGHTS_FILE, ModelFolder.TOKENIZER_FILE);
+
+  private static final String TRAINING = "training";
+  static final String STATE = TRAINING + "/state.json";
+  static final String MOMENTS = TRAINING + "/moments.safetensors";
+
+  /** All of them but the checksums. */
+  static final List<String> ALL = Stream.concat(MODEL.stream(), Stream.of(STATE, MOMENTS)).toList();
+
+  private static final String FIRST = "first.";
+  private static final String SECOND = "second.";
+
+  /** Writes all of them into an empty folder, for a run between two steps. */
+  void write(Trainer trainer, byte[] tokenizer) throws IOException {
+    TokenFormer model = trainer.model();
+    Optimizer optimizer = trainer.optimizer();
+    try (Downloads downloads = new Downloads(model.backend(), model.weights())) {
+      List<PendingTensor> weights = downloads.of("", model.weights());
+      ModelFolder.writeFiles(folder, model.config(), weights, tokenizer);
+      Files.createDirectory(folder.resolve(TRAINING));
+      List<PendingTensor> moments = new ArrayList<>(downloads.of(FIRST, optimizer.firstMoments()));
+      moments.addAll(downloads.of(SECOND, optimizer.secondMoments()));
+      SafetensorsWriter.writePending(folder.resolve(MOMENTS), moments, Map.of("format", "pt"));
+    }
+    AtomicFiles.writeText(folder.resolve(STATE), trainer.state().toJson());
+    Checksums.write(folder, ALL);
+  }
+
+  /**
+   * Reads all of them to see that they are what was written.
+   *
+   * @throws ModelFormatException naming the first file that is missing or damaged
+   */
+  void verify() throws IOException {
+    Checksums.verify(folder, ALL, "delete " + folder + " to go on from the checkpoint before it");
+  }
+
+  SavedState readState() throws IOException {
+    return SavedState.read(state());
+  }
+
+  Path state() {
+    return folder.resolve(STATE);
+  }
+
+  Path tokenizer() {
+    return folder.resolve(ModelFolder.TOKENIZER_FILE);
+  }
+
+  ModelFolder openModel() throws IOException {
+    return ModelFolder.open(folder, LoadMode.MAP);
+  }
+
+  /**
+   * Gives an optimiser the moments that were saved.
+   *
+   * @throws ModelFormatException if one is missing or has another shape than its weight
+   */
+  void readMoments(Optimizer optimizer, Backend backend) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(MOMENTS))) {
+      upload(file, FIRST, optimizer.firstMoments(), backend);
+      upload(file, SECOND, optimizer.secondMoments(), backend);
+    }
+  }
+
+  private static void upload(
+      SafetensorsFile file, String prefix, SequencedMap<String, Tensor> moments, Backend backend)
+      throws IOException {
+    for (Map.Entry<String, Tensor> entry : moments.entrySet()) {
+      NamedTensor saved = file.tensor(prefix + entry.getKey());
+      Tensor moment = entry.getValue();
+      if (saved.dtype() != DType.F32 || !saved.shape().equals(moment.shape())) {
+        throw new ModelFormatException(
+            "%s: tensor %s is %s%s, the model asks for %s"
+                .formatted(file.path(), saved.name(), saved.dtype(), saved.shape(), moment));
+      }
+      backend.upload(saved.data(), moment);
+    }
+  }
+}
