@@ -46,7 +46,7 @@ public final class Scorer implements AutoCloseable {
         inputs,
         (first, logits) -> {
           int rows = Math.toIntExact(logits.rows());
-          Tensor part = new Tensor(losses.buffer(), losses.offset(), DType.F32, Shape.of(rows));
+          Tensor part = losses.view(Shape.of(rows));
           backend.crossEntropy(logits, ids, from + first + 1, part);
           float[] chunk = new float[rows];
           backend.download(part, MemorySegment.ofArray(chunk));

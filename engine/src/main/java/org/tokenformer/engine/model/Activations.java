@@ -88,8 +88,7 @@ public record Activations(
         return null;
       }
       Tensor whole = saved.scores();
-      Shape shape = Shape.of(whole.rows(), count);
-      Tensor scores = new Tensor(whole.buffer(), whole.offset(), whole.dtype(), shape);
+      Tensor scores = whole.view(Shape.of(whole.rows(), count));
       return new SavedScores(scores, saved.dropout());
     }
 
