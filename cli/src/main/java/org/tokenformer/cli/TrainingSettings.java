@@ -6,7 +6,6 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.grow.GrowthInit;
-import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.TrainingShape;
@@ -178,7 +177,7 @@ final class TrainingSettings {
   /** Of a new run: how loud values begin. */
   InitialValues values() {
     InitialValues.Kind kind = orElse(init, Init.DEFAULT).kind;
-    return checked(() -> new InitialValues(kind, orElse(valueScale, 1.0)));
+    return new InitialValues(kind, orElse(valueScale, 1.0));
   }
 
   /**
@@ -193,20 +192,18 @@ final class TrainingSettings {
           "%s: says how a model grows, and no --grow-at says when; add one or leave it out"
               .formatted(growInit == null ? "--grow-warmup" : "--grow-init"));
     }
-    return checked(() -> {
-      List<Stage> stages = stages();
-      GrowthInit with = orElse(growInit, GrowthInit.ZERO);
-      int warm = orElse(growWarmup, DEFAULT_GROWTH_WARMUP);
-      GrowthOptions growth = new GrowthOptions(stages, with, values, warm, freezeOld);
-      growth.check(config, 0);
-      if (steps != null) {
-        growth.checkSteps(steps);
-      }
-      if (learned && freezeOld) {
-        growth.checkKeeps(config);
-      }
-      return growth;
-    });
+    List<Stage> stages = stages();
+    GrowthInit with = orElse(growInit, GrowthInit.ZERO);
+    int warm = orElse(growWarmup, DEFAULT_GROWTH_WARMUP);
+    GrowthOptions growth = new GrowthOptions(stages, with, values, warm, freezeOld);
+    growth.check(config, 0);
+    if (steps != null) {
+      growth.checkSteps(steps);
+    }
+    if (learned && freezeOld) {
+      growth.checkKeeps(config);
+    }
+    return growth;
   }
 
   private List<Stage> stages() {
@@ -221,7 +218,7 @@ final class TrainingSettings {
           "--sequence: %d is more than the model's context of %d"
               .formatted(length, config.contextLength()));
     }
-    return checked(() -> new TrainingShape(orElse(batch, DEFAULT_BATCH), length, recompute));
+    return new TrainingShape(orElse(batch, DEFAULT_BATCH), length, recompute);
   }
 
   /** Of a new run. */
@@ -241,21 +238,20 @@ final class TrainingSettings {
     double highest = orElse(learningRate, DEFAULT_LEARNING_RATE);
     int warm = orElse(warmup, Math.min(Math.max(FEWEST_WARMUP_STEPS, all / 100), all));
     OptimizerOptions paper = OptimizerOptions.defaults();
-    return checked(() ->
-        new TrainingOptions(
-            new Schedule(all, warm, highest, orElse(minLearningRate, highest / 10)),
-            shape,
-            batches,
-            new OptimizerOptions(
-                paper.beta1(),
-                paper.beta2(),
-                paper.epsilon(),
-                orElse(weightDecay, paper.weightDecay()),
-                orElse(clip, paper.clip())),
-            orElse(dropout, 0.0),
-            orElse(nested, 0.0),
-            seed(),
-            growth));
+    return new TrainingOptions(
+        new Schedule(all, warm, highest, orElse(minLearningRate, highest / 10)),
+        shape,
+        batches,
+        new OptimizerOptions(
+            paper.beta1(),
+            paper.beta2(),
+            paper.epsilon(),
+            orElse(weightDecay, paper.weightDecay()),
+            orElse(clip, paper.clip())),
+        orElse(dropout, 0.0),
+        orElse(nested, 0.0),
+        seed(),
+        growth);
   }
 
   /**
@@ -291,7 +287,7 @@ final class TrainingSettings {
   }
 
   private void sameGrowth(GrowthOptions saved) {
-    same("--grow-at", growAt == null ? null : checked(this::stages), saved.stages());
+    same("--grow-at", growAt == null ? null : stages(), saved.stages());
     same("--grow-init", growInit, saved.init());
     same("--grow-warmup", growWarmup, saved.warmup());
     same("--freeze-old", freezeOld ? Boolean.TRUE : null, saved.freezeOld());
@@ -312,18 +308,5 @@ final class TrainingSettings {
 
   private static <T> T orElse(@Nullable T given, T otherwise) {
     return Objects.requireNonNullElse(given, otherwise);
-  }
-
-  private interface Made<T> {
-    T make();
-  }
-
-  /** The engine names options as they are called here. */
-  private static <T> T checked(Made<T> made) {
-    try {
-      return made.make();
-    } catch (ConfigException e) {
-      throw new UserError("--" + e.getMessage(), e);
-    }
   }
 }

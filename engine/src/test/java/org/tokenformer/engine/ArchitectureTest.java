@@ -24,6 +24,8 @@ import java.util.stream.Stream;
 class ArchitectureTest {
   private static final String ROOT = "org.tokenformer.engine";
 
+  @ArchTest static final ArchRule ERROR = mayUse("error");
+
   @ArchTest static final ArchRule TENSOR = mayUse("tensor");
 
   @ArchTest static final ArchRule BACKEND = mayUse("backend", "tensor");
@@ -73,6 +75,7 @@ class ArchitectureTest {
               Stream.concat(
                       Stream.of(ROOT),
                       Stream.of(
+                              "error",
                               "tensor",
                               "backend",
                               "backend.scalar",
@@ -122,10 +125,12 @@ class ArchitectureTest {
                   "org.jspecify.annotations..",
                   "com.google.errorprone.annotations.."));
 
-  /** The package may use itself, those named, and whatever is not of the engine. */
+  /** The package may use itself, those named, errors, and whatever is not of the engine. */
   private static ArchRule mayUse(String name, String... others) {
     List<String> allowed =
-        Stream.concat(Stream.of(name), Stream.of(others)).map(ArchitectureTest::full).toList();
+        Stream.concat(Stream.of(name, "error"), Stream.of(others))
+            .map(ArchitectureTest::full)
+            .toList();
     DescribedPredicate<JavaClass> forbidden =
         describe(
             "lie in another package of the engine than " + allowed,

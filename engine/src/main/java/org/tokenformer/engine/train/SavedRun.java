@@ -63,7 +63,7 @@ public final class SavedRun {
       state.options().growth().check(model.config(), state.progress().growths());
       return new SavedRun(folder, state, model.config());
     } catch (ConfigException e) {
-      throw new ModelFormatException(folder.resolve(STATE_FILE) + ": " + e.getMessage(), e);
+      throw ModelFormatException.of(folder.resolve(STATE_FILE), e);
     }
   }
 
@@ -130,7 +130,7 @@ public final class SavedRun {
     same("seed", state.options().seed(), options.seed());
     if (!options.growth().equals(state.options().growth())) {
       throw new ModelFormatException(
-          "grow-at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
+          "grow_at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
               .formatted(folder));
     }
     if (data.size() != state.dataSize()) {

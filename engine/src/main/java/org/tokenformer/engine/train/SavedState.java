@@ -134,7 +134,7 @@ record SavedState(
           seed(fields),
           growth(fields));
     } catch (ConfigException e) {
-      throw new ModelFormatException(fields.file() + ": " + e.getMessage(), e);
+      throw ModelFormatException.of(fields.file(), e);
     }
   }
 
