@@ -46,9 +46,14 @@ final class OptionWording {
         .replaceAll(mention -> Matcher.quoteReplacement(inCommand(mention.group(), command)));
   }
 
+  /** The option that sets a field of the engine. */
+  static String option(String field) {
+    return NAMES.getOrDefault(field, "--" + field.replace('_', '-'));
+  }
+
   /** The option of a field, or the field itself where the command has no such option. */
   private static String inCommand(String field, CommandLine command) {
-    String option = NAMES.getOrDefault(field, "--" + field.replace('_', '-'));
+    String option = option(field);
     return command.getCommandSpec().findOption(option) == null ? field : option;
   }
 }

@@ -36,6 +36,6 @@ public record OptimizerOptions(
 
   /** Those of the paper: β 0.9 and 0.95, ε 1e-8, decay 0.1, norm clipped to 1. */
   public static OptimizerOptions defaults() {
-    return new OptimizerOptions(0.9, 0.95, 1e-8, 0.1, 1);
+    return TrainingChoices.NONE.optimizer();
   }
 }
