@@ -7,6 +7,7 @@ module org.tokenformer.engine {
   exports org.tokenformer.engine.checkpoint;
   exports org.tokenformer.engine;
   exports org.tokenformer.engine.backend;
+  exports org.tokenformer.engine.error;
   exports org.tokenformer.engine.generate;
   exports org.tokenformer.engine.grow;
   exports org.tokenformer.engine.measure;

@@ -79,7 +79,7 @@ sealed interface Beginning {
 
     @Override
     public TrainingOptions options(TrainingSettings settings, long tokens) {
-      return settings.options(shape(settings), tokens, growth);
+      return settings.options(config, tokens);
     }
 
     @Override

@@ -19,7 +19,6 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.measure.Machine;
 import org.tokenformer.engine.measure.Throughput;
-import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Presets;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFolder;
@@ -212,11 +211,7 @@ final class BenchCommand implements Callable<Integer> {
   private TrainingShape trainingShape(TokenFormerConfig config) {
     int context = config.contextLength();
     int length = within("--sequence", sequence, Math.min(DEFAULT_SEQUENCE, context), 1, context);
-    try {
-      return new TrainingShape(batch, length, false);
-    } catch (ConfigException e) {
-      throw new UserError("--" + e.getMessage(), e);
-    }
+    return new TrainingShape(batch, length, false);
   }
 
   /**
@@ -280,12 +275,7 @@ final class BenchCommand implements Callable<Integer> {
     if (source.model != null) {
       return LanguageModel.load(source.model, options);
     }
-    TokenFormerConfig config;
-    try {
-      config = Presets.get(source.preset);
-    } catch (ConfigException e) {
-      throw new UserError("--" + e.getMessage(), e);
-    }
+    TokenFormerConfig config = Presets.get(source.preset);
     console.note("making random weights...");
     return LanguageModel.random(config, type, SEED, options);
   }

@@ -21,7 +21,7 @@ final class CommandTree {
           Map.entry("explain", ExplainCommand::new),
           Map.entry("score", ScoreCommand::new),
           Map.entry("eval", EvalCommand::new),
-          Map.entry("train", TrainCommand::new),
+          Map.entry("train", TrainCommand::of),
           Map.entry("grow", GrowCommand::new),
           Map.entry("pack", PackCommand::tree),
           Map.entry("shrink", ShrinkCommand::new),
@@ -75,7 +75,6 @@ final class CommandTree {
     tree.registerConverter(TokenCount.class, new TokenCount.Converter());
     tree.registerConverter(FloatType.class, new Choice<>(FloatType.class));
     tree.registerConverter(WeightType.class, new Choice<>(WeightType.class));
-    tree.registerConverter(TrainingSettings.Init.class, new Choice<>(TrainingSettings.Init.class));
     tree.registerConverter(GrowthInit.class, new Choice<>(GrowthInit.class));
     tree.registerConverter(OnSaveError.class, new Choice<>(OnSaveError.class));
     tree.registerConverter(BenchCommand.Task.class, new Choice<>(BenchCommand.Task.class));

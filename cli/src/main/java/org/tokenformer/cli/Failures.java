@@ -14,14 +14,11 @@ import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.OutputFailure;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.engine.BackendUnavailableException;
-import org.tokenformer.engine.checkpoint.CheckpointException;
-import org.tokenformer.engine.model.files.ModelFormatException;
-import org.tokenformer.engine.train.DivergedException;
-import org.tokenformer.engine.train.TrainingDataException;
+import org.tokenformer.engine.error.EngineProblem;
 import org.tokenformer.tokenizer.TokenizerException;
 import org.tokenformer.tokenizer.dataset.DatasetException;
 import picocli.CommandLine;
@@ -59,24 +56,24 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
   @Override
   public int handleExecutionException(Exception e, CommandLine command, ParseResult arguments) {
-    return report(e);
+    return report(e, command);
   }
 
   /** Prints the line for any failure and returns the exit code. */
   int report(Throwable failure) {
+    return report(failure, null);
+  }
+
+  private int report(Throwable failure, @Nullable CommandLine command) {
     return switch (failure) {
       case OutputFailure e when e.isBrokenPipe() -> BROKEN_PIPE;
       case OutputFailure e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case UserError e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case ParameterException e -> handleParseException(e, new String[0]);
-      case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()));
-      case CheckpointException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
-      case ModelFormatException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
+      case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()), command);
+      case EngineProblem e -> fail(USER_ERROR, OptionWording.line(e, command), failure);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
-      case TrainingDataException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
-      case DivergedException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
-      case BackendUnavailableException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
       case InvalidPathException e ->
           fail(USER_ERROR, "'" + e.getInput() + "' is not a file name: " + e.getReason(), e);
@@ -124,7 +121,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
   /** What went wrong with a file, for one line. */
   static String describe(IOException e) {
-    if (e instanceof CheckpointException || e instanceof ModelFormatException) {
+    if (e instanceof EngineProblem) {
       return Objects.toString(e.getMessage());
     }
     String message = Objects.requireNonNullElse(e.getMessage(), e.getClass().getSimpleName());

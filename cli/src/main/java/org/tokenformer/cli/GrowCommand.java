@@ -21,7 +21,6 @@ import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.grow.GrowthPlan;
 import org.tokenformer.engine.grow.GrowthPlan.Size;
 import org.tokenformer.engine.grow.LogitChange;
-import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.SizeGroup;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ModelFolder;
@@ -153,17 +152,12 @@ final class GrowCommand implements Callable<Integer> {
       throw new UserError(
           "nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, as --ffn 2048");
     }
-    try {
-      List<Size> sizes = new ArrayList<>();
-      qkv.forEach(size -> sizes.add(Size.parse(SizeGroup.QKV, size)));
-      proj.forEach(size -> sizes.add(Size.parse(SizeGroup.PROJ, size)));
-      ffn.forEach(size -> sizes.add(Size.parse(SizeGroup.FFN, size)));
-      int depth = layers == null ? 0 : GrowthPlan.parseLayers(layers);
-      return Growth.of(folder.config(), new GrowthPlan(sizes, depth), init);
-    } catch (ConfigException e) {
-      String dashes = e.field() == null ? "" : "--"; // the fields of a plan are options here
-      throw new UserError(dashes + e.getMessage(), e);
-    }
+    List<Size> sizes = new ArrayList<>();
+    qkv.forEach(size -> sizes.add(Size.parse(SizeGroup.QKV, size)));
+    proj.forEach(size -> sizes.add(Size.parse(SizeGroup.PROJ, size)));
+    ffn.forEach(size -> sizes.add(Size.parse(SizeGroup.FFN, size)));
+    int depth = layers == null ? 0 : GrowthPlan.parseLayers(layers);
+    return Growth.of(folder.config(), new GrowthPlan(sizes, depth), init);
   }
 
   private int[] ids(

@@ -48,7 +48,7 @@ final class ModelOptions {
       tokens = TokenShare.parse(text);
     } catch (ConfigException e) {
       CommandLine line = Objects.requireNonNull(command).commandLine();
-      throw new ParameterException(line, "--" + e.getMessage(), e);
+      throw new ParameterException(line, OptionWording.line(e, line), e);
     }
   }
 

@@ -3,12 +3,9 @@ package org.tokenformer.cli;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.backend.Theta;
-import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Presets;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
@@ -20,17 +17,6 @@ import picocli.CommandLine.Option;
 final class ModelSizeOptions {
   private static final int DEFAULT_CONTEXT = 512;
   private static final int LARGEST_HIDDEN = 1 << 22;
-
-  /** What the model's configuration calls the options. */
-  private static final Map<String, String> FIELDS =
-      Map.of(
-          "num_layers", "--layers",
-          "hidden_size", "--hidden",
-          "num_attention_heads", "--heads",
-          "qkv_slot_num", "--qkv",
-          "proj_slot_num", "--proj",
-          "ffn_slot_num", "--ffn",
-          "max_position_embeddings", "--context");
 
   @Option(
       names = "--preset",
@@ -105,21 +91,17 @@ final class ModelSizeOptions {
 
   /** What the options ask for, for a tokenizer of that many ids. */
   TokenFormerConfig config(int tokenizerIds) {
-    try {
-      TokenFormerConfig base = preset == null ? plain(tokenizerIds) : Presets.get(preset);
-      LayerSizes sizes = base.layers().getFirst();
-      return TokenFormerConfig.uniform(
-          orElse(layers, base.layers().size()),
-          new LayerSizes(
-              orElse(qkv, sizes.qkv()), orElse(proj, sizes.proj()), orElse(ffn, sizes.ffn())),
-          orElse(hidden, base.hiddenSize()),
-          orElse(heads, base.heads()),
-          tokenizerIds,
-          orElse(context, base.contextLength()),
-          theta == null ? base.theta() : theta(theta));
-    } catch (ConfigException e) {
-      throw new UserError(inOptions(Objects.toString(e.getMessage())), e);
-    }
+    TokenFormerConfig base = preset == null ? plain(tokenizerIds) : Presets.get(preset);
+    LayerSizes sizes = base.layers().getFirst();
+    return TokenFormerConfig.uniform(
+        orElse(layers, base.layers().size()),
+        new LayerSizes(
+            orElse(qkv, sizes.qkv()), orElse(proj, sizes.proj()), orElse(ffn, sizes.ffn())),
+        orElse(hidden, base.hiddenSize()),
+        orElse(heads, base.heads()),
+        tokenizerIds,
+        orElse(context, base.contextLength()),
+        theta == null ? base.theta() : theta(theta));
   }
 
   /** Without a preset: as the released models are made. */
@@ -152,13 +134,5 @@ final class ModelSizeOptions {
     }
     List<String> known = Arrays.stream(Theta.values()).map(Theta::configName).toList();
     throw new UserError("--theta: '%s' is not one of %s".formatted(name, String.join(", ", known)));
-  }
-
-  private static String inOptions(String message) {
-    String line = message.startsWith("preset:") ? "--" + message : message;
-    for (Map.Entry<String, String> field : FIELDS.entrySet()) {
-      line = line.replace(field.getKey(), field.getValue());
-    }
-    return line;
   }
 }

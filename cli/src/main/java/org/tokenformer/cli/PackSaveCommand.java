@@ -8,10 +8,8 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
-import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.grow.PackWriter;
-import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.files.ModelFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -71,8 +69,6 @@ final class PackSaveCommand implements Callable<Integer> {
       long tokens = PackWriter.save(from, grown, called, file);
       console.note(
           "%s: %d parameter tokens, %s".formatted(file, tokens, Amount.bytes(Files.size(file))));
-    } catch (ConfigException e) {
-      throw new UserError("--" + e.getMessage(), e);
     }
     return 0;
   }

@@ -30,6 +30,7 @@ import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 import org.tokenformer.engine.train.TrainingRun;
 import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -96,7 +97,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Mixin private ModelSizeOptions sizes = new ModelSizeOptions();
 
-  @Mixin private TrainingSettings settings = new TrainingSettings();
+  private final TrainingSettings settings = new TrainingSettings();
 
   @Option(
       names = "--save-every",
@@ -129,8 +130,16 @@ final class TrainCommand implements Callable<Integer> {
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
-  TrainCommand(Console console) {
+  private TrainCommand(Console console) {
     this.console = console;
+  }
+
+  /** With the options that the engine's table has. */
+  static CommandLine of(Console console) {
+    TrainCommand command = new TrainCommand(console);
+    CommandLine line = new CommandLine(command);
+    command.settings.options().forEach(line.getCommandSpec()::addOption);
+    return line;
   }
 
   @Override

@@ -1,184 +1,90 @@
 package org.tokenformer.cli;
 
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
+import java.util.regex.Pattern;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.engine.grow.GrowthInit;
-import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions;
-import org.tokenformer.engine.train.GrowthOptions.Stage;
-import org.tokenformer.engine.train.OptimizerOptions;
-import org.tokenformer.engine.train.Schedule;
+import org.tokenformer.engine.train.TrainingChoices;
+import org.tokenformer.engine.train.TrainingOption;
 import org.tokenformer.engine.train.TrainingOptions;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.TypeConversionException;
 
-/** The options of a run on which its weights hang. */
+/** The options of a run on which its weights hang: the engine's table of them as picocli's. */
 final class TrainingSettings {
-  private static final int DEFAULT_BATCH = 8;
-  private static final double DEFAULT_LEARNING_RATE = 1e-3;
-  private static final int FEWEST_WARMUP_STEPS = 20;
-  private static final long DEFAULT_SEED = 1;
-  private static final int DEFAULT_GROWTH_WARMUP = 20;
+  private static final Pattern MENTIONED = Pattern.compile("\\{(\\w+)}");
 
-  @Option(
-      names = "--steps",
-      paramLabel = "N",
-      description = "Steps of the whole run, by default as many as go once through the data.")
-  private @Nullable Integer steps;
+  private final Map<TrainingOption<?>, OptionSpec> options = new LinkedHashMap<>();
 
-  @Option(
-      names = "--batch",
-      paramLabel = "N",
-      description = "Sequences that are computed together, by default 8.")
-  private @Nullable Integer batch;
-
-  @Option(
-      names = "--accumulate",
-      paramLabel = "N",
-      description = "Batches of a step, by default 1: more of them, and memory stays the same.")
-  private @Nullable Integer accumulate;
-
-  @Option(
-      names = "--sequence",
-      paramLabel = "N",
-      description = "Tokens of a sequence, by default the model's whole context.")
-  private @Nullable Integer sequence;
-
-  @Option(
-      names = "--lr",
-      paramLabel = "X",
-      description = "The highest learning rate, by default 0.001.")
-  private @Nullable Double learningRate;
-
-  @Option(
-      names = "--min-lr",
-      paramLabel = "X",
-      description =
-          "The last learning rate, by default a tenth of the highest; a cosine leads from one to the"
-              + " other.")
-  private @Nullable Double minLearningRate;
-
-  @Option(
-      names = "--warmup",
-      paramLabel = "N",
-      description =
-          "Steps in which the learning rate grows to its highest, by default a hundredth of all"
-              + " steps, and at least 20.")
-  private @Nullable Integer warmup;
-
-  @Option(
-      names = "--weight-decay",
-      paramLabel = "X",
-      description = "Of all matrices, by default 0.1.")
-  private @Nullable Double weightDecay;
-
-  @Option(
-      names = "--clip",
-      paramLabel = "X",
-      description = "The largest norm that all gradients together may have, by default 1.")
-  private @Nullable Double clip;
-
-  @Option(
-      names = "--dropout",
-      paramLabel = "P",
-      description =
-          "Share of the parameter tokens' weights that each step leaves out, by default 0.")
-  private @Nullable Double dropout;
-
-  @Option(
-      names = "--nested",
-      paramLabel = "P",
-      description =
-          "Share of the batches that learn with the first parameter tokens only, with at least 10 %% of"
-              + " them at random, by default 0: then the first tokens are a model by themselves, see"
-              + " 'generate --tokens' and 'shrink'.")
-  private @Nullable Double nested;
-
-  @Option(
-      names = "--recompute",
-      description =
-          "Computes each layer twice instead of keeping what its way back needs: less memory, a"
-              + " third more work, the same bits.")
-  private boolean recompute;
-
-  @Option(
-      names = "--seed",
-      paramLabel = "N",
-      description = "Of the first weights, the order of the data and dropout, by default 1.")
-  private @Nullable Long seed;
-
-  @Option(
-      names = "--init",
-      paramLabel = "NAME",
-      description =
-          "How loud a new model begins: default, or released, as the released models began, which is"
-              + " too loud with few layers.")
-  private @Nullable Init init;
-
-  @Option(
-      names = "--value-scale",
-      paramLabel = "X",
-      description = "Times the first values of new parameter tokens, by default 1.")
-  private @Nullable Double valueScale;
-
-  @Option(
-      names = "--grow-at",
-      paramLabel = "STEP:SIZES",
-      description =
-          "After so many steps the model grows, as 400:ffn=1024,qkv=256: qkv, proj and ffn are"
-              + " numbers of parameter tokens, of all layers or as 1024@0-2 of some; layers=N adds"
-              + " layers. May be given several times.")
-  private @Nullable List<String> growAt;
-
-  @Option(
-      names = "--grow-init",
-      paramLabel = "NAME",
-      description =
-          "What new parameter tokens begin with: zero (by default, not for softmax) and split keep what"
-              + " the model computes, released does not; how loud is what --init and --value-scale"
-              + " say.")
-  private @Nullable GrowthInit growInit;
-
-  @Option(
-      names = "--grow-warmup",
-      paramLabel = "N",
-      description =
-          "Steps after each growth in which the learning rate comes back from nothing, by default"
-              + " 20.")
-  private @Nullable Integer growWarmup;
-
-  @Option(
-      names = "--freeze-old",
-      description =
-          "Trains only the parameter tokens that the last growth added, of the model or in this run;"
-              + " all else stays as it is, to the bit.")
-  private boolean freezeOld;
-
-  enum Init {
-    DEFAULT(InitialValues.Kind.SCALED),
-    RELEASED(InitialValues.Kind.RELEASED);
-
-    private final InitialValues.Kind kind;
-
-    Init(InitialValues.Kind kind) {
-      this.kind = kind;
+  TrainingSettings() {
+    for (TrainingOption<?> option : TrainingOption.all()) {
+      String help = option.help();
+      if (help != null) {
+        options.put(option, spec(option, help));
+      }
     }
+  }
 
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
+  /** For a command to add. */
+  Collection<OptionSpec> options() {
+    return options.values();
+  }
+
+  private static OptionSpec spec(TrainingOption<?> option, String help) {
+    String description =
+        MENTIONED.matcher(help).replaceAll(name -> OptionWording.option(name.group(1)));
+    OptionSpec.Builder spec =
+        OptionSpec.builder(OptionWording.option(option.name()))
+            .description(description.replace("%", "%%")); // picocli formats it
+    Class<?> given = option.given();
+    if (given == Boolean.class) {
+      return spec.type(boolean.class).arity("0").build();
     }
+    spec.arity("1").paramLabel(option.label());
+    if (given == List.class) {
+      return spec.type(List.class).auxiliaryTypes(String.class).build();
+    }
+    List<String> choices = option.choices();
+    if (!choices.isEmpty()) {
+      spec.completionCandidates(choices).converters(text -> oneOf(choices, text));
+    }
+    return spec.type(given).build();
+  }
+
+  private static String oneOf(List<String> choices, String text) {
+    if (!choices.contains(text)) {
+      throw new TypeConversionException(
+          "'" + text + "' is not one of " + String.join(", ", choices));
+    }
+    return text;
+  }
+
+  /** What the command line says, once picocli has read it. */
+  private TrainingChoices choices() {
+    TrainingChoices choices = TrainingChoices.NONE;
+    for (Map.Entry<TrainingOption<?>, OptionSpec> entry : options.entrySet()) {
+      Object given = entry.getValue().getValue();
+      if (given != null && !given.equals(false)) {
+        choices = with(choices, entry.getKey(), given);
+      }
+    }
+    return choices;
+  }
+
+  private static <T> TrainingChoices with(
+      TrainingChoices choices, TrainingOption<T> option, Object given) {
+    return choices.with(option, option.value(given));
   }
 
   /** Of a new run: how loud values begin. */
   InitialValues values() {
-    InitialValues.Kind kind = orElse(init, Init.DEFAULT).kind;
-    return checked(() -> new InitialValues(kind, orElse(valueScale, 1.0)));
+    return choices().values();
   }
 
   /**
@@ -187,46 +93,38 @@ final class TrainingSettings {
    * @param learned whether the model has learned already, so that there is something to keep
    */
   GrowthOptions growth(TokenFormerConfig config, boolean learned) {
-    InitialValues values = values();
-    if (growAt == null && (growInit != null || growWarmup != null)) {
-      throw new UserError(
-          "%s: says how a model grows, and no --grow-at says when; add one or leave it out"
-              .formatted(growInit == null ? "--grow-warmup" : "--grow-init"));
+    TrainingChoices choices = choices();
+    if (choices.chosen(TrainingOption.GROW_AT) == null) {
+      for (var option : List.of(TrainingOption.GROW_INIT, TrainingOption.GROW_WARMUP)) {
+        if (choices.chosen(option) != null) {
+          throw new UserError(
+              "%s: says how a model grows, and no --grow-at says when; add one or leave it out"
+                  .formatted(OptionWording.option(option.name())));
+        }
+      }
     }
-    return checked(() -> {
-      List<Stage> stages = stages();
-      GrowthInit with = orElse(growInit, GrowthInit.ZERO);
-      int warm = orElse(growWarmup, DEFAULT_GROWTH_WARMUP);
-      GrowthOptions growth = new GrowthOptions(stages, with, values, warm, freezeOld);
-      growth.check(config, 0);
-      if (steps != null) {
-        growth.checkSteps(steps);
-      }
-      if (learned && freezeOld) {
-        growth.checkKeeps(config);
-      }
-      return growth;
-    });
-  }
-
-  private List<Stage> stages() {
-    return orElse(growAt, List.<String>of()).stream().map(Stage::parse).toList();
+    GrowthOptions growth = choices.growth();
+    growth.check(config, 0);
+    Integer steps = choices.chosen(TrainingOption.STEPS);
+    if (steps != null) {
+      growth.checkSteps(steps);
+    }
+    if (learned && growth.freezeOld()) {
+      growth.checkKeeps(config);
+    }
+    return growth;
   }
 
   /** Of a new run. */
   TrainingShape shape(TokenFormerConfig config) {
-    int length = orElse(sequence, config.contextLength());
-    if (length > config.contextLength()) {
-      throw new UserError(
-          "--sequence: %d is more than the model's context of %d"
-              .formatted(length, config.contextLength()));
-    }
-    return checked(() -> new TrainingShape(orElse(batch, DEFAULT_BATCH), length, recompute));
+    TrainingShape shape = choices().shape(config.contextLength());
+    shape.checkFits(config);
+    return shape;
   }
 
   /** Of a new run. */
   long seed() {
-    return orElse(seed, DEFAULT_SEED);
+    return choices().get(TrainingOption.SEED);
   }
 
   /**
@@ -234,28 +132,8 @@ final class TrainingSettings {
    *
    * @param tokens of the training data
    */
-  TrainingOptions options(TrainingShape shape, long tokens, GrowthOptions growth) {
-    int batches = orElse(accumulate, 1);
-    long perStep = (long) shape.rows() * Math.max(1, batches);
-    int all = orElse(steps, Math.clamp(Math.ceilDiv(tokens, perStep), 1, Integer.MAX_VALUE));
-    double highest = orElse(learningRate, DEFAULT_LEARNING_RATE);
-    int warm = orElse(warmup, Math.min(Math.max(FEWEST_WARMUP_STEPS, all / 100), all));
-    OptimizerOptions paper = OptimizerOptions.defaults();
-    return checked(() ->
-        new TrainingOptions(
-            new Schedule(all, warm, highest, orElse(minLearningRate, highest / 10)),
-            shape,
-            batches,
-            new OptimizerOptions(
-                paper.beta1(),
-                paper.beta2(),
-                paper.epsilon(),
-                orElse(weightDecay, paper.weightDecay()),
-                orElse(clip, paper.clip())),
-            orElse(dropout, 0.0),
-            orElse(nested, 0.0),
-            seed(),
-            growth));
+  TrainingOptions options(TokenFormerConfig config, long tokens) {
+    return choices().options(config.contextLength(), tokens);
   }
 
   /**
@@ -264,66 +142,22 @@ final class TrainingSettings {
    * @throws UserError if one was given that is another
    */
   TrainingOptions options(TrainingOptions saved) {
-    Schedule schedule = saved.schedule();
-    same("--steps", steps, schedule.steps());
-    same("--batch", batch, saved.shape().batch());
-    same("--accumulate", accumulate, saved.accumulate());
-    same("--sequence", sequence, saved.shape().sequence());
-    same("--lr", learningRate, schedule.learningRate());
-    same("--min-lr", minLearningRate, schedule.minLearningRate());
-    same("--warmup", warmup, schedule.warmup());
-    same("--weight-decay", weightDecay, saved.optimizer().weightDecay());
-    same("--clip", clip, saved.optimizer().clip());
-    same("--dropout", dropout, saved.dropout());
-    same("--nested", nested, saved.nested());
-    same("--seed", seed, saved.seed());
-    sameGrowth(saved.growth());
-    TrainingShape shape = saved.shape();
-    return new TrainingOptions(
-        schedule,
-        new TrainingShape(shape.batch(), shape.sequence(), shape.recompute() || recompute),
-        saved.accumulate(),
-        saved.optimizer(),
-        saved.dropout(),
-        saved.nested(),
-        saved.seed(),
-        saved.growth());
-  }
-
-  private void sameGrowth(GrowthOptions saved) {
-    same("--grow-at", growAt == null ? null : checked(this::stages), saved.stages());
-    same("--grow-init", growInit, saved.init());
-    same("--grow-warmup", growWarmup, saved.warmup());
-    same("--freeze-old", freezeOld ? Boolean.TRUE : null, saved.freezeOld());
-    Init savedInit =
-        saved.values().kind() == InitialValues.Kind.RELEASED ? Init.RELEASED : Init.DEFAULT;
-    same("--init", init, savedInit);
-    same("--value-scale", valueScale, saved.values().factor());
-  }
-
-  private static <T> void same(String option, @Nullable T given, T saved) {
-    if (given != null && !given.equals(saved)) {
-      throw new UserError(
-          "%s: %s is not the %s of the run that is to go on; leave the option out, or start a new run"
-                  .formatted(option, given, saved)
-              + " from its model with -m");
+    TrainingChoices choices = choices();
+    TrainingOption<?> other = choices.difference(saved);
+    if (other != null) {
+      throw refused(other, choices, saved);
     }
+    return choices.resuming(saved);
   }
 
-  private static <T> T orElse(@Nullable T given, T otherwise) {
-    return Objects.requireNonNullElse(given, otherwise);
-  }
-
-  private interface Made<T> {
-    T make();
-  }
-
-  /** The engine names options as they are called here. */
-  private static <T> T checked(Made<T> made) {
-    try {
-      return made.make();
-    } catch (ConfigException e) {
-      throw new UserError("--" + e.getMessage(), e);
-    }
+  private static <T> UserError refused(
+      TrainingOption<T> option, TrainingChoices choices, TrainingOptions saved) {
+    return new UserError(
+        "%s: %s is not the %s of the run that is to go on; leave the option out, or start a new run"
+                .formatted(
+                    OptionWording.option(option.name()),
+                    option.text(choices.get(option)),
+                    option.text(option.of(saved)))
+            + " from its model with -m");
   }
 }

@@ -79,12 +79,8 @@ final class WritingOptions {
   /** What is to be generated, with a seed of its own if none was given. */
   GenerationOptions options() {
     long chosen = seed == null ? ThreadLocalRandom.current().nextInt(1 << 30) : seed;
-    try {
-      var sampling = new SamplingOptions(temperature, topK, topP, minP, repetitionPenalty, chosen);
-      return GenerationOptions.of(maxTokens).sampledBy(sampling);
-    } catch (IllegalArgumentException e) { // it names the option and the value
-      throw new UserError("--" + e.getMessage(), e);
-    }
+    var sampling = new SamplingOptions(temperature, topK, topP, minP, repetitionPenalty, chosen);
+    return GenerationOptions.of(maxTokens).sampledBy(sampling);
   }
 
   /** The prompt, or what standard input says. */

@@ -6,6 +6,7 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.CheckedBackend;
 import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.backend.vector.VectorBackend;
+import org.tokenformer.engine.model.ConfigException;
 
 /** Chooses a backend. Nothing else in the engine knows that there are several. */
 public final class Backends {
@@ -43,18 +44,19 @@ public final class Backends {
    * @param name {@code auto}, {@code scalar} or {@code vector}
    * @param threads 1 to 1024; the scalar one has only the caller's
    * @throws BackendUnavailableException if a backend was named that cannot run here
-   * @throws IllegalArgumentException if the name is unknown
+   * @throws ConfigException if the name is unknown or the number of threads is out of its range
    */
   public static Choice open(String name, int threads) {
     if (threads < 1 || threads > MOST_THREADS) {
-      throw new IllegalArgumentException("threads: " + threads + " is not in 1 to " + MOST_THREADS);
+      throw ConfigException.notAllowed("threads", threads, "in 1 to " + MOST_THREADS);
     }
     return switch (name) {
       case "scalar" -> new Choice(scalar(), null);
       case "vector" -> {
         String obstacle = obstacle();
         if (obstacle != null) {
-          throw new BackendUnavailableException("backend vector cannot run here: " + obstacle);
+          throw new BackendUnavailableException(
+              name, "backend vector cannot run here: " + obstacle);
         }
         yield new Choice(vector(threads), null);
       }
@@ -69,10 +71,12 @@ public final class Backends {
       }
       case "cuda" ->
           throw new BackendUnavailableException(
-              "backend cuda is not part of this version; use vector");
+              name, "backend cuda is not part of this version; use vector");
       default ->
-          throw new IllegalArgumentException(
-              "backend: '" + name + "' is unknown; known are auto, scalar, vector and cuda");
+          throw ConfigException.of(
+              "backend",
+              name,
+              "'" + name + "' is unknown; known are auto, scalar, vector and cuda");
     };
   }
 

@@ -30,6 +30,8 @@ class ArchitectureTest {
   private static final String ROOT = "org.tokenformer.engine";
   private static final int MOST_FILES = 30;
 
+  @ArchTest static final ArchRule ERROR = mayUse("error");
+
   @ArchTest static final ArchRule TENSOR = mayUse("tensor");
 
   @ArchTest static final ArchRule BACKEND = mayUse("backend", "tensor");
@@ -92,6 +94,7 @@ class ArchitectureTest {
               Stream.concat(
                       Stream.of(ROOT),
                       Stream.of(
+                              "error",
                               "tensor",
                               "backend",
                               "backend.scalar",
@@ -155,10 +158,12 @@ class ArchitectureTest {
             name + " has " + count + " source files, a package at most " + MOST_FILES));
   }
 
-  /** The package may use itself, those named, and whatever is not of the engine. */
+  /** The package may use itself, those named, errors, and whatever is not of the engine. */
   private static ArchRule mayUse(String name, String... others) {
     List<String> allowed =
-        Stream.concat(Stream.of(name), Stream.of(others)).map(ArchitectureTest::full).toList();
+        Stream.concat(Stream.of(name, "error"), Stream.of(others))
+            .map(ArchitectureTest::full)
+            .toList();
     DescribedPredicate<JavaClass> forbidden =
         describe(
             "lie in another package of the engine than " + allowed,

@@ -15,6 +15,9 @@ import org.tokenformer.engine.tensor.Tensor;
  * Results must not lie in memory that is read-only: a kernel would end the process there.
  */
 public final class CheckedBackend implements Backend {
+  private static final String KEYS_GRADIENT = "keysGradient";
+  private static final String VALUES_GRADIENT = "valuesGradient";
+
   private final Backend backend;
 
   /** Puts the checks before an implementation. */
@@ -55,14 +58,14 @@ public final class CheckedBackend implements Backend {
   public void upload(MemorySegment source, Tensor destination) {
     alive("destination", destination);
     writable("destination", destination);
-    sameBytes("destination", destination, source.byteSize());
+    sameBytes("source", source, "destination", destination);
     backend.upload(source, destination);
   }
 
   @Override
   public void download(Tensor source, MemorySegment destination) {
     alive("source", source);
-    sameBytes("source", source, destination.byteSize());
+    sameBytes("destination", destination, "source", source);
     backend.download(source, destination);
   }
 
@@ -72,7 +75,8 @@ public final class CheckedBackend implements Backend {
     writable("destination", destination);
     if (source.dtype() != destination.dtype() || source.byteSize() != destination.byteSize()) {
       throw new IllegalArgumentException(
-          "destination " + destination + " is not like source " + source);
+          "destination must be %s of %d bytes like source %s, not %s"
+              .formatted(source.dtype(), source.byteSize(), source, destination));
     }
     disjoint("source", source, "destination", destination);
     backend.copy(source, destination);
@@ -111,8 +115,8 @@ public final class CheckedBackend implements Backend {
     result("out", out, x.rows(), x.columns());
     vector("weight", weight, x.columns());
     vector("bias", bias, x.columns());
-    disjointVector("weight", weight, out);
-    disjointVector("bias", bias, out);
+    disjoint("weight", weight, "out", out);
+    disjoint("bias", bias, "out", out);
     epsilon(epsilon);
     if (!same(x, out)) {
       disjoint("x", x, "out", out);
@@ -137,11 +141,12 @@ public final class CheckedBackend implements Backend {
     result("xGradient", xGradient, x.rows(), columns);
     gradientVector("weightGradient", weightGradient, columns);
     gradientVector("biasGradient", biasGradient, columns);
-    apart("input", xGradient, x, outGradient, weight);
-    apart("input", weightGradient, x, outGradient, weight);
-    apart("input", biasGradient, x, outGradient, weight);
-    apart("result", xGradient, weightGradient, biasGradient, null);
-    apart("result", biasGradient, weightGradient, null, null);
+    apart("xGradient", xGradient, "x", x, "outGradient", outGradient, "weight", weight);
+    apart("weightGradient", weightGradient, "x", x, "outGradient", outGradient, "weight", weight);
+    apart("biasGradient", biasGradient, "x", x, "outGradient", outGradient, "weight", weight);
+    disjoint("xGradient", xGradient, "weightGradient", weightGradient);
+    disjoint("xGradient", xGradient, "biasGradient", biasGradient);
+    disjoint("weightGradient", weightGradient, "biasGradient", biasGradient);
     backend.layerNormBackward(
         x, weight, epsilon, outGradient, xGradient, weightGradient, biasGradient);
   }
@@ -152,11 +157,11 @@ public final class CheckedBackend implements Backend {
     matrix("x", x);
     activations("x", x, x.rows(), tokens.inputChannels());
     result("out", out, x.rows(), tokens.outputChannels());
-    weights(tokens, out);
+    weights(tokens, "out", out);
     disjoint("x", x, "out", out);
     if (saved != null) {
       Tensor scores = saved(saved, x.rows(), tokens);
-      weights(tokens, scores);
+      weights(tokens, "scores", scores);
       disjoint("x", x, "scores", scores);
       disjoint("out", out, "scores", scores);
     }
@@ -168,13 +173,13 @@ public final class CheckedBackend implements Backend {
     return saved.scores();
   }
 
-  private static void weights(ParameterTokens tokens, Tensor out) {
+  private static void weights(ParameterTokens tokens, String name, Tensor result) {
     for (int i = 0; i < tokens.segments().size(); i++) {
       ParameterTokens.Segment segment = tokens.segments().get(i);
       weight("keys", segment.keys());
       weight("values", segment.values());
-      disjoint("keys", segment.keys(), "out", out);
-      disjoint("values", segment.values(), "out", out);
+      disjoint("keys", segment.keys(), name, result);
+      disjoint("values", segment.values(), name, result);
     }
   }
 
@@ -182,7 +187,7 @@ public final class CheckedBackend implements Backend {
   public void thetas(ParameterTokens tokens, SavedScores saved, Tensor out) {
     matrix("out", out);
     result("out", out, out.rows(), tokens.count());
-    weights(tokens, out);
+    weights(tokens, "out", out);
     disjoint("scores", saved(saved, out.rows(), tokens), "out", out);
     backend.thetas(tokens, saved, out);
   }
@@ -200,33 +205,41 @@ public final class CheckedBackend implements Backend {
     activations("outGradient", outGradient, x.rows(), tokens.outputChannels());
     result("xGradient", xGradient, x.rows(), tokens.inputChannels());
     Tensor scores = saved(saved, x.rows(), tokens);
-    apart("input", xGradient, x, outGradient, scores);
-    weights(tokens, xGradient);
+    apart("xGradient", xGradient, "x", x, "outGradient", outGradient, "scores", scores);
+    weights(tokens, "xGradient", xGradient);
     if (gradients.segments().size() != tokens.segments().size()) {
       throw new IllegalArgumentException(
-          gradients.segments().size() + " gradients of " + tokens.segments().size() + " segments");
+          "gradients must have the %d segments of tokens, not %d"
+              .formatted(tokens.segments().size(), gradients.segments().size()));
     }
     for (int i = 0; i < tokens.segments().size(); i++) {
       Tensor keys = gradients.segments().get(i).keys();
       Tensor values = gradients.segments().get(i).values();
       if (keys != null && values != null) {
         long rows = tokens.segments().get(i).rows();
-        gradientRows("keys' gradient", keys, rows, tokens.inputChannels());
-        gradientRows("values' gradient", values, rows, tokens.outputChannels());
-        apart("input", keys, x, outGradient, scores);
-        apart("input", values, x, outGradient, scores);
-        apart("result", xGradient, keys, values, null);
-        apart("result", keys, values, null, null);
-        weights(tokens, keys);
-        weights(tokens, values);
-        for (int j = 0; j < i; j++) {
-          ParameterGradients.Segment other = gradients.segments().get(j);
-          apart("result", keys, other.keys(), other.values(), null);
-          apart("result", values, other.keys(), other.values(), null);
-        }
+        gradientRows(KEYS_GRADIENT, keys, rows, tokens.inputChannels());
+        gradientRows(VALUES_GRADIENT, values, rows, tokens.outputChannels());
+        apart(KEYS_GRADIENT, keys, "x", x, "outGradient", outGradient, "scores", scores);
+        apart(VALUES_GRADIENT, values, "x", x, "outGradient", outGradient, "scores", scores);
+        disjoint("xGradient", xGradient, KEYS_GRADIENT, keys);
+        disjoint("xGradient", xGradient, VALUES_GRADIENT, values);
+        disjoint(KEYS_GRADIENT, keys, VALUES_GRADIENT, values);
+        weights(tokens, KEYS_GRADIENT, keys);
+        weights(tokens, VALUES_GRADIENT, values);
+        apartFromEarlier(gradients, i, KEYS_GRADIENT, keys);
+        apartFromEarlier(gradients, i, VALUES_GRADIENT, values);
       }
     }
     backend.pattentionBackward(x, tokens, saved, outGradient, gradients, xGradient);
+  }
+
+  private static void apartFromEarlier(
+      ParameterGradients gradients, int segment, String name, Tensor result) {
+    for (int i = 0; i < segment; i++) {
+      ParameterGradients.Segment earlier = gradients.segments().get(i);
+      disjoint(KEYS_GRADIENT, earlier.keys(), name, result);
+      disjoint(VALUES_GRADIENT, earlier.values(), name, result);
+    }
   }
 
   @Override
@@ -238,13 +251,15 @@ public final class CheckedBackend implements Backend {
     activations("sine", table.sine(), table.cosine().rows(), table.cosine().columns());
     if (table.dimensions() > x.columns() / heads) {
       throw new IllegalArgumentException(
-          table.dimensions() + " rotated channels in heads of " + x.columns() / heads);
+          "table must rotate at most the %d channels of a head, not %d"
+              .formatted(x.columns() / heads, table.dimensions()));
     }
     for (int i = 0; i < sequences.size(); i++) {
       Sequence sequence = sequences.get(i);
       if (sequence.start() > table.cosine().rows() - sequence.rows()) {
         throw new IllegalArgumentException(
-            sequence + " goes beyond the " + table.cosine().rows() + " tabled positions");
+            "sequences must end within the %d positions of table, not %d rows from %d on"
+                .formatted(table.cosine().rows(), sequence.rows(), sequence.start()));
       }
     }
     disjoint("cosine", table.cosine(), "x", x);
@@ -272,17 +287,20 @@ public final class CheckedBackend implements Backend {
     heads(query, heads);
     if (logSums != null) {
       result("logSums", logSums, rows, heads);
-      apart("input", out, query, key, value);
-      apart("input", logSums, query, key, value);
-      apart("result", out, logSums, null, null);
+      apart("logSums", logSums, "query", query, "key", key, "value", value);
+      disjoint("out", out, "logSums", logSums);
     }
     for (int i = 0; i < sequences.size(); i++) {
       Sequence sequence = sequences.get(i);
       if (sequence.cache() != null) {
         cached(sequence, sequence.cache(), layer, columns);
         for (int page = 0; page < sequence.cache().pages(); page++) {
-          apartFromCache(sequence.cache().keys(page, layer), logSums, out);
-          apartFromCache(sequence.cache().values(page, layer), logSums, out);
+          Tensor keys = sequence.cache().keys(page, layer);
+          Tensor values = sequence.cache().values(page, layer);
+          disjoint("cache", keys, "out", out);
+          disjoint("cache", keys, "logSums", logSums);
+          disjoint("cache", values, "out", out);
+          disjoint("cache", values, "logSums", logSums);
         }
       }
     }
@@ -311,7 +329,8 @@ public final class CheckedBackend implements Backend {
     heads(query, heads);
     for (int i = 0; i < sequences.size(); i++) {
       if (sequences.get(i).cache() != null) {
-        throw new IllegalArgumentException("sequence " + i + " has a cache; it passes no gradient");
+        throw new IllegalArgumentException(
+            "sequences must have no cache, which passes no gradient, not one in sequence " + i);
       }
     }
     activations("query", query, rows, columns);
@@ -323,14 +342,17 @@ public final class CheckedBackend implements Backend {
     result("queryGradient", queryGradient, rows, columns);
     result("keyGradient", keyGradient, rows, columns);
     result("valueGradient", valueGradient, rows, columns);
-    apart("input", queryGradient, query, key, value);
-    apart("input", queryGradient, logSums, out, outGradient);
-    apart("input", keyGradient, query, key, value);
-    apart("input", keyGradient, logSums, out, outGradient);
-    apart("input", valueGradient, query, key, value);
-    apart("input", valueGradient, logSums, out, outGradient);
-    apart("result", queryGradient, keyGradient, valueGradient, null);
-    apart("result", keyGradient, valueGradient, null, null);
+    apart("queryGradient", queryGradient, "query", query, "key", key, "value", value);
+    apart(
+        "queryGradient", queryGradient, "logSums", logSums, "out", out, "outGradient", outGradient);
+    apart("keyGradient", keyGradient, "query", query, "key", key, "value", value);
+    apart("keyGradient", keyGradient, "logSums", logSums, "out", out, "outGradient", outGradient);
+    apart("valueGradient", valueGradient, "query", query, "key", key, "value", value);
+    apart(
+        "valueGradient", valueGradient, "logSums", logSums, "out", out, "outGradient", outGradient);
+    disjoint("queryGradient", queryGradient, "keyGradient", keyGradient);
+    disjoint("queryGradient", queryGradient, "valueGradient", valueGradient);
+    disjoint("keyGradient", keyGradient, "valueGradient", valueGradient);
     backend.attentionBackward(
         query,
         key,
@@ -386,9 +408,9 @@ public final class CheckedBackend implements Backend {
     if (tableGradient != null) {
       result("tableGradient", tableGradient, table.rows(), columns);
     }
-    apart("input", xGradient, x, table, outGradient);
-    apart("input", tableGradient, x, table, outGradient);
-    apart("result", xGradient, tableGradient, null, null);
+    apart("xGradient", xGradient, "x", x, "table", table, "outGradient", outGradient);
+    apart("tableGradient", tableGradient, "x", x, "table", table, "outGradient", outGradient);
+    disjoint("xGradient", xGradient, "tableGradient", tableGradient);
     backend.logitsBackward(x, table, outGradient, xGradient, tableGradient);
   }
 
@@ -422,15 +444,16 @@ public final class CheckedBackend implements Backend {
 
   @Override
   public void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second) {
-    trained(weights, weights);
-    trained(gradient, weights);
-    trained(first, weights);
-    trained(second, weights);
-    apart("weights, gradient or moment", weights, gradient, first, second);
-    apart("weights, gradient or moment", gradient, first, second, null);
-    apart("weights, gradient or moment", first, second, null, null);
+    trained("weights", weights, weights);
+    trained("gradient", gradient, weights);
+    trained("first", first, weights);
+    trained("second", second, weights);
+    apart("weights", weights, "gradient", gradient, "first", first, "second", second);
+    disjoint("gradient", gradient, "first", first);
+    disjoint("gradient", gradient, "second", second);
+    disjoint("first", first, "second", second);
     if (step.step() < 1) {
-      throw new IllegalArgumentException("steps count from 1, not " + step.step());
+      throw new IllegalArgumentException("step must be counted from 1, not " + step.step());
     }
     backend.adamw(step, weights, gradient, first, second);
   }
@@ -442,14 +465,19 @@ public final class CheckedBackend implements Backend {
 
   private static void alive(String name, Tensor tensor) {
     if (!tensor.buffer().isAlive()) {
-      throw new IllegalStateException(name + " " + tensor + " was freed");
+      throw freed(name, tensor);
     }
+  }
+
+  private static IllegalStateException freed(String name, Tensor tensor) {
+    return new IllegalStateException(name + " must be in use, not " + tensor + " that was freed");
   }
 
   private static void writable(String name, Tensor tensor) {
     alive(name, tensor);
     if (tensor.buffer().isReadOnly()) {
-      throw new IllegalArgumentException(name + " " + tensor + " lies in read-only memory");
+      throw new IllegalArgumentException(
+          name + " must be writable, not " + tensor + " in read-only memory");
     }
   }
 
@@ -461,10 +489,13 @@ public final class CheckedBackend implements Backend {
   }
 
   private static void activations(String name, Tensor tensor, long rows, long columns) {
-    matrix(name, tensor);
-    if (tensor.rows() != rows || tensor.columns() != columns) {
+    alive(name, tensor);
+    if (tensor.dtype() != DType.F32
+        || tensor.shape().rank() != 2
+        || tensor.shape().size(0) != rows
+        || tensor.shape().size(1) != columns) {
       throw new IllegalArgumentException(
-          name + " must be (" + rows + ", " + columns + "), not " + tensor);
+          name + " must be F32(" + rows + ", " + columns + "), not " + tensor);
     }
   }
 
@@ -479,7 +510,9 @@ public final class CheckedBackend implements Backend {
     if (tensor.shape().rank() == 2) {
       Tensor scales = tensor.scales();
       if (scales != null) {
-        alive(name + "' scales", scales);
+        if (!scales.buffer().isAlive()) {
+          throw freed("scales of " + name, scales);
+        }
         return;
       }
       if (tensor.dtype() == DType.F32 || tensor.dtype() == DType.BF16) {
@@ -487,17 +520,17 @@ public final class CheckedBackend implements Backend {
       }
     }
     throw new IllegalArgumentException(
-        name + " must be a matrix of F32, BF16, or I8 or I4 with scales, not " + tensor);
+        name + " must be a matrix of F32 or BF16, or of I8 or I4 with scales, not " + tensor);
   }
 
   private static void cached(Sequence sequence, KeyValueCache cache, int layer, long columns) {
     CachePool pool = cache.pool();
     if (pool.isClosed()) {
-      throw new IllegalStateException("cache's memory is gone");
+      throw new IllegalStateException("cache must be in use, not of a pool that was closed");
     }
     if (layer < 0 || layer >= pool.layers()) {
       throw new IndexOutOfBoundsException(
-          "layer " + layer + " of a cache of " + pool.layers() + " layers");
+          "layer must be in 0 to " + (pool.layers() - 1) + " of cache, not " + layer);
     }
     if (pool.channels() != columns) {
       throw new IllegalArgumentException(
@@ -505,18 +538,8 @@ public final class CheckedBackend implements Backend {
     }
     if (!cache.isReserved(sequence.start(), sequence.rows())) {
       throw new IllegalArgumentException(
-          "cache must have pages of its own for "
-              + sequence.rows()
-              + " rows at position "
-              + sequence.start()
-              + "; reserve them");
-    }
-  }
-
-  private static void apartFromCache(Tensor page, @Nullable Tensor logSums, Tensor out) {
-    disjoint("cache", page, "out", out);
-    if (logSums != null) {
-      disjoint("cache", page, "logSums", logSums);
+          "cache must have reserved pages of its own for %d rows from %d on, not %d positions"
+              .formatted(sequence.rows(), sequence.start(), cache.capacity()));
     }
   }
 
@@ -526,8 +549,7 @@ public final class CheckedBackend implements Backend {
       if (tensor.dtype() != DType.F32
           || tensor.shape().rank() != 1
           || tensor.shape().size(0) != size) {
-        throw new IllegalArgumentException(
-            name + " must be a vector of " + size + " F32, not " + tensor);
+        throw new IllegalArgumentException(name + " must be F32(" + size + "), not " + tensor);
       }
     }
   }
@@ -538,11 +560,12 @@ public final class CheckedBackend implements Backend {
     }
   }
 
-  private static void trained(Tensor tensor, Tensor weights) {
-    writable("weights, gradient or moment", tensor);
-    floats("weights, gradient or moment", tensor);
+  private static void trained(String name, Tensor tensor, Tensor weights) {
+    writable(name, tensor);
+    floats(name, tensor);
     if (!tensor.shape().equals(weights.shape())) {
-      throw new IllegalArgumentException("weights " + weights + " and " + tensor + " differ");
+      throw new IllegalArgumentException(
+          name + " must be " + weights + " like weights, not " + tensor);
     }
   }
 
@@ -558,7 +581,7 @@ public final class CheckedBackend implements Backend {
     writable(name, tensor);
     if (tensor.rows() < rows || tensor.columns() != columns) {
       throw new IllegalArgumentException(
-          name + " must be (" + rows + " or more, " + columns + "), not " + tensor);
+          name + " must be F32(" + rows + " or more, " + columns + "), not " + tensor);
     }
   }
 
@@ -569,25 +592,27 @@ public final class CheckedBackend implements Backend {
   }
 
   /**
-   * A result overlaps none of these; those that are null do not count. Not any number of them,
-   * since an array for them would be an object on the heap for each operation.
+   * A result overlaps none of three operands; those that are null do not count. Not any number of
+   * them, since an array for them would be an object on the heap for each operation.
    */
   private static void apart(
-      String what,
+      String name,
       @Nullable Tensor result,
+      String nameA,
       @Nullable Tensor a,
+      String nameB,
       @Nullable Tensor b,
+      String nameC,
       @Nullable Tensor c) {
-    if (result != null) {
-      disjointVector(what, a, result);
-      disjointVector(what, b, result);
-      disjointVector(what, c, result);
-    }
+    disjoint(nameA, a, name, result);
+    disjoint(nameB, b, name, result);
+    disjoint(nameC, c, name, result);
   }
 
   private static void heads(Tensor x, int heads) {
     if (heads < 1 || x.columns() % heads != 0) {
-      throw new IllegalArgumentException(x.columns() + " channels in " + heads + " heads");
+      throw new IllegalArgumentException(
+          "heads must divide the " + x.columns() + " channels, not " + heads);
     }
   }
 
@@ -602,12 +627,12 @@ public final class CheckedBackend implements Backend {
   private static void range(String name, int[] ids, int from, long count, long limit) {
     if (from < 0 || from > ids.length - count) {
       throw new IndexOutOfBoundsException(
-          count + " " + name + " from " + from + " of " + ids.length);
+          name + " must hold " + count + " from " + from + " on, not " + ids.length + " in all");
     }
     for (int i = from; i < from + count; i++) {
       if (ids[i] < 0 || ids[i] >= limit) {
         throw new IndexOutOfBoundsException(
-            name + "[" + i + "] = " + ids[i] + " is not in 0 to " + (limit - 1));
+            name + "[" + i + "] must be in 0 to " + (limit - 1) + ", not " + ids[i]);
       }
     }
   }
@@ -616,28 +641,40 @@ public final class CheckedBackend implements Backend {
     return a.buffer().equals(b.buffer()) && a.offset() == b.offset();
   }
 
-  private static void disjoint(String nameA, Tensor a, String nameB, Tensor b) {
-    Tensor scales = a.scales();
-    if (scales != null) {
-      disjoint(nameA + "' scales", scales, nameB, b);
+  /** A result shares no byte with another operand; null ones do not count. */
+  private static void disjoint(
+      String name, @Nullable Tensor operand, String resultName, @Nullable Tensor result) {
+    if (operand == null || result == null) {
+      return;
     }
-    if (a.buffer().equals(b.buffer())
+    Tensor scales = operand.scales();
+    if (scales != null && overlap(scales, result)) {
+      throw overlapping("scales of " + name, scales, resultName, result);
+    }
+    if (overlap(operand, result)) {
+      throw overlapping(name, operand, resultName, result);
+    }
+  }
+
+  private static boolean overlap(Tensor a, Tensor b) {
+    return a.buffer().equals(b.buffer())
         && a.offset() < b.offset() + b.byteSize()
-        && b.offset() < a.offset() + a.byteSize()) {
-      throw new IllegalArgumentException(nameA + " " + a + " and " + nameB + " " + b + " overlap");
-    }
+        && b.offset() < a.offset() + a.byteSize();
   }
 
-  private static void disjointVector(String name, @Nullable Tensor vector, Tensor out) {
-    if (vector != null) {
-      disjoint(name, vector, "out", out);
-    }
+  private static IllegalArgumentException overlapping(
+      String name, Tensor operand, String resultName, Tensor result) {
+    return new IllegalArgumentException(
+        "%s must not overlap %s, but %s and %s share bytes"
+            .formatted(resultName, name, result, operand));
   }
 
-  private static void sameBytes(String name, Tensor tensor, long bytes) {
-    if (bytes != tensor.byteSize()) {
+  private static void sameBytes(
+      String name, MemorySegment memory, String tensorName, Tensor tensor) {
+    if (memory.byteSize() != tensor.byteSize()) {
       throw new IllegalArgumentException(
-          name + " " + tensor + " has " + tensor.byteSize() + " bytes, the memory " + bytes);
+          "%s must have the %d bytes of %s %s, not %d"
+              .formatted(name, tensor.byteSize(), tensorName, tensor, memory.byteSize()));
     }
   }
 }

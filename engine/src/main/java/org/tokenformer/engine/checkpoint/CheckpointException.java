@@ -8,12 +8,13 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.error.EngineProblem;
 
 /**
  * A file cannot be read or written as a checkpoint. The message is one line that can be shown to a
  * user as it is: the file, the tensor or field, the values that disagree, and what to do.
  */
-public final class CheckpointException extends IOException {
+public final class CheckpointException extends IOException implements EngineProblem {
   private static final long serialVersionUID = 1;
 
   /** The causes, each of which has its own test. */

@@ -1,6 +1,7 @@
 package org.tokenformer.engine.generate;
 
 import java.util.Arrays;
+import org.tokenformer.engine.model.ConfigException;
 
 /**
  * What is to be generated.
@@ -14,7 +15,7 @@ public record GenerationOptions(int maxTokens, int[] endIds, SamplingOptions sam
   /** Checks and copies. */
   public GenerationOptions {
     if (maxTokens < 0) {
-      throw new IllegalArgumentException("max-tokens: " + maxTokens + " is not at least 0");
+      throw ConfigException.notAllowed("max_tokens", maxTokens, "at least 0");
     }
     endIds = endIds.clone();
   }

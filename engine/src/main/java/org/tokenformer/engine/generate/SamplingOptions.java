@@ -1,5 +1,7 @@
 package org.tokenformer.engine.generate;
 
+import org.tokenformer.engine.model.ConfigException;
+
 /**
  * How the next id is chosen. Applied in the order of HF {@code generate}: repetition penalty,
  * temperature, top-k, top-p, min-p.
@@ -17,19 +19,19 @@ public record SamplingOptions(
   /** Checks the numbers. */
   public SamplingOptions {
     require(temperature >= 0 && temperature <= 1000, "temperature", temperature, "0 to 1000");
-    require(topK >= 0, "top-k", topK, "at least 0");
-    require(topP > 0 && topP <= 1, "top-p", topP, "above 0 and at most 1");
-    require(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1");
+    require(topK >= 0, "top_k", topK, "at least 0");
+    require(topP > 0 && topP <= 1, "top_p", topP, "above 0 and at most 1");
+    require(minP >= 0 && minP <= 1, "min_p", minP, "0 to 1");
     require(
         repetitionPenalty >= 0.001 && repetitionPenalty <= 1000,
-        "repetition-penalty",
+        "repetition_penalty",
         repetitionPenalty,
         "0.001 to 1000");
   }
 
   private static void require(boolean valid, String name, Number value, String allowed) {
     if (!valid) {
-      throw new IllegalArgumentException(name + ": " + value + " is not " + allowed);
+      throw ConfigException.notAllowed(name, value, allowed);
     }
   }
 

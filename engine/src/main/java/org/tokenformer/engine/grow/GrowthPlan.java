@@ -27,8 +27,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   public GrowthPlan {
     sizes = List.copyOf(sizes);
     if (layers < 0 || layers > TokenFormerConfig.MOST_LAYERS) { // before as many are made
-      throw new ConfigException(
-          LAYERS, layers + " is not in 1 to " + TokenFormerConfig.MOST_LAYERS);
+      throw ConfigException.notAllowed(LAYERS, layers, "in 1 to " + TokenFormerConfig.MOST_LAYERS);
     }
     if (sizes.isEmpty() && layers == 0) {
       throw new ConfigException("nothing to grow: give at least one of qkv, proj, ffn and layers");
@@ -46,8 +45,8 @@ public record GrowthPlan(List<Size> sizes, int layers) {
     /** Checks the numbers. */
     public Size {
       if (count < 1 || count > TokenFormerConfig.LARGEST_SIZE) {
-        throw new ConfigException(
-            group.toString(), count + " is not in 1 to " + TokenFormerConfig.LARGEST_SIZE);
+        throw ConfigException.notAllowed(
+            group.toString(), count, "in 1 to " + TokenFormerConfig.LARGEST_SIZE);
       }
       if (firstLayer < 0) {
         throw new ConfigException(group.toString(), "layer " + firstLayer + " is not at least 0");
@@ -127,7 +126,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
    */
   public static int parseLayers(String value) {
     if (!value.matches("\\d{1,4}") || Integer.parseInt(value) == 0) {
-      throw new ConfigException(LAYERS, quote(value) + " is not a number of layers");
+      throw ConfigException.notAllowed(LAYERS, quote(value), "a number of layers");
     }
     return Integer.parseInt(value);
   }

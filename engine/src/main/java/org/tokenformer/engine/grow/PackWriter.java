@@ -47,7 +47,7 @@ public final class PackWriter {
   public static long save(ModelFolder base, ModelFolder grown, String name, Path target)
       throws IOException {
     if (!PackMetadata.isName(name)) {
-      throw new ConfigException("name: " + quote(name) + " is not one line of 1 to 200 characters");
+      throw ConfigException.notAllowed("name", quote(name), "one line of 1 to 200 characters");
     }
     PackWriter writer = new PackWriter(base, grown);
     List<NamedTensor> added = writer.added();

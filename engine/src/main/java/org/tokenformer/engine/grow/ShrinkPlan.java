@@ -83,8 +83,8 @@ public final class ShrinkPlan {
 
   private static void check(TokenFormerConfig old, List<LayerSizes> sizes) {
     if (sizes.size() != old.layers().size()) {
-      throw new ConfigException(
-          "num_layers: " + sizes.size() + " is not the " + old.layers().size() + " of the model");
+      throw ConfigException.notAllowed(
+          "num_layers", sizes.size(), "the " + old.layers().size() + " of the model");
     }
     for (int layer = 0; layer < sizes.size(); layer++) {
       for (BlockPattention which : BlockPattention.values()) {

@@ -61,7 +61,7 @@ public final class Scorer implements AutoCloseable {
   /** Losses of some rows, whose targets begin at {@code from}, into {@code result}. */
   private void losses(Tensor logits, int[] targets, int from, float[] result, int at) {
     int rows = Math.toIntExact(logits.rows());
-    Tensor part = new Tensor(losses.buffer(), losses.offset(), DType.F32, Shape.of(rows));
+    Tensor part = losses.view(Shape.of(rows));
     backend.crossEntropy(logits, targets, from, part);
     float[] chunk = new float[rows];
     backend.download(part, MemorySegment.ofArray(chunk));

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -183,9 +184,10 @@ public final class Throughput {
   private void checkPositions(String what, int positions) {
     int context = model.config().contextLength();
     if (positions < 1 || positions > context) {
-      throw new IllegalArgumentException(
-          "%s: %d positions are not in 1 to the model's context of %d"
-              .formatted(what, positions, context));
+      throw ConfigException.of(
+          what,
+          positions,
+          "%d positions are not in 1 to the model's context of %d".formatted(positions, context));
     }
   }
 

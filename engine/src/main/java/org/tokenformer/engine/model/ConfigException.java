@@ -1,38 +1,101 @@
 package org.tokenformer.engine.model;
 
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.error.EngineProblem;
 
-/** A configuration that is not one: the message names the field, its value and what is allowed. */
-public final class ConfigException extends IllegalArgumentException {
+/**
+ * A value that cannot be: of a configuration, an option or a request. Whoever knows the field by
+ * another name words it so: {@link #withName}.
+ */
+public final class ConfigException extends IllegalArgumentException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
   private final @Nullable String field;
+  private final @Nullable String value;
+  private final @Nullable String allowed;
 
-  /** One line for people. */
+  private ConfigException(
+      @Nullable String field,
+      @Nullable String value,
+      @Nullable String allowed,
+      String message,
+      @Nullable Throwable cause) {
+    super(message, cause);
+    this.field = field;
+    this.value = value;
+    this.allowed = allowed;
+  }
+
+  /** One line for people, about no field in particular. */
   public ConfigException(String message) {
-    super(message);
-    field = null;
+    this(null, null, null, message, null);
   }
 
   /**
    * About one field.
    *
-   * @param field as configuration files or the command line call it, maybe with its value
+   * @param field as files call it, maybe with its value, as {@code ffn=2048@9}
    * @param problem with it
    */
   public ConfigException(String field, String problem) {
-    super(field + ": " + problem);
-    this.field = field;
+    this(before(field), after(field), null, field + ": " + problem, null);
   }
 
-  /** The same about what another exception said. */
-  public ConfigException(String message, Throwable cause) {
-    super(message, cause);
-    field = null;
+  private static String before(String field) {
+    int equals = field.indexOf('=');
+    return equals < 0 ? field : field.substring(0, equals);
   }
 
-  /** What the message begins with if that is known to be one field. */
+  private static @Nullable String after(String field) {
+    int equals = field.indexOf('=');
+    return equals < 0 ? null : field.substring(equals + 1);
+  }
+
+  /**
+   * A value out of its range: {@code field: value is not allowed}.
+   *
+   * @param field as files call it
+   * @param allowed to follow "is not", such as {@code at least 1}
+   */
+  public static ConfigException notAllowed(String field, Object value, String allowed) {
+    String message = field + ": " + value + " is not " + allowed;
+    return new ConfigException(field, String.valueOf(value), allowed, message, null);
+  }
+
+  /**
+   * A value that is wrong for another reason: {@code field: problem}.
+   *
+   * @param field as files call it
+   * @param problem all that is to be said, the value included
+   */
+  public static ConfigException of(String field, Object value, String problem) {
+    return new ConfigException(field, String.valueOf(value), null, field + ": " + problem, null);
+  }
+
+  /** The same as what is wrong with the value of a larger field, of which this one is a part. */
+  public ConfigException within(String larger, Object whole) {
+    String message = larger + ": " + whole + ": " + getMessage();
+    return new ConfigException(larger, String.valueOf(whole), allowed, message, this);
+  }
+
+  /** The message with another name for the field; it is the same where there is no field. */
+  public String withName(String name) {
+    String message = String.valueOf(getMessage());
+    return field == null ? message : name + message.substring(field.length());
+  }
+
+  @Override
   public @Nullable String field() {
     return field;
+  }
+
+  @Override
+  public @Nullable String value() {
+    return value;
+  }
+
+  @Override
+  public @Nullable String allowed() {
+    return allowed;
   }
 }

@@ -44,7 +44,7 @@ public final class Presets {
   public static TokenFormerConfig get(String name) {
     TokenFormerConfig config = ALL.get(name);
     if (config == null) {
-      throw new ConfigException("preset: '" + name + "' is unknown; known are " + names());
+      throw ConfigException.of("preset", name, "'" + name + "' is unknown; known are " + names());
     }
     return config;
   }

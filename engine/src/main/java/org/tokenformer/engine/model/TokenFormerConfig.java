@@ -111,24 +111,24 @@ public record TokenFormerConfig(
     inRange("tokenizer_vocab_size", tokenizerVocabularySize, LARGEST_SIZE);
     inRange("max_position_embeddings", contextLength, LONGEST_CONTEXT);
     if (hiddenSize % heads != 0) {
-      throw new ConfigException(
-          "num_attention_heads: " + heads + " does not divide hidden_size " + hiddenSize);
+      throw ConfigException.of(
+          "num_attention_heads", heads, heads + " does not divide hidden_size " + hiddenSize);
     }
     if (tokenizerVocabularySize > vocabularySize) {
-      throw new ConfigException(
-          "tokenizer_vocab_size: "
-              + tokenizerVocabularySize
-              + " is more than vocab_size "
-              + vocabularySize);
+      throw ConfigException.of(
+          "tokenizer_vocab_size",
+          tokenizerVocabularySize,
+          tokenizerVocabularySize + " is more than vocab_size " + vocabularySize);
     }
     if (!(rotaryFraction > 0 && rotaryFraction <= 1)) {
-      throw new ConfigException("rotary_pct: " + rotaryFraction + " is not above 0 and at most 1");
+      throw ConfigException.notAllowed("rotary_pct", rotaryFraction, "above 0 and at most 1");
     }
     int rotated = rotated(hiddenSize / heads, rotaryFraction);
     if (rotated < 2 || rotated % 2 != 0) {
-      throw new ConfigException(
-          "rotary_pct: "
-              + rotaryFraction
+      throw ConfigException.of(
+          "rotary_pct",
+          rotaryFraction,
+          rotaryFraction
               + " rotates "
               + rotated
               + " of the "
@@ -136,20 +136,21 @@ public record TokenFormerConfig(
               + " channels of a head; the number must be even and at least 2");
     }
     if (!(rotaryBase > 1) || Double.isInfinite(rotaryBase)) {
-      throw new ConfigException("rotary_emb_base: " + rotaryBase + " is not a number above 1");
+      throw ConfigException.notAllowed("rotary_emb_base", rotaryBase, "a number above 1");
     }
     if (!(layerNormEpsilon > 0) || layerNormEpsilon > 1) {
-      throw new ConfigException(
-          "layernorm_epsilon: " + layerNormEpsilon + " is not above 0 and at most 1");
+      throw ConfigException.notAllowed(
+          "layernorm_epsilon", layerNormEpsilon, "above 0 and at most 1");
     }
     Set<String> pattentions = taus.isEmpty() ? Set.of() : TensorNames.pattentions(layers.size());
     for (Map.Entry<String, Float> tau : taus.entrySet()) {
       if (!pattentions.contains(tau.getKey())) {
-        throw new ConfigException("tau: there is no Pattention " + quote(tau.getKey()));
+        throw ConfigException.of(
+            "tau", tau.getKey(), "there is no Pattention " + quote(tau.getKey()));
       }
       if (!(tau.getValue() > 0) || Float.isInfinite(tau.getValue())) {
-        throw new ConfigException(
-            "tau: " + tau.getValue() + " of " + tau.getKey() + " is not a number above 0");
+        throw ConfigException.notAllowed(
+            "tau", tau.getValue() + " of " + tau.getKey(), "a number above 0");
       }
     }
     checkHistory(history, layers);
@@ -187,8 +188,10 @@ public record TokenFormerConfig(
 
   private static void checkHistory(List<List<LayerSizes>> history, List<LayerSizes> layers) {
     if (history.size() > MOST_GROWTHS) {
-      throw new ConfigException(
-          "history: %d growths, a model has at most %d".formatted(history.size(), MOST_GROWTHS));
+      throw ConfigException.of(
+          "history",
+          history.size(),
+          "%d growths, a model has at most %d".formatted(history.size(), MOST_GROWTHS));
     }
     for (int stage = 0; stage < history.size(); stage++) {
       List<LayerSizes> before = history.get(stage);
@@ -198,8 +201,8 @@ public record TokenFormerConfig(
         grew = before.get(layer).isWithin(after.get(layer));
       }
       if (!grew) {
-        throw new ConfigException(
-            "history: entry " + stage + " has more than what the model grew to after it");
+        throw ConfigException.of(
+            "history", stage, "entry " + stage + " has more than what the model grew to after it");
       }
     }
   }
@@ -238,7 +241,7 @@ public record TokenFormerConfig(
 
   private static void inRange(String field, int value, int most) {
     if (value < 1 || value > most) {
-      throw new ConfigException(field + ": " + value + " is not in 1 to " + most);
+      throw ConfigException.notAllowed(field, value, "in 1 to " + most);
     }
   }
 

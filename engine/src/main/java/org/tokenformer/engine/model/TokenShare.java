@@ -19,13 +19,14 @@ public record TokenShare(BigDecimal percent) {
   /** All of them. */
   public static final TokenShare ALL = new TokenShare(HUNDRED);
 
+  private static final String FIELD = "tokens";
   private static final Pattern TEXT = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)%");
 
   /** Checks the number. */
   public TokenShare {
     if (percent.signum() <= 0 || percent.compareTo(HUNDRED) > 0) {
-      throw new ConfigException(
-          "tokens: %s%% is not above 0%% and at most 100%%".formatted(percent.toPlainString()));
+      throw ConfigException.notAllowed(
+          FIELD, percent.toPlainString() + "%", "above 0% and at most 100%");
     }
     percent = percent.stripTrailingZeros();
   }
@@ -38,7 +39,7 @@ public record TokenShare(BigDecimal percent) {
   public static TokenShare parse(String text) {
     Matcher share = TEXT.matcher(text);
     if (!share.matches()) {
-      throw new ConfigException("tokens: " + quote(text) + " is not a share of the tokens, as 50%");
+      throw ConfigException.notAllowed(FIELD, quote(text), "a share of the tokens, as 50%");
     }
     return new TokenShare(new BigDecimal(share.group(1)));
   }

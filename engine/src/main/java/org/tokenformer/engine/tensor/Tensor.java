@@ -126,6 +126,31 @@ public final class Tensor {
     return new Tensor(buffer, first, dtype, Shape.of(count, columns()), theirs);
   }
 
+  /** The first elements in another shape: {@link #view(long, Shape)} from 0 on. */
+  public Tensor view(Shape other) {
+    return view(0, other);
+  }
+
+  /**
+   * Consecutive elements, in memory order, in a shape of their own.
+   *
+   * @param first how many elements are left out before them
+   * @param other its elements may be fewer than those that are left
+   * @throws IndexOutOfBoundsException if the elements are not all there
+   * @throws IllegalArgumentException if the type is {@link Quantized}, whose groups belong to rows
+   */
+  public Tensor view(long first, Shape other) {
+    if (Quantized.is(dtype)) {
+      throw new IllegalArgumentException(
+          "tensor " + this + " is quantised in groups of its rows; view must not reshape it");
+    }
+    if (first < 0 || first > shape.elements() - other.elements()) {
+      throw new IndexOutOfBoundsException(
+          "view " + other + " from element " + first + " is not inside tensor " + this);
+    }
+    return new Tensor(buffer, offset + first * dtype.bytes(), dtype, other);
+  }
+
   /** As {@code F32(48, 64)}. */
   @Override
   public String toString() {

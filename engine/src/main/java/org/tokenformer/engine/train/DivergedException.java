@@ -1,9 +1,10 @@
 package org.tokenformer.engine.train;
 
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.error.EngineProblem;
 
 /** A run that would learn nothing any more. The message is one line for people. */
-public final class DivergedException extends RuntimeException {
+public final class DivergedException extends RuntimeException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
   private final int step;
@@ -18,6 +19,12 @@ public final class DivergedException extends RuntimeException {
   /** The step that was not done, counted from 1. */
   public int step() {
     return step;
+  }
+
+  /** The {@link #tensor}. */
+  @Override
+  public @Nullable String field() {
+    return tensor;
   }
 
   /** The first tensor whose weights or gradient are NaN or infinite; null if none is. */

@@ -26,6 +26,9 @@ public record GrowthOptions(
   public static final GrowthOptions NONE =
       new GrowthOptions(List.of(), GrowthInit.ZERO, InitialValues.SCALED, 0, false);
 
+  private static final String GROW_AT = "grow_at";
+  private static final String FREEZE_OLD = "freeze_old";
+
   // What cannot be shown on one line is no plan.
   private static final Pattern STAGE = Pattern.compile("(\\d{1,9}):([\\x20-\\x7e]*)");
 
@@ -34,13 +37,15 @@ public record GrowthOptions(
     stages = List.copyOf(stages);
     for (int i = 1; i < stages.size(); i++) {
       if (stages.get(i).afterStep() <= stages.get(i - 1).afterStep()) {
-        throw new ConfigException(
-            "grow-at: '%s' comes after '%s'; give them in the order of their steps"
+        throw ConfigException.of(
+            GROW_AT,
+            stages.get(i),
+            "'%s' comes after '%s'; give them in the order of their steps"
                 .formatted(stages.get(i), stages.get(i - 1)));
       }
     }
     if (warmup < 0) {
-      throw new ConfigException("grow-warmup: " + warmup + " is not at least 0");
+      throw ConfigException.notAllowed("grow_warmup", warmup, "at least 0");
     }
   }
 
@@ -58,15 +63,14 @@ public record GrowthOptions(
     public static Stage parse(String text) {
       Matcher stage = STAGE.matcher(text);
       if (!stage.matches()) {
-        throw new ConfigException(
-            "grow-at: %s is not a step and sizes, as 400:ffn=1024,qkv=256"
-                .formatted(CheckpointException.quote(text)));
+        throw ConfigException.notAllowed(
+            GROW_AT, CheckpointException.quote(text), "a step and sizes, as 400:ffn=1024,qkv=256");
       }
       try {
         int step = Integer.parseInt(stage.group(1));
         return new Stage(step, GrowthPlan.parse(stage.group(2)));
       } catch (ConfigException e) {
-        throw new ConfigException("grow-at: " + text + ": " + e.getMessage(), e);
+        throw e.within(GROW_AT, text);
       }
     }
 
@@ -99,15 +103,18 @@ public record GrowthOptions(
    */
   public void check(TokenFormerConfig config, int done) {
     if (done > Math.min(stages.size(), config.history().size())) {
-      throw new ConfigException(
-          "growths: %d is more than the %d of the run and the %d of the model"
+      throw ConfigException.of(
+          "growths",
+          done,
+          "%d is more than the %d of the run and the %d of the model"
               .formatted(done, stages.size(), config.history().size()));
     }
     last(config, done);
     if (freezeOld && stages.isEmpty() && config.history().isEmpty()) {
       throw new ConfigException(
-          "freeze-old: the model never grew, so that nothing of it is new; add grow-at, or go on from"
-              + " a grown model");
+          FREEZE_OLD,
+          "the model never grew, so that nothing of it is new; add grow_at, or go on from a grown"
+              + " model");
     }
   }
 
@@ -119,8 +126,8 @@ public record GrowthOptions(
   public void checkSteps(int steps) {
     for (Stage stage : stages) {
       if (stage.afterStep() >= steps) {
-        throw new ConfigException(
-            "grow-at: '%s' comes after the last of %d steps".formatted(stage, steps));
+        throw ConfigException.of(
+            GROW_AT, stage, "'%s' comes after the last of %d steps".formatted(stage, steps));
       }
     }
   }
@@ -133,7 +140,8 @@ public record GrowthOptions(
   public void checkKeeps(TokenFormerConfig config) {
     if (config.history().isEmpty() && stages.getFirst().afterStep() > 0) {
       throw new ConfigException(
-          "freeze-old: nothing of the model is new before '%s', so that all of it would be trained"
+          FREEZE_OLD,
+          "nothing of the model is new before '%s', so that all of it would be trained"
                   .formatted(stages.getFirst())
               + " until then; grow at step 0");
     }
@@ -148,7 +156,7 @@ public record GrowthOptions(
     try {
       return Growth.of(config, stage.plan(), init);
     } catch (ConfigException e) {
-      throw new ConfigException("grow-at: " + stage + ": " + e.getMessage(), e);
+      throw e.within(GROW_AT, stage);
     }
   }
 

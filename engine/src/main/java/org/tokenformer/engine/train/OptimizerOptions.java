@@ -18,24 +18,24 @@ public record OptimizerOptions(
     decay("beta1", beta1);
     decay("beta2", beta2);
     if (!(epsilon >= Float.MIN_NORMAL && epsilon <= 1)) {
-      throw new ConfigException("epsilon: " + epsilon + " is not above 0 and at most 1");
+      throw ConfigException.notAllowed("epsilon", epsilon, "above 0 and at most 1");
     }
     if (!(weightDecay >= 0 && weightDecay <= Float.MAX_VALUE)) {
-      throw new ConfigException("weight-decay: " + weightDecay + " is not a number from 0 on");
+      throw ConfigException.notAllowed("weight_decay", weightDecay, "a number from 0 on");
     }
     if (!(clip > 0 && clip <= Float.MAX_VALUE)) {
-      throw new ConfigException("clip: " + clip + " is not a number above 0");
+      throw ConfigException.notAllowed("clip", clip, "a number above 0");
     }
   }
 
-  private static void decay(String option, double value) {
+  private static void decay(String field, double value) {
     if (!(value >= 0 && (float) value < 1)) {
-      throw new ConfigException(option + ": " + value + " is not in 0 to below 1");
+      throw ConfigException.notAllowed(field, value, "in 0 to below 1");
     }
   }
 
   /** Those of the paper: β 0.9 and 0.95, ε 1e-8, decay 0.1, norm clipped to 1. */
   public static OptimizerOptions defaults() {
-    return new OptimizerOptions(0.9, 0.95, 1e-8, 0.1, 1);
+    return TrainingChoices.NONE.optimizer();
   }
 }

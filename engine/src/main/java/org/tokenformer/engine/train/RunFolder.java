@@ -46,7 +46,7 @@ public final class RunFolder implements AutoCloseable {
 
   private RunFolder(Path folder, byte[] tokenizer, int keep) throws IOException {
     if (keep < 1) {
-      throw new ConfigException("keep: " + keep + " is not at least 1");
+      throw ConfigException.notAllowed("keep", keep, "at least 1");
     }
     this.folder = folder;
     this.tokenizer = tokenizer;

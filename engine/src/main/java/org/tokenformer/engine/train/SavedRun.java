@@ -42,7 +42,7 @@ public final class SavedRun {
       state.options().growth().check(model.config(), state.progress().growths());
       return new SavedRun(files, state, model.config());
     } catch (ConfigException e) {
-      throw new ModelFormatException(files.state() + ": " + e.getMessage(), e);
+      throw ModelFormatException.of(files.state(), e);
     }
   }
 
@@ -114,7 +114,7 @@ public final class SavedRun {
     same("seed", state.options().seed(), options.seed());
     if (!options.growth().equals(state.options().growth())) {
       throw new ModelFormatException(
-          "grow-at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
+          "grow_at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
               .formatted(folder()));
     }
     if (data.size() != state.dataSize()) {

@@ -4,16 +4,11 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.files.Fields;
 import org.tokenformer.engine.model.files.ModelFormatException;
-import org.tokenformer.engine.model.training.InitialValues;
-import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
  * Where a run stood when it was saved, as a JSON object: numbers are written so that they are read
@@ -39,31 +34,12 @@ record SavedState(
     fields.put("high_losses", progress.trend().high());
     fields.put("data_tokens", dataSize);
     fields.put("data_sha256", dataFingerprint);
-    Schedule schedule = options.schedule();
-    fields.put("steps", schedule.steps());
-    fields.put("warmup", schedule.warmup());
-    fields.put("lr", schedule.learningRate());
-    fields.put("min_lr", schedule.minLearningRate());
-    fields.put("batch", options.shape().batch());
-    fields.put("sequence", options.shape().sequence());
-    fields.put("recompute", options.shape().recompute());
-    fields.put("accumulate", options.accumulate());
-    fields.put("beta1", options.optimizer().beta1());
-    fields.put("beta2", options.optimizer().beta2());
-    fields.put("epsilon", options.optimizer().epsilon());
-    fields.put("weight_decay", options.optimizer().weightDecay());
-    fields.put("clip", options.optimizer().clip());
-    fields.put("dropout", options.dropout());
-    fields.put("nested", options.nested());
-    fields.put("seed", Long.toString(options.seed())); // more digits than JSON's readers keep
-    fields.put("growths", progress.growths());
-    GrowthOptions growth = options.growth();
-    fields.put("grow_at", growth.stages().stream().map(GrowthOptions.Stage::toString).toList());
-    fields.put("grow_init", growth.init().toString());
-    fields.put("grow_warmup", growth.warmup());
-    fields.put("freeze_old", growth.freezeOld());
-    fields.put("init", growth.values().kind().toString());
-    fields.put("value_scale", growth.values().factor());
+    for (TrainingOption<?> option : TrainingOption.all()) {
+      if (option.equals(TrainingOption.GROW_AT)) {
+        fields.put("growths", progress.growths()); // which format 2 has here
+      }
+      option.write(options, fields);
+    }
     Gson gson = new GsonBuilder().setPrettyPrinting().create();
     return gson.toJson(fields) + "\n";
   }
@@ -114,49 +90,9 @@ record SavedState(
 
   private static TrainingOptions options(Fields fields) throws ModelFormatException {
     try {
-      return new TrainingOptions(
-          new Schedule(
-              fields.integer("steps"),
-              fields.integer("warmup"),
-              fields.number("lr"),
-              fields.number("min_lr")),
-          new TrainingShape(
-              fields.integer("batch"), fields.integer("sequence"), fields.flag("recompute", false)),
-          fields.integer("accumulate"),
-          new OptimizerOptions(
-              fields.number("beta1"),
-              fields.number("beta2"),
-              fields.number("epsilon"),
-              fields.number("weight_decay"),
-              fields.number("clip")),
-          fields.number("dropout"),
-          fields.number("nested"),
-          seed(fields),
-          growth(fields));
+      return TrainingChoices.read(fields).options();
     } catch (ConfigException e) {
-      throw new ModelFormatException(fields.file() + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static GrowthOptions growth(Fields fields) throws ModelFormatException {
-    List<GrowthOptions.Stage> stages = new ArrayList<>();
-    for (String stage : fields.texts("grow_at")) {
-      stages.add(GrowthOptions.Stage.parse(stage));
-    }
-    InitialValues.Kind kind = fields.oneOf("init", InitialValues.Kind.values());
-    return new GrowthOptions(
-        stages,
-        fields.oneOf("grow_init", GrowthInit.values()),
-        new InitialValues(kind, fields.number("value_scale")),
-        fields.integer("grow_warmup"),
-        fields.flag("freeze_old", false));
-  }
-
-  private static long seed(Fields fields) throws ModelFormatException {
-    try {
-      return Long.parseLong(fields.text("seed"));
-    } catch (NumberFormatException e) {
-      throw fields.problem("seed", "is not a whole number of 64 bits");
+      throw ModelFormatException.of(fields.file(), e);
     }
   }
 }

@@ -15,17 +15,17 @@ public record Schedule(int steps, int warmup, double learningRate, double minLea
   /** Checks the numbers. */
   public Schedule {
     if (steps < 1) {
-      throw new ConfigException("steps: " + steps + " is not at least 1");
+      throw ConfigException.notAllowed("steps", steps, "at least 1");
     }
     if (warmup < 0 || warmup > steps) {
-      throw new ConfigException("warmup: " + warmup + " is not in 0 to the " + steps + " steps");
+      throw ConfigException.notAllowed("warmup", warmup, "in 0 to the " + steps + " steps");
     }
     if (!(learningRate > 0 && learningRate <= Float.MAX_VALUE)) {
-      throw new ConfigException("lr: " + learningRate + " is not a number above 0");
+      throw ConfigException.notAllowed("lr", learningRate, "a number above 0");
     }
     if (!(minLearningRate >= 0 && minLearningRate <= learningRate)) {
-      throw new ConfigException(
-          "min-lr: " + minLearningRate + " is not in 0 to the learning rate of " + learningRate);
+      throw ConfigException.notAllowed(
+          "min_lr", minLearningRate, "in 0 to the learning rate of " + learningRate);
     }
   }
 

@@ -4,7 +4,7 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
- * What a run is to do. Valid once it exists; what is refused is named as the command line calls it.
+ * What a run is to do. Valid once it exists; what is refused is named as files call it.
  *
  * @param schedule steps and learning rates
  * @param shape of a micro-batch
@@ -28,13 +28,13 @@ public record TrainingOptions(
   /** Checks the numbers. */
   public TrainingOptions {
     if (accumulate < 1) {
-      throw new ConfigException("accumulate: " + accumulate + " is not at least 1");
+      throw ConfigException.notAllowed("accumulate", accumulate, "at least 1");
     }
     if (!(dropout >= 0 && (float) dropout < 1)) {
-      throw new ConfigException("dropout: " + dropout + " is not in 0 to below 1");
+      throw ConfigException.notAllowed("dropout", dropout, "in 0 to below 1");
     }
     if (!(nested >= 0 && nested <= 1)) {
-      throw new ConfigException("nested: " + nested + " is not in 0 to 1");
+      throw ConfigException.notAllowed("nested", nested, "in 0 to 1");
     }
     growth.checkSteps(schedule.steps());
   }

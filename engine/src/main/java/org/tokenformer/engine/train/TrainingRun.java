@@ -54,7 +54,7 @@ public final class TrainingRun {
       int saveEvery,
       @Nullable Validation validation,
       RunListener listener) {
-    atLeastOne("save-every", saveEvery);
+    atLeastOne("save_every", saveEvery);
     this.trainer = trainer;
     this.folder = folder;
     this.saveEvery = saveEvery;
@@ -63,9 +63,9 @@ public final class TrainingRun {
     savedAt = trainer.stepsDone();
   }
 
-  private static void atLeastOne(String option, int value) {
+  private static void atLeastOne(String field, int value) {
     if (value < 1) {
-      throw new ConfigException(option + ": " + value + " is not at least 1");
+      throw ConfigException.notAllowed(field, value, "at least 1");
     }
   }
 

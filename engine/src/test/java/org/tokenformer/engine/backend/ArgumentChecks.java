@@ -69,13 +69,23 @@ abstract class ArgumentChecks {
     void with(Tensor tensor);
   }
 
-  final void refused(String named, Executable call) {
-    refused(RuntimeException.class, named, call);
+  /** The message begins with the argument's name, and says what it must be. */
+  final void refused(String name, Executable call) {
+    refused(RuntimeException.class, name, call);
   }
 
-  final void refused(Class<? extends RuntimeException> type, String named, Executable call) {
+  final void refused(Class<? extends RuntimeException> type, String name, Executable call) {
+    refusedAs(type, name + " must ", call);
+  }
+
+  /** The same for what shares bytes: both are named. */
+  final void overlaps(String result, String operand, Executable call) {
+    refusedAs(IllegalArgumentException.class, result + " must not overlap " + operand + ", ", call);
+  }
+
+  final void refusedAs(Class<? extends RuntimeException> type, String beginning, Executable call) {
     String message = String.valueOf(assertThrows(type, call).getMessage());
-    assertTrue(message.contains(named), message);
+    assertTrue(message.startsWith(beginning), message);
     assertEquals(List.of(), calls);
   }
 
@@ -101,10 +111,7 @@ abstract class ArgumentChecks {
             of(DType.I32, rows, columns))) {
       refused(IllegalArgumentException.class, name, () -> call.with(bad));
     }
-    refused(
-        IllegalStateException.class,
-        name + " " + good + " was freed",
-        () -> call.with(freed(good)));
+    refused(IllegalStateException.class, name, () -> call.with(freed(good)));
   }
 
   /** The same for a result. */
@@ -122,10 +129,7 @@ abstract class ArgumentChecks {
             of(DType.I8, good.rows(), good.columns()))) {
       refused(IllegalArgumentException.class, name, () -> call.with(bad));
     }
-    refused(
-        IllegalStateException.class,
-        name + " " + good + " was freed",
-        () -> call.with(freed(good)));
+    refused(IllegalStateException.class, name, () -> call.with(freed(good)));
   }
 
   /** A vector of F32 that is written to. */
@@ -144,8 +148,13 @@ abstract class ArgumentChecks {
     refused(IllegalStateException.class, name, () -> call.with(freed(f32(size))));
   }
 
-  /** Results, which come after the inputs, share no byte with another operand; they may touch. */
-  final void apart(int inputs, Consumer<Tensor[]> call, Tensor... operands) {
+  /**
+   * Results, which come after the inputs, share no byte with another operand; they may touch.
+   *
+   * @param names of all operands
+   */
+  final void apart(int inputs, String names, Consumer<Tensor[]> call, Tensor... operands) {
+    String[] name = names.split(" ", -1);
     for (int j = inputs; j < operands.length; j++) {
       for (int i = 0; i < j; i++) {
         Tensor room = f32((operands[i].byteSize() + operands[j].byteSize()) / 4);
@@ -159,7 +168,15 @@ abstract class ArgumentChecks {
           call.accept(moved);
           calls.clear();
           moved[after] = new Tensor(room.buffer(), end - 4, DType.F32, operands[after].shape());
-          refused("overlap", () -> call.accept(moved));
+          String message =
+              String.valueOf(
+                  assertThrows(IllegalArgumentException.class, () -> call.accept(moved))
+                      .getMessage());
+          assertTrue(
+              message.startsWith(name[j] + " must not overlap " + name[i] + ", ")
+                  || message.startsWith(name[i] + " must not overlap " + name[j] + ", "),
+              message);
+          assertEquals(List.of(), calls);
         }
       }
     }

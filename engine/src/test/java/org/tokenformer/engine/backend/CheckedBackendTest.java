@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -23,6 +24,7 @@ final class CheckedBackendTest extends ArgumentChecks {
   private final Tensor scores = f32(4, 9);
   private final RotaryTable angles = new RotaryTable(f32(7, 1), f32(7, 1));
   private final int[] ids = {0, 8, 3, 3, 1};
+  private static final List<Sequence> FOUR = List.of(new Sequence(4, 0, null));
 
   @Test
   void moving() {
@@ -32,26 +34,26 @@ final class CheckedBackendTest extends ArgumentChecks {
       passes("download", () -> backend.download(x, memory));
       for (long size : new long[] {0, 95, 97}) {
         MemorySegment other = arena.allocate(size);
-        refused("destination", () -> backend.upload(other, x));
-        refused("source", () -> backend.download(x, other));
+        refused("source", () -> backend.upload(other, x));
+        refused("destination", () -> backend.download(x, other));
       }
-      refused(IllegalStateException.class, "freed", () -> backend.upload(memory, freed(x)));
-      refused(IllegalStateException.class, "freed", () -> backend.download(freed(x), memory));
-      refused("read-only", () -> backend.upload(memory, readOnly(x)));
+      refused(IllegalStateException.class, "destination", () -> backend.upload(memory, freed(x)));
+      refused(IllegalStateException.class, "source", () -> backend.download(freed(x), memory));
+      refused("destination", () -> backend.upload(memory, readOnly(x)));
     }
     passes("copy", () -> backend.copy(x, out));
     passes("copy", () -> backend.copy(x, f32(24)));
     passes("zero", () -> backend.zero(x));
-    refused("overlap", () -> backend.copy(x, x));
+    overlaps("destination", "source", () -> backend.copy(x, x));
     Tensor big = f32(5, 6);
-    refused("overlap", () -> backend.copy(big.rows(0, 4), shiftedInto(big, 4, 6)));
+    overlaps("destination", "source", () -> backend.copy(big.rows(0, 4), shiftedInto(big, 4, 6)));
     refused("destination", () -> backend.copy(x, f32(4, 5)));
     refused("destination", () -> backend.copy(x, of(DType.BF16, 8, 6)));
     refused(IllegalStateException.class, "source", () -> backend.copy(freed(x), out));
     refused(IllegalStateException.class, "destination", () -> backend.copy(x, freed(out)));
     refused("destination", () -> backend.copy(x, readOnly(out)));
     refused(IllegalStateException.class, "tensor", () -> backend.zero(freed(x)));
-    refused("read-only", () -> backend.zero(readOnly(x)));
+    refused("tensor", () -> backend.zero(readOnly(x)));
   }
 
   @Test
@@ -64,14 +66,14 @@ final class CheckedBackendTest extends ArgumentChecks {
       refused(IllegalArgumentException.class, "out", () -> backend.embed(table, ids, 0, bad));
     }
     refused(IllegalStateException.class, "out", () -> backend.embed(table, ids, 0, freed(out)));
-    refused("overlap", () -> backend.embed(table, ids, 0, table.rows(3, 4)));
+    overlaps("out", "table", () -> backend.embed(table, ids, 0, table.rows(3, 4)));
     for (int from : new int[] {-1, 2, 5, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
       refused(IndexOutOfBoundsException.class, "ids", () -> backend.embed(table, ids, from, out));
     }
     for (int id : new int[] {-1, 9, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
       refused(
           IndexOutOfBoundsException.class,
-          "ids[3] = " + id,
+          "ids[3]",
           () -> backend.embed(table, new int[] {0, 0, 0, id}, 0, out));
       passes("embed", () -> backend.embed(table, new int[] {id, 0, 0, 0, 0, id}, 1, out));
     }
@@ -97,10 +99,10 @@ final class CheckedBackendTest extends ArgumentChecks {
       refused("epsilon", () -> backend.layerNorm(x, w, w, epsilon, out));
     }
     Tensor big = f32(5, 6);
-    refused("overlap", () -> backend.layerNorm(big.rows(0, 4), w, w, 0, big.rows(1, 4)));
+    overlaps("out", "x", () -> backend.layerNorm(big.rows(0, 4), w, w, 0, big.rows(1, 4)));
     Tensor inside = new Tensor(out.buffer(), 8, DType.F32, Shape.of(6));
-    refused("weight", () -> backend.layerNorm(x, inside, null, 0, out));
-    refused("bias", () -> backend.layerNorm(x, null, inside, 0, out));
+    overlaps("out", "weight", () -> backend.layerNorm(x, inside, null, 0, out));
+    overlaps("out", "bias", () -> backend.layerNorm(x, null, inside, 0, out));
   }
 
   private static ParameterTokens tokens(Tensor keys, Tensor values) {
@@ -126,9 +128,11 @@ final class CheckedBackendTest extends ArgumentChecks {
       refused("values", () -> backend.pattention(x, tokens(keys, bad), wide));
     }
     Tensor square = f32(6, 6);
-    refused("overlap", () -> backend.pattention(x, tokens(keys, keys), x));
-    refused("keys", () -> backend.pattention(x, tokens(square, f32(6, 6)), square.rows(2, 4)));
-    refused("values", () -> backend.pattention(x, tokens(f32(6, 6), square), square.rows(2, 4)));
+    overlaps("out", "x", () -> backend.pattention(x, tokens(keys, keys), x));
+    overlaps(
+        "out", "keys", () -> backend.pattention(x, tokens(square, f32(6, 6)), square.rows(2, 4)));
+    overlaps(
+        "out", "values", () -> backend.pattention(x, tokens(f32(6, 6), square), square.rows(2, 4)));
     assertThrows(IllegalArgumentException.class, () -> tokens(keys, f32(4, 8)));
     for (float tau : new float[] {0, -1, Float.NaN, Float.POSITIVE_INFINITY}) {
       assertThrows(
@@ -163,7 +167,7 @@ final class CheckedBackendTest extends ArgumentChecks {
     for (int heads : new int[] {0, -1, 4, 7, Integer.MIN_VALUE}) {
       refused("heads", () -> backend.rotary(x, heads, angles, batch));
     }
-    refused("rotated", () -> backend.rotary(x, 2, new RotaryTable(f32(7, 2), f32(7, 2)), batch));
+    refused("table", () -> backend.rotary(x, 2, new RotaryTable(f32(7, 2), f32(7, 2)), batch));
     refused("sine", () -> backend.rotary(x, 2, new RotaryTable(f32(7, 1), f32(6, 1)), batch));
     refused(
         "cosine",
@@ -173,15 +177,15 @@ final class CheckedBackendTest extends ArgumentChecks {
         "cosine",
         () -> backend.rotary(x, 2, new RotaryTable(freed(f32(7, 1)), f32(7, 1)), batch));
     refused(
-        "positions", () -> backend.rotary(f32(8, 6), 2, angles, List.of(new Sequence(8, 0, null))));
+        "sequences", () -> backend.rotary(f32(8, 6), 2, angles, List.of(new Sequence(8, 0, null))));
     refused(
-        "positions",
+        "sequences",
         () -> backend.rotary(x, 2, angles, List.of(new Sequence(4, 4, cache(DType.F32, 9, 6)))));
     refused("x", () -> backend.rotary(x, 2, angles, List.of()));
     Tensor shared = f32(7, 1);
     Tensor inside = new Tensor(x.buffer(), 8, DType.F32, Shape.of(7, 1));
-    refused("cosine", () -> backend.rotary(x, 2, new RotaryTable(inside, shared), batch));
-    refused("sine", () -> backend.rotary(x, 2, new RotaryTable(shared, inside), batch));
+    overlaps("x", "cosine", () -> backend.rotary(x, 2, new RotaryTable(inside, shared), batch));
+    overlaps("x", "sine", () -> backend.rotary(x, 2, new RotaryTable(shared, inside), batch));
   }
 
   /** Of two layers, with room for that many positions. */
@@ -217,7 +221,7 @@ final class CheckedBackendTest extends ArgumentChecks {
       refused("heads", () -> backend.attention(x, k, v, heads, 1, batch, out));
     }
     for (int layer : new int[] {-1, 2, Integer.MAX_VALUE}) {
-      refused(
+      refusedAs(
           IndexOutOfBoundsException.class,
           "layer",
           () -> backend.attention(x, k, v, 2, layer, batch, out));
@@ -235,11 +239,55 @@ final class CheckedBackendTest extends ArgumentChecks {
         IllegalStateException.class,
         "cache",
         () -> backend.attention(x, k, v, 2, 0, of(freed), out));
-    for (Tensor input : List.of(x, k, v)) {
-      refused("overlap", () -> backend.attention(x, k, v, 2, 1, batch, input));
-    }
+    overlaps("out", "query", () -> backend.attention(x, k, v, 2, 1, batch, x));
+    overlaps("out", "key", () -> backend.attention(x, k, v, 2, 1, batch, k));
+    overlaps("out", "value", () -> backend.attention(x, k, v, 2, 1, batch, v));
     Tensor kept = forked.keys(0, 1).rows(4, 4);
-    refused("cache", () -> backend.attention(x, k, v, 2, 1, of(forked), kept));
+    overlaps("out", "cache", () -> backend.attention(x, k, v, 2, 1, of(forked), kept));
+  }
+
+  @Test
+  void messagesSayWhatIsRequiredAndWhatWasGiven() {
+    says("out must be F32(4, 6), not F32(4, 5)", () -> backend.add(x, x, f32(4, 5)));
+    says("x must be an F32 matrix, not BF16(4, 6)", () -> backend.add(of(DType.BF16, 4, 6), x, x));
+    says("weight must be F32(6), not F32(7)", () -> backend.layerNorm(x, f32(7), null, 0, out));
+    says("heads must divide the 6 channels, not 5", () -> backend.rotary(x, 5, angles, FOUR));
+    says(
+        "table must rotate at most the 3 channels of a head, not 4",
+        () -> backend.rotary(x, 2, new RotaryTable(f32(7, 2), f32(7, 2)), FOUR));
+    says(
+        "sequences must end within the 3 positions of table, not 4 rows from 0 on",
+        () -> backend.rotary(x, 2, new RotaryTable(f32(3, 1), f32(3, 1)), FOUR));
+    says("ids must hold 4 from 2 on, not 5 in all", () -> backend.embed(table, ids, 2, out));
+    says("ids[1] must be in 0 to 6, not 8", () -> backend.embed(table.rows(0, 7), ids, 0, out));
+    says(
+        "out must not overlap table, but F32(4, 6) and F32(9, 6) share bytes",
+        () -> backend.embed(table, ids, 0, table.rows(0, 4)));
+    says("out must be in use, not F32(4, 6) that was freed", () -> backend.add(x, x, freed(out)));
+    says(
+        "out must be writable, not F32(4, 6) in read-only memory",
+        () -> backend.add(x, x, readOnly(out)));
+    says(
+        "destination must be F32 of 96 bytes like source F32(4, 6), not F32(4, 5)",
+        () -> backend.copy(x, f32(4, 5)));
+    says(
+        "source must have the 96 bytes of destination F32(4, 6), not 4",
+        () -> backend.upload(MemorySegment.ofArray(new float[1]), x));
+  }
+
+  private static void says(String message, Executable call) {
+    assertEquals(message, assertThrows(RuntimeException.class, call).getMessage());
+  }
+
+  @Test
+  void scalesAreOperandsToo() {
+    Tensor bytes = of(DType.I8, 9, 6);
+    Tensor scales = f32(9, 1);
+    passes("embed", () -> backend.embed(bytes.withScales(scales), ids, 0, out));
+    Tensor gone = bytes.withScales(freed(scales));
+    refused(IllegalStateException.class, "scales of table", () -> backend.embed(gone, ids, 0, out));
+    Tensor inside = bytes.withScales(out.view(Shape.of(9, 1)));
+    overlaps("out", "scales of table", () -> backend.embed(inside, ids, 0, out));
   }
 
   @Test
@@ -265,9 +313,9 @@ final class CheckedBackendTest extends ArgumentChecks {
     passes("add", () -> backend.add(out, x, out));
     passes("add", () -> backend.add(x, out, f32(4, 6)));
     Tensor big = f32(5, 6);
-    refused("x", () -> backend.add(big.rows(0, 4), out, big.rows(1, 4)));
-    refused("y", () -> backend.add(out, big.rows(1, 4), big.rows(0, 4)));
-    refused("overlap", () -> backend.add(shiftedInto(big, 4, 6), out, big.rows(0, 4)));
+    overlaps("out", "x", () -> backend.add(big.rows(0, 4), out, big.rows(1, 4)));
+    overlaps("out", "y", () -> backend.add(out, big.rows(1, 4), big.rows(0, 4)));
+    overlaps("out", "x", () -> backend.add(shiftedInto(big, 4, 6), out, big.rows(0, 4)));
   }
 
   @Test
@@ -279,8 +327,8 @@ final class CheckedBackendTest extends ArgumentChecks {
       refused("x", () -> backend.logits(bad, table, scores));
     }
     Tensor square = f32(6, 6);
-    refused("overlap", () -> backend.logits(square.rows(0, 4), square, square.rows(2, 4)));
-    refused("overlap", () -> backend.logits(x, square, square.rows(2, 4)));
+    overlaps("out", "x", () -> backend.logits(square.rows(0, 4), square, square.rows(2, 4)));
+    overlaps("out", "table", () -> backend.logits(x, square, square.rows(2, 4)));
   }
 
   @Test
@@ -304,10 +352,10 @@ final class CheckedBackendTest extends ArgumentChecks {
     for (int id : new int[] {-1, 9}) {
       refused(
           IndexOutOfBoundsException.class,
-          "targets[1] = " + id,
+          "targets[1]",
           () -> backend.crossEntropy(scores, new int[] {0, id, 0, 0}, 0, losses));
     }
     Tensor inside = new Tensor(scores.buffer(), 4, DType.F32, Shape.of(4));
-    refused("overlap", () -> backend.crossEntropy(scores, ids, 0, inside));
+    overlaps("losses", "logits", () -> backend.crossEntropy(scores, ids, 0, inside));
   }
 }

@@ -48,10 +48,11 @@ final class CheckedTrainingTest extends ArgumentChecks {
     for (int id : new int[] {-1, 9, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
       refused(
           IndexOutOfBoundsException.class,
-          "ids[3] = " + id,
+          "ids[3]",
           () -> backend.embedBackward(new int[] {0, 0, 0, id}, 0, dy, dTable));
     }
-    apart(1, t -> backend.embedBackward(ids, 0, t[0], t[1]), dy, dTable);
+    apart(
+        1, "outGradient tableGradient", t -> backend.embedBackward(ids, 0, t[0], t[1]), dy, dTable);
   }
 
   @Test
@@ -78,6 +79,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
     onlyGradients("biasGradient", 6, d -> backend.layerNormBackward(x, w, 0, dy, dx, dw, d));
     apart(
         3,
+        "x weight outGradient xGradient weightGradient biasGradient",
         t -> backend.layerNormBackward(t[0], t[1], 0, t[2], t[3], t[4], t[5]),
         x,
         w,
@@ -106,6 +108,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
     onlyResults("scores", scores, bad -> backend.pattention(x, tokens, saved(bad), wide));
     apart(
         3,
+        "x keys values scores out",
         t -> backend.pattention(t[0], tokens(t[1], t[2]), saved(t[3]), t[4]),
         x,
         keys,
@@ -133,12 +136,13 @@ final class CheckedTrainingTest extends ArgumentChecks {
     refused("scores", () -> backend.thetas(tokens, saved(scores), f32(65, 5)));
     apart(
         3,
+        "keys values scores out",
         t -> backend.thetas(tokens(t[0], t[1]), saved(t[2]), t[3]),
         keys,
         values,
         scores,
         thetas);
-    refused("freed", () -> backend.thetas(tokens(freed(keys), values), saved(scores), thetas));
+    refused("keys", () -> backend.thetas(tokens(freed(keys), values), saved(scores), thetas));
   }
 
   @Test
@@ -173,12 +177,13 @@ final class CheckedTrainingTest extends ArgumentChecks {
     for (Tensor bad :
         List.of(f32(4, 6), f32(5, 7), f32(30), of(DType.BF16, 5, 6), readOnly(dk), freed(dk))) {
       ParameterGradients wrong = gradients(bad, dv);
-      refused("keys", () -> backend.pattentionBackward(x, tokens, saved, wide, wrong, dx));
+      refused("keysGradient", () -> backend.pattentionBackward(x, tokens, saved, wide, wrong, dx));
     }
     for (Tensor bad :
         List.of(f32(4, 8), f32(5, 7), f32(40), of(DType.BF16, 5, 8), readOnly(dv), freed(dv))) {
       ParameterGradients wrong = gradients(dk, bad);
-      refused("values", () -> backend.pattentionBackward(x, tokens, saved, wide, wrong, dx));
+      refused(
+          "valuesGradient", () -> backend.pattentionBackward(x, tokens, saved, wide, wrong, dx));
     }
   }
 
@@ -190,7 +195,8 @@ final class CheckedTrainingTest extends ArgumentChecks {
         List.of(List.<ParameterGradients.Segment>of(), List.of(one, one))) {
       ParameterGradients number = new ParameterGradients(wrong);
       refused(
-          "segments", () -> backend.pattentionBackward(x, tokens, saved(scores), wide, number, dx));
+          "gradients",
+          () -> backend.pattentionBackward(x, tokens, saved(scores), wide, number, dx));
     }
     assertThrows(
         IllegalArgumentException.class, () -> new ParameterGradients.Segment(null, values));
@@ -198,6 +204,8 @@ final class CheckedTrainingTest extends ArgumentChecks {
     ParameterTokens.Segment first = ParameterTokens.Segment.of(keys, values);
     apart(
         5,
+        "x keys values scores outGradient keysGradient valuesGradient keysGradient valuesGradient"
+            + " xGradient",
         t ->
             backend.pattentionBackward(
                 t[0],
@@ -231,6 +239,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
     onlyResults("logSums", sums, bad -> backend.attention(x, x, x, 2, 0, batch, bad, out));
     apart(
         3,
+        "query key value logSums out",
         t -> backend.attention(t[0], t[1], t[2], 2, 0, batch, t[3], t[4]),
         x,
         f32(4, 6),
@@ -240,11 +249,10 @@ final class CheckedTrainingTest extends ArgumentChecks {
     KeyValueCache cache = new KeyValueCache(new CachePool(new ScalarBackend(), 1, 6, DType.F32));
     cache.reserve(0, 8);
     List<Sequence> cached = List.of(new Sequence(4, 1, cache));
-    Tensor inside = new Tensor(cache.keys(0, 0).buffer(), 0, DType.F32, sums.shape());
-    refused("cache", () -> backend.attention(x, x, x, 2, 0, cached, inside, out));
-    refused(
-        "cache",
-        () -> backend.attention(x, x, x, 2, 0, cached, sums, cache.values(0, 0).rows(9, 4)));
+    Tensor keys = cache.keys(0, 0).view(sums.shape());
+    overlaps("logSums", "cache", () -> backend.attention(x, x, x, 2, 0, cached, keys, out));
+    Tensor values = cache.values(0, 0).rows(9, 4);
+    overlaps("out", "cache", () -> backend.attention(x, x, x, 2, 0, cached, sums, values));
   }
 
   @Test
@@ -295,10 +303,10 @@ final class CheckedTrainingTest extends ArgumentChecks {
     cache.reserve(0, 8);
     List<Sequence> cached = List.of(new Sequence(3, 0, null), new Sequence(1, 0, cache));
     refused(
-        "sequence 1 has a cache",
-        () -> backend.attentionBackward(x, x, x, 2, cached, sums, x, dy, dx, dk, dv));
+        "sequences", () -> backend.attentionBackward(x, x, x, 2, cached, sums, x, dy, dx, dk, dv));
     apart(
         6,
+        "query key value logSums out outGradient queryGradient keyGradient valueGradient",
         t ->
             backend.attentionBackward(
                 t[0], t[1], t[2], 2, batch, t[3], t[4], t[5], t[6], t[7], t[8]),
@@ -324,7 +332,14 @@ final class CheckedTrainingTest extends ArgumentChecks {
     onlyResults("xGradient", dx, d -> backend.logitsBackward(x, table, logits, d, dTable));
     onlyResults("tableGradient", dTable, d -> backend.logitsBackward(x, table, logits, dx, d));
     apart(
-        3, t -> backend.logitsBackward(t[0], t[1], t[2], t[3], t[4]), x, table, logits, dx, dTable);
+        3,
+        "x table outGradient xGradient tableGradient",
+        t -> backend.logitsBackward(t[0], t[1], t[2], t[3], t[4]),
+        x,
+        table,
+        logits,
+        dx,
+        dTable);
   }
 
   @Test
@@ -346,10 +361,15 @@ final class CheckedTrainingTest extends ArgumentChecks {
     for (int id : new int[] {-1, 9}) {
       refused(
           IndexOutOfBoundsException.class,
-          "targets[1] = " + id,
+          "targets[1]",
           () -> backend.crossEntropyBackward(logits, new int[] {0, id, 0, 0}, 0, 1, losses));
     }
-    apart(0, t -> backend.crossEntropyBackward(t[0], ids, 0, 1, t[1]), logits, losses);
+    apart(
+        0,
+        "logits losses",
+        t -> backend.crossEntropyBackward(t[0], ids, 0, 1, t[1]),
+        logits,
+        losses);
   }
 
   @Test
@@ -375,6 +395,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
       passes("adamw", () -> backend.adamw(step(1), t[0], t[1], t[2], t[3]));
     }
     Tensor[] good = {x, dx, dy, f32(4, 6)};
+    List<String> names = List.of("weights", "gradient", "first", "second");
     for (int i = 0; i < good.length; i++) {
       int at = i;
       Call call =
@@ -383,16 +404,23 @@ final class CheckedTrainingTest extends ArgumentChecks {
             t[at] = bad;
             backend.adamw(step(1), t[0], t[1], t[2], t[3]);
           };
-      String name = "weights";
+      String name = names.get(i);
       for (Tensor bad :
           List.of(f32(4, 7), f32(24), f32(), of(DType.BF16, 4, 6), readOnly(good[i]))) {
-        refused(IllegalArgumentException.class, name, () -> call.with(bad));
+        // All are compared with the weights, so that other weights make the gradient wrong.
+        boolean otherWeights = i == 0 && bad.dtype() == DType.F32 && bad.columns() != 6;
+        String wrong = otherWeights ? "gradient" : name;
+        refused(IllegalArgumentException.class, wrong, () -> call.with(bad));
       }
       refused(IllegalStateException.class, name, () -> call.with(freed(good[at])));
     }
     for (long t : new long[] {0, -1, Long.MIN_VALUE}) {
-      refused("steps", () -> backend.adamw(step(t), good[0], good[1], good[2], good[3]));
+      refused("step", () -> backend.adamw(step(t), good[0], good[1], good[2], good[3]));
     }
-    apart(0, t -> backend.adamw(step(1), t[0], t[1], t[2], t[3]), good);
+    apart(
+        0,
+        "weights gradient first second",
+        t -> backend.adamw(step(1), t[0], t[1], t[2], t[3]),
+        good);
   }
 }

@@ -269,17 +269,17 @@ final class SamplerTest {
     "-0.1, 0, 1, 0, 1, temperature: -0.1",
     "NaN, 0, 1, 0, 1, temperature: NaN",
     "Infinity, 0, 1, 0, 1, temperature: Infinity",
-    "1, -1, 1, 0, 1, top-k: -1",
-    "1, 0, 0, 0, 1, top-p: 0.0",
-    "1, 0, 1.1, 0, 1, top-p: 1.1",
-    "1, 0, NaN, 0, 1, top-p: NaN",
-    "1, 0, 1, -0.5, 1, min-p: -0.5",
-    "1, 0, 1, 1.5, 1, min-p: 1.5",
-    "1, 0, 1, NaN, 1, min-p: NaN",
-    "1, 0, 1, 0, 0, repetition-penalty: 0.0",
-    "1, 0, 1, 0, -1, repetition-penalty: -1.0",
-    "1, 0, 1, 0, 1e-300, repetition-penalty: 1.0E-300",
-    "1, 0, 1, 0, NaN, repetition-penalty: NaN",
+    "1, -1, 1, 0, 1, top_k: -1",
+    "1, 0, 0, 0, 1, top_p: 0.0",
+    "1, 0, 1.1, 0, 1, top_p: 1.1",
+    "1, 0, NaN, 0, 1, top_p: NaN",
+    "1, 0, 1, -0.5, 1, min_p: -0.5",
+    "1, 0, 1, 1.5, 1, min_p: 1.5",
+    "1, 0, 1, NaN, 1, min_p: NaN",
+    "1, 0, 1, 0, 0, repetition_penalty: 0.0",
+    "1, 0, 1, 0, -1, repetition_penalty: -1.0",
+    "1, 0, 1, 0, 1e-300, repetition_penalty: 1.0E-300",
+    "1, 0, 1, 0, NaN, repetition_penalty: NaN",
   })
   void wrongOptions(
       double temperature, int topK, double topP, double minP, double penalty, String named) {
@@ -298,7 +298,7 @@ final class SamplerTest {
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> GenerationOptions.of(-1))
                 .getMessage());
-    assertEquals("max-tokens: -1 is not at least 0", message);
+    assertEquals("max_tokens: -1 is not at least 0", message);
     int[] ends = {1, 2};
     GenerationOptions options = GenerationOptions.of(3).endingAt(ends);
     ends[0] = 9;

@@ -242,7 +242,7 @@ final class GrowingRunTest {
     TokenFormerConfig config = Runs.CONFIG;
     refused("'x' is not a step and sizes", () -> GrowthOptions.Stage.parse("x"));
     refused("is not a step and sizes", () -> GrowthOptions.Stage.parse("3:ffn=9\n"));
-    refused("grow-at: 3:ffn=x: ffn: 'x'", () -> GrowthOptions.Stage.parse("3:ffn=x"));
+    refused("grow_at: 3:ffn=x: ffn: 'x'", () -> GrowthOptions.Stage.parse("3:ffn=x"));
     refused(
         "comes after '5:ffn=70'",
         () -> options(false, GrowthInit.ZERO, "5:ffn=70", "5:ffn=80").growth());
@@ -251,7 +251,7 @@ final class GrowingRunTest {
         "50 of layer 1; growth only adds",
         () -> options(false, GrowthInit.ZERO, "3:ffn=40").growth().check(config, 0));
     refused(
-        "freeze-old: the model never grew",
+        "freeze_old: the model never grew",
         () -> options(true, GrowthInit.ZERO).growth().check(config, 0));
     assertFalse(options(true, GrowthInit.ZERO, "3:ffn=70").growth().trainsOnlyNew(config));
   }

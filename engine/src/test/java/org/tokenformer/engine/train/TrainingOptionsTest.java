@@ -8,7 +8,7 @@ import org.junit.jupiter.api.function.Executable;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.training.TrainingShape;
 
-/** What makes no run is refused by the name that it has on the command line. */
+/** What makes no run is refused by the name that files have for it. */
 final class TrainingOptionsTest {
   private static final Schedule SCHEDULE = new Schedule(10, 1, 1e-3, 1e-4);
   private static final TrainingShape SHAPE = new TrainingShape(2, 8, false);
@@ -43,9 +43,9 @@ final class TrainingOptionsTest {
     refused("lr", "-1.0", () -> rates(-1, 0));
     refused("lr", "NaN", () -> rates(NAN, 0));
     refused("lr", "Infinity", () -> rates(INFINITE, 0));
-    refused("min-lr", "NaN", () -> rates(1e-3, NAN));
-    refused("min-lr", "-0.1", () -> rates(1e-3, -0.1));
-    refused("min-lr", "0.01", () -> rates(1e-3, 0.01));
+    refused("min_lr", "NaN", () -> rates(1e-3, NAN));
+    refused("min_lr", "-0.1", () -> rates(1e-3, -0.1));
+    refused("min_lr", "0.01", () -> rates(1e-3, 0.01));
   }
 
   @Test
@@ -62,8 +62,8 @@ final class TrainingOptionsTest {
     refused("beta1", "NaN", () -> optimizer(NAN, 1e-8, 0.1, 1));
     refused("beta2", "0.99999999999", () -> new OptimizerOptions(0, 0.99999999999, 1, 0, 1));
     refused("epsilon", "0.0", () -> optimizer(0.9, 0, 0.1, 1));
-    refused("weight-decay", "-0.1", () -> optimizer(0.9, 1e-8, -0.1, 1));
-    refused("weight-decay", "NaN", () -> optimizer(0.9, 1e-8, NAN, 1));
+    refused("weight_decay", "-0.1", () -> optimizer(0.9, 1e-8, -0.1, 1));
+    refused("weight_decay", "NaN", () -> optimizer(0.9, 1e-8, NAN, 1));
     refused("clip", "0.0", () -> optimizer(0.9, 1e-8, 0.1, 0));
     refused("clip", "NaN", () -> optimizer(0.9, 1e-8, 0.1, NAN));
     refused("clip", "Infinity", () -> optimizer(0.9, 1e-8, 0.1, INFINITE));

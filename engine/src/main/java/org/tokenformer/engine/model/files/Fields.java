@@ -43,8 +43,10 @@ public class Fields {
 
   /** An error that names the file and the field. */
   public final ModelFormatException problem(String key, String what) {
+    Object value = values.get(key);
     boolean plain = key.matches("\\w{1,60}");
-    return new ModelFormatException(file + ": " + (plain ? key : quote(key)) + ": " + what);
+    return ModelFormatException.of(
+        file, plain ? key : quote(key), value == null ? null : quoted(value), what);
   }
 
   static String quoted(@Nullable Object value) {

@@ -1,21 +1,71 @@
 package org.tokenformer.engine.model.files;
 
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.error.EngineProblem;
+import org.tokenformer.engine.model.ConfigException;
 
 /**
  * Files that are sound by themselves but make no model together. The message is one line for
  * people: the file, the field or tensor, both values, what to do.
  */
-public final class ModelFormatException extends IOException {
+public final class ModelFormatException extends IOException implements EngineProblem {
   private static final long serialVersionUID = 1L;
+
+  private final @Nullable String field;
+  private final @Nullable String value;
+  private final @Nullable String allowed;
 
   /** One line for people. */
   public ModelFormatException(String message) {
-    super(message);
+    this(message, null);
   }
 
   /** One line for people, and what led to it. */
-  public ModelFormatException(String message, Throwable cause) {
+  public ModelFormatException(String message, @Nullable Throwable cause) {
+    this(message, null, null, null, cause);
+  }
+
+  private ModelFormatException(
+      String message,
+      @Nullable String field,
+      @Nullable String value,
+      @Nullable String allowed,
+      @Nullable Throwable cause) {
     super(message, cause);
+    this.field = field;
+    this.value = value;
+    this.allowed = allowed;
+  }
+
+  /**
+   * About one field of a file: {@code file: name: problem}.
+   *
+   * @param name of the field, fit to be shown
+   * @param value null if it is missing
+   */
+  static ModelFormatException of(String file, String name, @Nullable String value, String problem) {
+    return new ModelFormatException(file + ": " + name + ": " + problem, name, value, null, null);
+  }
+
+  /** What is wrong with a value that was read from a file, which has the field by that name. */
+  public static ModelFormatException of(Object file, ConfigException wrong) {
+    return new ModelFormatException(
+        file + ": " + wrong.getMessage(), wrong.field(), wrong.value(), wrong.allowed(), wrong);
+  }
+
+  @Override
+  public @Nullable String field() {
+    return field;
+  }
+
+  @Override
+  public @Nullable String value() {
+    return value;
+  }
+
+  @Override
+  public @Nullable String allowed() {
+    return allowed;
   }
 }

@@ -145,7 +145,7 @@ final class Settings extends Fields {
           !flag("no_weight_tying", false),
           history());
     } catch (ConfigException e) {
-      throw new ModelFormatException(file() + ": " + e.getMessage(), e);
+      throw ModelFormatException.of(file(), e);
     }
   }
 }

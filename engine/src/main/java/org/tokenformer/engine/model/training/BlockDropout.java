@@ -45,7 +45,7 @@ final class BlockDropout {
   private static SavedScores narrowed(SavedScores saved, long count) {
     Tensor whole = saved.scores();
     Shape shape = Shape.of(whole.rows(), count);
-    Tensor scores = new Tensor(whole.buffer(), whole.offset(), whole.dtype(), shape);
+    Tensor scores = whole.view(shape);
     return new SavedScores(scores, saved.dropout());
   }
 

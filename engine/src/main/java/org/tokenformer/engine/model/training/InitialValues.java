@@ -20,7 +20,7 @@ public record InitialValues(Kind kind, double factor) {
   /** Checks the factor. */
   public InitialValues {
     if (!(factor > 0 && factor <= 1000)) {
-      throw new ConfigException("value-scale: " + factor + " is not above 0 and at most 1000");
+      throw ConfigException.notAllowed("value_scale", factor, "above 0 and at most 1000");
     }
   }
 

@@ -55,9 +55,9 @@ final class LayerMemory {
     }
 
     Tensor allocate(Shape shape) {
-      long offset = whole.offset() + used;
+      Tensor next = whole.view(used / DType.F32.bytes(), shape);
       used += CountedMemory.aligned(shape.bytes(DType.F32));
-      return new Tensor(whole.buffer(), offset, DType.F32, shape);
+      return next;
     }
   }
 

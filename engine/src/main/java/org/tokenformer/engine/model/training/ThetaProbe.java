@@ -122,8 +122,7 @@ public final class ThetaProbe implements AutoCloseable {
     int count = Math.toIntExact(tokens.count());
     int elements = shape.rows() * count;
     Backend backend = model.backend();
-    Shape matrix = Shape.of(shape.rows(), count);
-    Tensor out = new Tensor(thetas.buffer(), thetas.offset(), DType.F32, matrix);
+    Tensor out = thetas.view(Shape.of(shape.rows(), count));
     backend.thetas(tokens, saved, out);
     long bytes = (long) elements * Float.BYTES;
     backend.download(out, MemorySegment.ofArray(numbers).asSlice(0, bytes));

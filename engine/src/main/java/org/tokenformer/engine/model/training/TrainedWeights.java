@@ -32,7 +32,7 @@ final class TrainedWeights {
     this.onlyNew = onlyNew;
     if (onlyNew && config.history().isEmpty()) {
       throw new ConfigException(
-          "freeze-old: the model never grew, so that nothing of it is new; grow it first");
+          "freeze_old", "the model never grew, so that nothing of it is new; grow it first");
     }
     Map<String, Long> old = onlyNew ? oldRows(config) : Map.of();
     TensorNames.shapes(config)
@@ -46,7 +46,8 @@ final class TrainedWeights {
           }
         });
     if (shapes.isEmpty()) {
-      throw new ConfigException("freeze-old: the last growth added nothing that could be trained");
+      throw new ConfigException(
+          "freeze_old", "the last growth added nothing that could be trained");
     }
   }
 

@@ -70,14 +70,13 @@ final class TrainingMemory {
     Tensor hidden = layers.activations().getLast().output();
     for (int from = 0; from < shape.rows(); from += most) {
       int count = Math.min(most, shape.rows() - from);
-      long lossesAt = losses.offset() + (long) from * Float.BYTES;
       chunks.add(
           new Chunk(
               from,
               hidden.rows(from, count),
               layers.branch().rows(from, count),
               logits.rows(0, count),
-              new Tensor(losses.buffer(), lossesAt, DType.F32, Shape.of(count)),
+              losses.view(from, Shape.of(count)),
               flow.stream().rows(from, count),
               flow.normed().rows(from, count)));
     }

@@ -17,14 +17,16 @@ public record TrainingShape(int batch, int sequence, boolean recompute) {
   /** Checks the numbers. */
   public TrainingShape {
     if (batch < 1) {
-      throw new ConfigException("batch: " + batch + " is not at least 1");
+      throw ConfigException.notAllowed("batch", batch, "at least 1");
     }
     if (sequence < 1) {
-      throw new ConfigException("sequence: " + sequence + " is not at least 1");
+      throw ConfigException.notAllowed("sequence", sequence, "at least 1");
     }
     if ((long) batch * sequence > MOST_ROWS) {
-      throw new ConfigException(
-          "batch: %d sequences of %d are more than %d tokens; use a smaller batch and accumulate"
+      throw ConfigException.of(
+          "batch",
+          batch,
+          "%d sequences of %d are more than %d tokens; use a smaller batch and accumulate"
               .formatted(batch, sequence, MOST_ROWS));
     }
   }
@@ -37,9 +39,10 @@ public record TrainingShape(int batch, int sequence, boolean recompute) {
   /** Refuses sequences that the model has no positions for. */
   public void checkFits(TokenFormerConfig config) {
     if (sequence > config.contextLength()) {
-      throw new ConfigException(
-          "sequence: %d is more than the model's context of %d"
-              .formatted(sequence, config.contextLength()));
+      throw ConfigException.of(
+          "sequence",
+          sequence,
+          "%d is more than the model's context of %d".formatted(sequence, config.contextLength()));
     }
   }
 }

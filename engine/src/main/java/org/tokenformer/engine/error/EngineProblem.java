@@ -1,0 +1,33 @@
+package org.tokenformer.engine.error;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What all exceptions of the engine are that whoever uses it can mend: a wrong value, a damaged
+ * file, data that do not fit, a backend that cannot be had. An interface, since some of them are
+ * {@link java.io.IOException} and others are unchecked.
+ *
+ * <p>All else that the engine throws is a fault of the calling code, or of the engine.
+ */
+public interface EngineProblem {
+  /** One line for people: what, in which file or field, with which value, and what to do. */
+  @Nullable String getMessage();
+
+  /**
+   * The field that is wrong, as files call it, such as {@code min_lr}; null where it is not about
+   * one.
+   */
+  default @Nullable String field() {
+    return null;
+  }
+
+  /** The value that it has, as text; null where there is none. */
+  default @Nullable String value() {
+    return null;
+  }
+
+  /** What would be allowed, to follow "must be", such as {@code at least 1}; null if not known. */
+  default @Nullable String allowed() {
+    return null;
+  }
+}
