@@ -67,12 +67,9 @@ public final class Backends {
                 "computing on the scalar backend, a hundred times slower than need be: "
                     + obstacle);
       }
-      case "cuda" ->
-          throw new BackendUnavailableException(
-              "backend cuda is not part of this version; use vector");
       default ->
           throw new IllegalArgumentException(
-              "backend: '" + name + "' is unknown; known are auto, scalar, vector and cuda");
+              "backend: '" + name + "' is unknown; known are auto, scalar and vector");
     };
   }
 
