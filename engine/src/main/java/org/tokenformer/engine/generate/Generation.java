@@ -9,25 +9,20 @@ import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The loop of a text: logits, an id, the next logits. Pulled one id at a time, so that callbacks
- * and streams are the same; steady decoding allocates nothing on the heap.
- *
- * <p>Every id that was given out is in the session when the next one is, so a conversation may go
- * on from it. Used by one thread.
+ * The loop of a text: a session's logits, a {@link TokenChooser}'s id, the next logits. Pulled one
+ * id at a time; steady decoding allocates nothing on the heap. When it has ended, every id that was
+ * given out is in the session, unless that is full, so a conversation may go on from it. One
+ * thread.
  */
 public final class Generation {
   private final Session session;
   private final int[] prompt;
-  private final GenerationOptions options;
-  private final int[] endIds;
   private final @Nullable Cancellation cancellation;
-  private final Sampler sampler;
+  private final TokenChooser chooser;
   private final float[] logits; // (V)
   private final MemorySegment logitsSegment;
   private boolean begun;
-  private int count;
-  private int id;
-  private @Nullable Finish finish;
+  private boolean ahead; // the last id was given out and is not in the session yet
   private long start;
   private long decodeStart;
   private long end;
@@ -45,14 +40,8 @@ public final class Generation {
       @Nullable Cancellation cancellation) {
     this.session = session;
     this.prompt = prompt.clone();
-    this.options = options;
-    this.endIds = options.endIds();
     this.cancellation = cancellation;
-    int ids = session.model().config().tokenizerVocabularySize();
-    sampler = new Sampler(options.sampling(), ids);
-    for (int seen : prompt) {
-      sampler.accept(seen);
-    }
+    chooser = new TokenChooser(options, session.model().config().tokenizerVocabularySize(), prompt);
     logits = new float[session.model().config().vocabularySize()];
     logitsSegment = MemorySegment.ofArray(logits);
   }
@@ -60,9 +49,7 @@ public final class Generation {
   /**
    * Generates to the end.
    *
-   * @param prompt at least one id, appended to the session
    * @param consumer gets each id as soon as it is chosen, and says whether to go on
-   * @param cancellation asked between layers, chunks and ids; null for none
    * @throws IllegalArgumentException if the prompt is empty or longer than what the session has
    *     left
    */
@@ -89,75 +76,70 @@ public final class Generation {
    *     left
    */
   public boolean advance() {
-    if (finish != null) {
+    if (chooser.finish() != null) {
       return false;
     }
     try {
-      Tensor next = begun ? nextLogits() : firstLogits();
-      if (next == null) {
-        return false;
+      Tensor next = begun ? decode() : prefill();
+      if (next != null && chooser.wantsMore()) {
+        Cancellation.check(cancellation);
+        session.model().backend().download(next, logitsSegment);
+        ahead = chooser.choose(logits);
       }
-      if (cancellation != null && cancellation.isCancelled()) {
-        return finish(Finish.CANCELLED);
-      }
-      session.model().backend().download(next, logitsSegment);
     } catch (CancellationException e) {
-      return finish(Finish.CANCELLED);
+      chooser.end(Finish.CANCELLED);
     }
-    id = sampler.sample(logits);
-    for (int endId : endIds) {
-      if (id == endId) {
-        return finish(Finish.END_OF_TEXT);
-      }
-    }
-    sampler.accept(id);
-    count++;
-    return true;
+    return chooser.finish() == null || conclude();
   }
 
-  private @Nullable Tensor firstLogits() {
+  private Tensor prefill() {
     start = System.nanoTime();
-    decodeStart = start;
     Tensor next = session.prefill(prompt, cancellation);
     begun = true;
     decodeStart = System.nanoTime();
-    if (options.maxTokens() == 0) {
-      finish(Finish.MAX_TOKENS);
-      return null;
-    }
     return next;
   }
 
-  private @Nullable Tensor nextLogits() {
-    if (count == options.maxTokens()) {
-      finish(Finish.MAX_TOKENS);
+  private @Nullable Tensor decode() {
+    if (chooser.wantsMore() && session.length() == session.capacity()) {
+      chooser.end(Finish.CONTEXT_FULL);
+    }
+    if (chooser.finish() != null) {
       return null;
     }
-    if (session.length() == session.capacity()) {
-      finish(Finish.CONTEXT_FULL);
-      return null;
-    }
-    return session.decode(id);
+    Tensor next = session.decode(chooser.id());
+    ahead = false;
+    return next;
   }
 
-  private boolean finish(Finish reason) {
-    finish = reason;
+  /** The session gets what was given out: the next turn is to go on from the whole text. */
+  private boolean conclude() {
     end = System.nanoTime();
-    if (decodeStart == start) { // cancelled in the prompt
+    if (!begun) {
       decodeStart = end;
     }
+    if (ahead && session.length() < session.capacity()) {
+      session.append(chooser.id());
+    }
+    ahead = false;
     return false;
   }
 
   /** The id that {@link #advance} found last. */
   public int id() {
-    return id;
+    return chooser.id();
+  }
+
+  /** See {@link TokenChooser#logProbabilities}. */
+  public LogProbabilities logProbabilities() {
+    return chooser.logProbabilities();
   }
 
   /** Ends it: the caller wants no more. */
   public void stop() {
-    if (finish == null) {
-      finish(Finish.STOPPED);
+    if (chooser.finish() == null) {
+      chooser.end(Finish.STOPPED);
+      conclude();
     }
   }
 
@@ -167,11 +149,12 @@ public final class Generation {
    * @throws IllegalStateException if it has not ended
    */
   public GenerationResult result() {
-    Finish reason = finish;
+    Finish reason = chooser.finish();
     if (reason == null) {
       throw new IllegalStateException("the generation has not ended");
     }
+    long prefillNanos = decodeStart - start;
     return new GenerationResult(
-        prompt.length, count, reason, decodeStart - start, end - decodeStart);
+        prompt.length, chooser.count(), reason, prefillNanos, end - decodeStart);
   }
 }

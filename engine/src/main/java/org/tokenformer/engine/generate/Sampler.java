@@ -2,7 +2,9 @@ package org.tokenformer.engine.generate;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Map;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses ids by their logits, as {@link SamplingOptions} say. Keeps its arrays from one id to the
@@ -17,6 +19,9 @@ public final class Sampler {
   private final int vocabulary;
   private final SplittableRandom random;
   private final BitSet seen;
+  private final int[] chosen; // how often each id was
+  private final int[] biasedIds;
+  private final float[] biases;
   private final int[] candidates;
   private final double[] weights;
   private final double[] descending; // a heap, the largest weight at the root
@@ -25,13 +30,28 @@ public final class Sampler {
   /**
    * A sampler of its own random numbers.
    *
-   * @param vocabulary how many ids may be chosen, from 0 on; the logits behind them are padding
+   * @param vocabulary how many ids may be chosen, from 0 on; the logits after them are padding
+   * @throws IllegalArgumentException if an id with a bias is not among them
    */
   public Sampler(SamplingOptions options, int vocabulary) {
     this.options = options;
     this.vocabulary = vocabulary;
     random = new SplittableRandom(options.seed());
     seen = new BitSet(vocabulary);
+    boolean counts = options.presencePenalty() != 0 || options.frequencyPenalty() != 0;
+    chosen = new int[counts ? vocabulary : 0];
+    biasedIds = new int[options.logitBias().size()];
+    biases = new float[biasedIds.length];
+    int biased = 0;
+    for (Map.Entry<Integer, Double> bias : options.logitBias().entrySet()) {
+      if (bias.getKey() >= vocabulary) {
+        throw new IllegalArgumentException(
+            "logit-bias: %d is not an id of the vocabulary, 0 to %d"
+                .formatted(bias.getKey(), vocabulary - 1));
+      }
+      biasedIds[biased] = bias.getKey();
+      biases[biased++] = bias.getValue().floatValue();
+    }
     boolean greedy = options.temperature() == 0;
     candidates = new int[greedy ? 0 : vocabulary];
     weights = new double[greedy ? 0 : vocabulary];
@@ -39,23 +59,48 @@ public final class Sampler {
     heap = new float[Math.min(options.topK(), weights.length)];
   }
 
-  /** Counts an id as seen, for the repetition penalty: those of the prompt and those chosen. */
+  /** Counts ids of a prompt as seen, for the repetition penalty. */
+  public void acceptPrompt(int... ids) {
+    for (int id : ids) {
+      if (id >= 0 && id < vocabulary) {
+        seen.set(id);
+      }
+    }
+  }
+
+  /** Counts an id as chosen, for all penalties. */
   public void accept(int id) {
     if (id >= 0 && id < vocabulary) {
       seen.set(id);
+      if (chosen.length > 0) {
+        chosen[id]++;
+      }
     }
+  }
+
+  /** Chooses among all ids; see {@link #sample(float[], BitSet)}. */
+  public int sample(float[] logits) {
+    return sample(logits, null);
   }
 
   /**
    * Chooses an id.
    *
-   * @param logits at least as many as ids may be chosen; changed by the repetition penalty
-   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity, or if all
-   *     of them are negative infinity
+   * @param logits at least as many as ids may be chosen; changed by mask, bias and penalties
+   * @param allowed the ids that may be chosen; null for all
+   * @throws ArithmeticException if the logit of an id that may be chosen is NaN or positive
+   *     infinity, or if all of them are negative infinity
    */
-  public int sample(float[] logits) {
-    penalise(logits);
-    int best = best(logits);
+  public int sample(float[] logits, @Nullable BitSet allowed) {
+    if (allowed != null) {
+      mask(logits, allowed);
+    }
+    for (int i = 0; i < biases.length; i++) {
+      logits[biasedIds[i]] += biases[i];
+    }
+    penaliseSeen(logits);
+    penaliseChosen(logits);
+    int best = best(logits, vocabulary);
     if (options.temperature() == 0) {
       return best;
     }
@@ -75,7 +120,14 @@ public final class Sampler {
     return draw(count);
   }
 
-  private void penalise(float[] logits) {
+  private void mask(float[] logits, BitSet allowed) {
+    int id = allowed.nextClearBit(0);
+    for (; id < vocabulary; id = allowed.nextClearBit(id + 1)) {
+      logits[id] = Float.NEGATIVE_INFINITY;
+    }
+  }
+
+  private void penaliseSeen(float[] logits) {
     if (options.repetitionPenalty() == 1) {
       return;
     }
@@ -85,7 +137,17 @@ public final class Sampler {
     }
   }
 
-  private int best(float[] logits) {
+  private void penaliseChosen(float[] logits) {
+    for (int id = 0; id < chosen.length; id++) {
+      if (chosen[id] > 0) {
+        double penalty = options.frequencyPenalty() * chosen[id] + options.presencePenalty();
+        logits[id] -= (float) penalty;
+      }
+    }
+  }
+
+  /** The most probable id, of equal ones the smallest; refuses logits that are no numbers. */
+  static int best(float[] logits, int vocabulary) {
     int best = 0;
     for (int id = 0; id < vocabulary; id++) {
       float logit = logits[id];

@@ -182,6 +182,23 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Appends one id whose logits nobody needs.
+   *
+   * @throws IllegalArgumentException if no position is left
+   * @throws IndexOutOfBoundsException if the id is not in the vocabulary
+   */
+  public void append(int id) {
+    boolean interrupted = Thread.interrupted(); // it belongs to the text all the same
+    try {
+      decode(id);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /**
    * Appends ids and hands out the logits at every one of them, chunk by chunk.
    *
    * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
