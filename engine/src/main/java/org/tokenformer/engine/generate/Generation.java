@@ -9,10 +9,9 @@ import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The loop of a text: a session's logits, a {@link TokenChooser}'s id, the next logits. Pulled one
- * id at a time; steady decoding allocates nothing on the heap. When it has ended, every id that was
- * given out is in the session, unless that is full, so a conversation may go on from it. One
- * thread.
+ * The loop of a text: a session's logits, a {@link TokenChooser}'s id, the next logits. Steady
+ * decoding allocates nothing on the heap. At the end every id that was given out is in the session,
+ * unless that is full, so that a conversation goes on from the whole text. One thread.
  */
 public final class Generation {
   private final Session session;
@@ -23,16 +22,11 @@ public final class Generation {
   private final MemorySegment logitsSegment;
   private boolean begun;
   private boolean ahead; // the last id was given out and is not in the session yet
-  private long start;
+  private long start = System.nanoTime();
   private long decodeStart;
-  private long end;
+  private @Nullable GenerationResult result;
 
-  /**
-   * Prepares; the first {@link #advance} computes the prompt.
-   *
-   * @param prompt at least one id, appended to the session
-   * @param cancellation asked between layers, chunks and ids; null for none
-   */
+  /** Prepares; the first {@link #advance} appends the prompt, at least one id, to the session. */
   public Generation(
       Session session,
       int[] prompt,
@@ -46,13 +40,7 @@ public final class Generation {
     logitsSegment = MemorySegment.ofArray(logits);
   }
 
-  /**
-   * Generates to the end.
-   *
-   * @param consumer gets each id as soon as it is chosen, and says whether to go on
-   * @throws IllegalArgumentException if the prompt is empty or longer than what the session has
-   *     left
-   */
+  /** Generates to the end; the consumer gets each id at once, and says whether to go on. */
   public static GenerationResult run(
       Session session,
       int[] prompt,
@@ -69,60 +57,55 @@ public final class Generation {
   }
 
   /**
-   * Computes until there is another id.
+   * Computes until there is another id; where there is none, {@link #result} says why.
    *
-   * @return whether there is one; {@link #result} says why not
-   * @throws IllegalArgumentException if the prompt is empty or longer than what the session has
-   *     left
+   * @throws IllegalArgumentException if the prompt is empty or does not fit into the session
    */
   public boolean advance() {
-    if (chooser.finish() != null) {
-      return false;
-    }
-    try {
-      Tensor next = begun ? decode() : prefill();
-      if (next != null && chooser.wantsMore()) {
-        Cancellation.check(cancellation);
-        session.model().backend().download(next, logitsSegment);
-        ahead = chooser.choose(logits);
+    if (chooser.finish() == null) {
+      try {
+        step();
+      } catch (CancellationException e) {
+        chooser.end(Finish.CANCELLED);
       }
-    } catch (CancellationException e) {
-      chooser.end(Finish.CANCELLED);
+      conclude();
     }
-    return chooser.finish() == null || conclude();
+    return chooser.finish() == null;
   }
 
-  private Tensor prefill() {
-    start = System.nanoTime();
-    Tensor next = session.prefill(prompt, cancellation);
-    begun = true;
-    decodeStart = System.nanoTime();
-    return next;
-  }
-
-  private @Nullable Tensor decode() {
-    if (chooser.wantsMore() && session.length() == session.capacity()) {
-      chooser.end(Finish.CONTEXT_FULL);
-    }
-    if (chooser.finish() != null) {
-      return null;
-    }
-    Tensor next = session.decode(chooser.id());
-    ahead = false;
-    return next;
-  }
-
-  /** The session gets what was given out: the next turn is to go on from the whole text. */
-  private boolean conclude() {
-    end = System.nanoTime();
+  private void step() {
+    Tensor next;
     if (!begun) {
-      decodeStart = end;
+      start = System.nanoTime();
+      next = session.prefill(prompt, cancellation);
+      begun = true;
+      decodeStart = System.nanoTime();
+    } else if (chooser.wantsMore() && session.length() < session.capacity()) {
+      next = session.decode(chooser.id());
+      ahead = false;
+    } else {
+      chooser.end(Finish.CONTEXT_FULL);
+      return;
     }
-    if (ahead && session.length() < session.capacity()) {
-      session.append(chooser.id());
+    if (chooser.wantsMore()) {
+      Cancellation.check(cancellation);
+      session.model().backend().download(next, logitsSegment);
+      ahead = chooser.choose(logits);
     }
-    ahead = false;
-    return false;
+  }
+
+  private void conclude() {
+    Finish finish = chooser.finish();
+    if (finish != null && result == null) {
+      long end = System.nanoTime();
+      long computed = begun ? decodeStart : end;
+      result =
+          new GenerationResult(
+              prompt.length, chooser.count(), finish, computed - start, end - computed);
+      if (ahead && session.length() < session.capacity()) {
+        session.append(chooser.id());
+      }
+    }
   }
 
   /** The id that {@link #advance} found last. */
@@ -130,31 +113,22 @@ public final class Generation {
     return chooser.id();
   }
 
-  /** See {@link TokenChooser#logProbabilities}. */
+  /** Those at the last id; see {@link Sampler#logProbabilities}. */
   public LogProbabilities logProbabilities() {
     return chooser.logProbabilities();
   }
 
   /** Ends it: the caller wants no more. */
   public void stop() {
-    if (chooser.finish() == null) {
-      chooser.end(Finish.STOPPED);
-      conclude();
-    }
+    chooser.end(Finish.STOPPED);
+    conclude();
   }
 
-  /**
-   * How it went.
-   *
-   * @throws IllegalStateException if it has not ended
-   */
+  /** How it went; there is an answer when it has ended. */
   public GenerationResult result() {
-    Finish reason = chooser.finish();
-    if (reason == null) {
+    if (result == null) {
       throw new IllegalStateException("the generation has not ended");
     }
-    long prefillNanos = decodeStart - start;
-    return new GenerationResult(
-        prompt.length, chooser.count(), reason, prefillNanos, end - decodeStart);
+    return result;
   }
 }

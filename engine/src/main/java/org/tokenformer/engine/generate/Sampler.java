@@ -15,9 +15,15 @@ import org.jspecify.annotations.Nullable;
  * and logits give the same ids everywhere.
  */
 public final class Sampler {
+  /** No id: the mask lets none come. */
+  public static final int NONE = -1;
+
   private final SamplingOptions options;
   private final int vocabulary;
   private final SplittableRandom random;
+  private final @Nullable TokenMask mask;
+  private final BitSet allowed;
+  private final @Nullable LogProbabilities logProbabilities;
   private final BitSet seen;
   private final int[] chosen; // how often each id was
   private final int[] biasedIds;
@@ -27,14 +33,24 @@ public final class Sampler {
   private final double[] descending; // a heap, the largest weight at the root
   private final float[] heap;
 
+  /** A sampler without a mask and log-probabilities; see the other constructor. */
+  public Sampler(SamplingOptions options, int vocabulary) {
+    this(GenerationOptions.of(0).sampledBy(options), vocabulary);
+  }
+
   /**
-   * A sampler of its own random numbers.
+   * A sampler of its own random numbers and mask.
    *
+   * @param generation the number of ids and those that end the text do not matter
    * @param vocabulary how many ids may be chosen, from 0 on; the logits after them are padding
    * @throws IllegalArgumentException if an id with a bias is not among them
    */
-  public Sampler(SamplingOptions options, int vocabulary) {
-    this.options = options;
+  public Sampler(GenerationOptions generation, int vocabulary) {
+    options = generation.sampling();
+    mask = generation.mask() == null ? null : generation.mask().get();
+    allowed = new BitSet(mask == null ? 0 : vocabulary);
+    int most = generation.topLogProbabilities();
+    logProbabilities = most < 0 ? null : new LogProbabilities(vocabulary, most);
     this.vocabulary = vocabulary;
     random = new SplittableRandom(options.seed());
     seen = new BitSet(vocabulary);
@@ -68,32 +84,39 @@ public final class Sampler {
     }
   }
 
-  /** Counts an id as chosen, for all penalties. */
+  /** Counts an id as chosen, for all penalties; the mask hears of it. */
   public void accept(int id) {
     if (id >= 0 && id < vocabulary) {
       seen.set(id);
       if (chosen.length > 0) {
         chosen[id]++;
       }
+      if (mask != null) {
+        mask.accept(id);
+      }
     }
-  }
-
-  /** Chooses among all ids; see {@link #sample(float[], BitSet)}. */
-  public int sample(float[] logits) {
-    return sample(logits, null);
   }
 
   /**
    * Chooses an id.
    *
    * @param logits at least as many as ids may be chosen; changed by mask, bias and penalties
-   * @param allowed the ids that may be chosen; null for all
+   * @return the id, or {@link #NONE} if the mask lets none come
    * @throws ArithmeticException if the logit of an id that may be chosen is NaN or positive
    *     infinity, or if all of them are negative infinity
    */
-  public int sample(float[] logits, @Nullable BitSet allowed) {
-    if (allowed != null) {
-      mask(logits, allowed);
+  public int sample(float[] logits) {
+    if (logProbabilities != null) {
+      logProbabilities.read(logits);
+    }
+    if (mask != null) {
+      allowed.clear();
+      allowed.set(0, vocabulary);
+      mask.narrow(allowed);
+      if (allowed.previousSetBit(vocabulary - 1) < 0) {
+        return NONE;
+      }
+      forbid(logits);
     }
     for (int i = 0; i < biases.length; i++) {
       logits[biasedIds[i]] += biases[i];
@@ -120,11 +143,24 @@ public final class Sampler {
     return draw(count);
   }
 
-  private void mask(float[] logits, BitSet allowed) {
+  private void forbid(float[] logits) {
     int id = allowed.nextClearBit(0);
     for (; id < vocabulary; id = allowed.nextClearBit(id + 1)) {
       logits[id] = Float.NEGATIVE_INFINITY;
     }
+  }
+
+  /**
+   * The model's own log-probabilities at the last choice.
+   *
+   * @throws IllegalStateException if the options ask for none
+   */
+  public LogProbabilities logProbabilities() {
+    if (logProbabilities == null) {
+      throw new IllegalStateException(
+          "no log-probabilities; ask with GenerationOptions.withTopLogProbabilities");
+    }
+    return logProbabilities;
   }
 
   private void penaliseSeen(float[] logits) {

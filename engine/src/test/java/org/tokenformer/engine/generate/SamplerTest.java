@@ -266,15 +266,31 @@ final class SamplerTest {
         List.of(
             options(temperature, 0, 1, 0, 1, 1),
             options(temperature, 5, 0.9, 0.1, 1.2, 1).withLogitBias(Map.of(1, 100.0)))) {
-      Sampler sampler = new Sampler(o, 30);
+      BitSet some = new BitSet();
+      TokenMask mask =
+          new TokenMask() {
+            @Override
+            public void narrow(BitSet allowed) {
+              allowed.and(some);
+            }
+
+            @Override
+            public void accept(int id) {}
+          };
+      Sampler sampler = new Sampler(GenerationOptions.of(1).sampledBy(o).maskedBy(() -> mask), 30);
       for (int i = 0; i < 500; i++) {
-        BitSet allowed = new BitSet();
-        allowed.set(random.nextInt(30));
-        allowed.set(random.nextInt(40));
-        int id = sampler.sample(normal(random, 35), allowed);
-        assertTrue(allowed.get(id) && id < 30, id + " of " + allowed);
+        some.clear();
+        some.set(random.nextInt(30));
+        some.set(random.nextInt(40));
+        int id = sampler.sample(normal(random, 35));
+        assertTrue(some.get(id) && id < 30, id + " of " + some);
       }
-      assertThrows(ArithmeticException.class, () -> sampler.sample(new float[30], new BitSet()));
+      some.clear();
+      assertEquals(Sampler.NONE, sampler.sample(new float[30]));
+      some.set(4);
+      float[] impossible = new float[30];
+      impossible[4] = Float.NEGATIVE_INFINITY;
+      assertThrows(ArithmeticException.class, () -> sampler.sample(impossible));
     }
   }
 
