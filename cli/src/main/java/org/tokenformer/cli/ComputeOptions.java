@@ -20,8 +20,7 @@ final class ComputeOptions {
   enum Backend {
     AUTO,
     SCALAR,
-    VECTOR,
-    CUDA;
+    VECTOR;
 
     @Override
     public String toString() {

@@ -5,10 +5,9 @@ import java.util.concurrent.Callable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.LanguageModel;
-import org.tokenformer.engine.generate.Generation;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.GenerationResult;
-import org.tokenformer.engine.model.Session;
+import org.tokenformer.engine.generate.TokenConsumer;
 import org.tokenformer.tokenizer.StreamDecoder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,6 +36,8 @@ final class GenerateCommand implements Callable<Integer> {
               + " and rounds them.")
   private FloatType cache = FloatType.F32;
 
+  private boolean lineEnded;
+
   GenerateCommand(Console console) {
     this.console = console;
   }
@@ -46,53 +47,43 @@ final class GenerateCommand implements Callable<Integer> {
     model.folder(); // nobody should type a prompt for a model that is not there
     GenerationOptions options = writing.options();
     String text = writing.text(console);
-    try (ModelOptions.Loaded loaded = model.load(console)) {
-      StreamDecoder decoder = writing.decoder(loaded.tokenizer());
-      int[] ids = WritingOptions.ids(text, loaded);
-      return write(
-          loaded.model(), text, ids, WritingOptions.ending(options, loaded.tokenizer()), decoder);
-    }
-  }
-
-  private int write(
-      LanguageModel model,
-      String text,
-      int[] ids,
-      GenerationOptions options,
-      StreamDecoder decoder) {
-    long wanted = (long) ids.length + options.maxTokens();
-    int capacity = (int) Math.min(model.config().contextLength(), wanted);
-    try (Session session = model.model().newSession(capacity, cache.dtype());
+    try (ModelOptions.Loaded loaded =
+            model.load(console, loading -> loading.withCacheType(cache.dtype()));
         var interruption = new Interruption()) {
-      var generation = new Generation(session, ids, options, interruption);
-      emit(text);
-      String last = text;
-      while (generation.advance()) {
-        last = emitted(decoder.accept(generation.id()), last);
-        if (decoder.stopped()) {
-          generation.stop();
-        }
-      }
-      last = emitted(decoder.finish(), last);
-      if (!last.endsWith("\n")) {
-        emit("\n");
-      }
-      console.note(statistics(generation.result(), options, model));
+      GenerationOptions ending = WritingOptions.ending(options, loaded.tokenizer());
+      GenerationResult result = write(loaded, text, ending, interruption);
+      console.note(statistics(result, ending, loaded.model()));
       return interruption.exitCode();
     }
   }
 
-  private String emitted(String piece, String last) {
-    if (piece.isEmpty()) {
-      return last;
+  private GenerationResult write(
+      ModelOptions.Loaded loaded,
+      String text,
+      GenerationOptions options,
+      Interruption interruption) {
+    StreamDecoder decoder = writing.decoder(loaded.tokenizer());
+    int[] ids = WritingOptions.ids(text, loaded);
+    emit(text);
+    TokenConsumer consumer =
+        id -> {
+          emit(decoder.accept(id));
+          return !decoder.stopped();
+        };
+    GenerationResult result = loaded.model().generate(ids, options, consumer, interruption);
+    emit(decoder.finish());
+    if (!lineEnded) {
+      emit("\n");
     }
-    emit(piece);
-    return piece;
+    return result;
   }
 
-  private void emit(String text) {
-    console.out().print(text);
-    console.out().flush();
+  private void emit(String piece) {
+    if (!piece.isEmpty()) {
+      console.out().print(piece);
+      console.out().flush();
+      lineEnded = piece.endsWith("\n");
+    }
   }
 
   private static String statistics(
@@ -106,18 +97,15 @@ final class GenerateCommand implements Callable<Integer> {
           case MAX_TOKENS -> "";
         };
     int steps = result.generatedTokens() - 1; // the first id comes from the prompt's logits
-    return "prompt "
-        + result.promptTokens()
-        + " tokens"
-        + rate(result.promptTokens(), result.prefillNanos())
-        + ", written "
-        + result.generatedTokens()
-        + rate(steps, result.decodeNanos())
-        + ending
-        + "; seed "
-        + options.sampling().seed()
-        + "; "
-        + model.backend().description();
+    return "prompt %d tokens%s, written %d%s%s; seed %d; %s"
+        .formatted(
+            result.promptTokens(),
+            rate(result.promptTokens(), result.prefillNanos()),
+            result.generatedTokens(),
+            rate(steps, result.decodeNanos()),
+            ending,
+            options.sampling().seed(),
+            model.backend().description());
   }
 
   private static String rate(int tokens, long nanos) {

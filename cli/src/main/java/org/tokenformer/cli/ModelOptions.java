@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
@@ -54,7 +55,13 @@ final class ModelOptions {
 
   /** The model with its tokenizer, which fit each other. */
   Loaded load(Console console) throws IOException {
-    return model.load(console, options -> options.withTokens(tokens).withPacks(packs));
+    return load(console, UnaryOperator.identity());
+  }
+
+  /** The same with other options for loading. */
+  Loaded load(Console console, UnaryOperator<LanguageModel.Options> change) throws IOException {
+    return model.load(
+        console, options -> change.apply(options.withTokens(tokens).withPacks(packs)));
   }
 
   /** The folder that was named, or the default model's. */

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
@@ -19,6 +18,7 @@ import picocli.CommandLine.Parameters;
 /** What a model is to write on from, how, and how far. */
 final class WritingOptions {
   private static final int MAX_PROMPT_BYTES = 64 << 20;
+  private static final SamplingOptions DEFAULTS = SamplingOptions.defaults();
 
   @Parameters(
       arity = "0..1",
@@ -39,33 +39,33 @@ final class WritingOptions {
       names = "--temperature",
       paramLabel = "X",
       description = "0 to 1000, by default 0.8: the higher, the wilder.")
-  private double temperature = SamplingOptions.defaults().temperature();
+  private double temperature = DEFAULTS.temperature();
 
   @Option(
       names = "--top-k",
       paramLabel = "N",
       description = "Draws from the N best tokens, by default 40; 0 from all.")
-  private int topK = SamplingOptions.defaults().topK();
+  private int topK = DEFAULTS.topK();
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
       description =
           "Draws from the best tokens that reach P together, by default 0.95; 1 from all.")
-  private double topP = SamplingOptions.defaults().topP();
+  private double topP = DEFAULTS.topP();
 
   @Option(
       names = "--min-p",
       paramLabel = "P",
       description =
           "Draws from tokens at least P times as probable as the best, by default 0: all.")
-  private double minP = SamplingOptions.defaults().minP();
+  private double minP = DEFAULTS.minP();
 
   @Option(
       names = "--repetition-penalty",
       paramLabel = "X",
       description = "Makes tokens that were seen less probable; by default 1, which does nothing.")
-  private double repetitionPenalty = SamplingOptions.defaults().repetitionPenalty();
+  private double repetitionPenalty = DEFAULTS.repetitionPenalty();
 
   @Option(names = "--seed", paramLabel = "N", description = "Repeats a run. By default random.")
   private @Nullable Long seed;
@@ -78,9 +78,15 @@ final class WritingOptions {
 
   /** What is to be generated, with a seed of its own if none was given. */
   GenerationOptions options() {
-    long chosen = seed == null ? ThreadLocalRandom.current().nextInt(1 << 30) : seed;
-    var sampling = new SamplingOptions(temperature, topK, topP, minP, repetitionPenalty, chosen);
-    return GenerationOptions.of(maxTokens).sampledBy(sampling);
+    SamplingOptions sampling =
+        SamplingOptions.defaults()
+            .withTemperature(temperature)
+            .withTopK(topK)
+            .withTopP(topP)
+            .withMinP(minP)
+            .withRepetitionPenalty(repetitionPenalty);
+    return GenerationOptions.of(maxTokens)
+        .sampledBy(seed == null ? sampling : sampling.withSeed(seed));
   }
 
   /** The prompt, or what standard input says. */

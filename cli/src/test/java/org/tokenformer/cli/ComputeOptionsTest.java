@@ -32,7 +32,8 @@ class ComputeOptionsTest {
     assertRefused("--threads is 0 but must lie between 1 and 1024", "--threads", "0");
     assertRefused("--threads is -2 but must lie between 1 and 1024", "--threads", "-2");
     assertRefused("'x' is not an int", "--threads", "x");
-    assertRefused("'gpu' is not one of auto, scalar, vector, cuda", "--backend", "gpu");
+    assertRefused("'gpu' is not one of auto, scalar, vector", "--backend", "gpu");
+    assertRefused("'cuda' is not one of auto, scalar, vector", "--backend", "cuda");
   }
 
   private static void assertRefused(String message, String... args) {

@@ -165,7 +165,11 @@ class GenerateCommandTest {
     refuses(List.of("--stop: ", "empty"), "--stop", "", "Once");
     refuses(List.of("--cache", "'f64'", "f32, bf16"), "--cache", "f64", "Once");
     refuses(List.of("--threads is 0"), "--threads", "0", "Once");
-    refuses(List.of("backend cuda"), "--backend", "cuda", "Once");
+    refuses(
+        List.of("--backend", "'cuda' is not one of auto, scalar, vector"),
+        "--backend",
+        "cuda",
+        "Once");
   }
 
   @Test

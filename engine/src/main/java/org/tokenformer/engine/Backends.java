@@ -69,14 +69,9 @@ public final class Backends {
                 "computing on the scalar backend, a hundred times slower than need be: "
                     + obstacle);
       }
-      case "cuda" ->
-          throw new BackendUnavailableException(
-              name, "backend cuda is not part of this version; use vector");
       default ->
           throw ConfigException.of(
-              "backend",
-              name,
-              "'" + name + "' is unknown; known are auto, scalar, vector and cuda");
+              "backend", name, "'" + name + "' is unknown; known are auto, scalar and vector");
     };
   }
 

@@ -13,7 +13,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -122,7 +124,10 @@ final class LanguageModelTest {
       assertArrayEquals(new double[0], model.score(new int[0]));
       assertArrayEquals(new double[] {Double.NaN}, model.score(new int[] {3}));
       assertEquals(300, model.score(Models.ids(new Random(4), 300)).length);
-      assertThrows(IllegalArgumentException.class, () -> model.score(new int[301]));
+      assertEquals(
+          "301 ids to score, the model's context has 300 positions; score fewer at a time",
+          assertThrows(IllegalArgumentException.class, () -> model.score(new int[301]))
+              .getMessage());
       for (int bad : new int[] {-1, 40}) {
         assertThrows(IndexOutOfBoundsException.class, () -> model.score(new int[] {1, bad, 2}));
         assertThrows(IndexOutOfBoundsException.class, () -> model.score(new int[] {1, bad}));
@@ -162,6 +167,66 @@ final class LanguageModelTest {
   private static void finished(GenerationResult result, Finish finish, int generated) {
     assertEquals(finish, result.finish());
     assertEquals(generated, result.generatedTokens());
+  }
+
+  @Test
+  void theCacheHasTheTypeOfTheOptions() throws IOException {
+    Options options = new Options("vector", 2, LoadMode.MAP);
+    assertEquals(DType.F32, options.cacheType());
+    int[] ids = Models.ids(new Random(5), 60);
+    try (LanguageModel exact = LanguageModel.load(folder, options);
+        LanguageModel half =
+            LanguageModel.load(folder, options.withCacheType(DType.BF16).withPacks(List.of()));
+        Session first = exact.newSession(80);
+        Session second = half.newSession(80);
+        Session expected = exact.model().newSession(80, DType.BF16)) {
+      assertEquals(80, second.capacity());
+      assertTrue(second.allocatedBytes() < first.allocatedBytes());
+      assertArrayEquals(
+          Tensors.get(exact.backend(), expected.prefill(ids)),
+          Tensors.get(half.backend(), second.prefill(ids)));
+      assertThrows(IllegalArgumentException.class, () -> half.newSession(301));
+      assertThrows(IllegalArgumentException.class, () -> half.newSession(0));
+    }
+    String message =
+        String.valueOf(
+            assertThrows(IllegalArgumentException.class, () -> options.withCacheType(DType.I8))
+                .getMessage());
+    assertEquals("cache: I8 is not F32 or BF16", message);
+  }
+
+  @Test
+  void whatCannotBeGeneratedLeavesNothingOpen() throws IOException {
+    try (LanguageModel model = load("vector", 1)) {
+      long memory = HostScope.liveBytes();
+      GenerationOptions options =
+          GenerationOptions.of(3)
+              .sampledBy(SamplingOptions.defaults().withLogitBias(Map.of(Models.IDS, 1.0)));
+      assertThrows(IllegalArgumentException.class, () -> model.stream(new int[] {1}, options));
+      assertThrows(
+          IllegalArgumentException.class, () -> model.generate(new int[] {1}, options, _ -> true));
+      assertEquals(memory, HostScope.liveBytes());
+    }
+  }
+
+  @Test
+  void anInterruptedThreadGeneratesNoMore() throws IOException {
+    try (LanguageModel model = load("vector", 2)) {
+      GenerationResult result =
+          model.generate(
+              new int[] {1, 2},
+              sampled(9, 1),
+              _ -> {
+                Thread.currentThread().interrupt();
+                return true;
+              });
+      assertTrue(Thread.interrupted());
+      finished(result, Finish.CANCELLED, 1);
+      Thread.currentThread().interrupt();
+      assertEquals(0, model.stream(new int[] {1, 2}, sampled(9, 1)).toArray().length);
+      assertThrows(CancellationException.class, () -> model.score(new int[] {1, 2}));
+      assertTrue(Thread.interrupted());
+    }
   }
 
   @Test
@@ -253,21 +318,17 @@ final class LanguageModelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "Vector", "gpu", "auto "})
+  @ValueSource(strings = {"", "Vector", "gpu", "cuda", "auto "})
   void unknownBackends(String name) {
     String message =
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> Backends.open(name, 1))
                 .getMessage());
-    assertEquals(
-        "backend: '" + name + "' is unknown; known are auto, scalar, vector and cuda", message);
+    assertEquals("backend: '" + name + "' is unknown; known are auto, scalar and vector", message);
   }
 
   @Test
-  void backendsThatCannotBeHad() {
-    BackendUnavailableException e =
-        assertThrows(BackendUnavailableException.class, () -> Backends.open("cuda", 1));
-    assertTrue(String.valueOf(e.getMessage()).contains("cuda"));
+  void numbersOfThreadsThatCannotBe() {
     for (int threads : new int[] {0, -1, Integer.MIN_VALUE, 1025, Integer.MAX_VALUE}) {
       for (String name : List.of("auto", "scalar", "vector")) {
         String message =

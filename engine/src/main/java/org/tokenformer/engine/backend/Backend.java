@@ -27,7 +27,7 @@ import org.tokenformer.engine.tensor.Tensor;
  * </ul>
  */
 public interface Backend extends AutoCloseable {
-  /** The name that asks for it: {@code scalar}, {@code vector} or {@code cuda}. */
+  /** The name that asks for it: {@code scalar} or {@code vector}. */
   String name();
 
   /** One line for people: what computes, how wide, on how many threads. */

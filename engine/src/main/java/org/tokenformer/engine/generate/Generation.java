@@ -9,35 +9,24 @@ import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The loop of a text: logits, an id, the next logits. Pulled one id at a time, so that callbacks
- * and streams are the same; steady decoding allocates nothing on the heap.
- *
- * <p>Every id that was given out is in the session when the next one is, so a conversation may go
- * on from it. Used by one thread.
+ * The loop of a text: a session's logits, a {@link TokenChooser}'s id, the next logits. Steady
+ * decoding allocates nothing on the heap. At the end every id that was given out is in the session,
+ * unless that is full, so that a conversation goes on from the whole text. One thread.
  */
 public final class Generation {
   private final Session session;
   private final int[] prompt;
-  private final GenerationOptions options;
-  private final int[] endIds;
   private final @Nullable Cancellation cancellation;
-  private final Sampler sampler;
+  private final TokenChooser chooser;
   private final float[] logits; // (V)
   private final MemorySegment logitsSegment;
   private boolean begun;
-  private int count;
-  private int id;
-  private @Nullable Finish finish;
-  private long start;
+  private boolean ahead; // the last id was given out and is not in the session yet
+  private long start = System.nanoTime();
   private long decodeStart;
-  private long end;
+  private @Nullable GenerationResult result;
 
-  /**
-   * Prepares; the first {@link #advance} computes the prompt.
-   *
-   * @param prompt at least one id, appended to the session
-   * @param cancellation asked between layers, chunks and ids; null for none
-   */
+  /** Prepares; the first {@link #advance} appends the prompt, at least one id, to the session. */
   public Generation(
       Session session,
       int[] prompt,
@@ -45,27 +34,13 @@ public final class Generation {
       @Nullable Cancellation cancellation) {
     this.session = session;
     this.prompt = prompt.clone();
-    this.options = options;
-    this.endIds = options.endIds();
     this.cancellation = cancellation;
-    int ids = session.model().config().tokenizerVocabularySize();
-    sampler = new Sampler(options.sampling(), ids);
-    for (int seen : prompt) {
-      sampler.accept(seen);
-    }
+    chooser = new TokenChooser(options, session.model().config().tokenizerVocabularySize(), prompt);
     logits = new float[session.model().config().vocabularySize()];
     logitsSegment = MemorySegment.ofArray(logits);
   }
 
-  /**
-   * Generates to the end.
-   *
-   * @param prompt at least one id, appended to the session
-   * @param consumer gets each id as soon as it is chosen, and says whether to go on
-   * @param cancellation asked between layers, chunks and ids; null for none
-   * @throws IllegalArgumentException if the prompt is empty or longer than what the session has
-   *     left
-   */
+  /** Generates to the end; the consumer gets each id at once, and says whether to go on. */
   public static GenerationResult run(
       Session session,
       int[] prompt,
@@ -82,96 +57,78 @@ public final class Generation {
   }
 
   /**
-   * Computes until there is another id.
+   * Computes until there is another id; where there is none, {@link #result} says why.
    *
-   * @return whether there is one; {@link #result} says why not
-   * @throws IllegalArgumentException if the prompt is empty or longer than what the session has
-   *     left
+   * @throws IllegalArgumentException if the prompt is empty or does not fit into the session
    */
   public boolean advance() {
-    if (finish != null) {
-      return false;
+    if (chooser.finish() == null) {
+      try {
+        step();
+      } catch (CancellationException e) {
+        chooser.end(Finish.CANCELLED);
+      }
+      conclude();
     }
-    try {
-      Tensor next = begun ? nextLogits() : firstLogits();
-      if (next == null) {
-        return false;
-      }
-      if (cancellation != null && cancellation.isCancelled()) {
-        return finish(Finish.CANCELLED);
-      }
+    return chooser.finish() == null;
+  }
+
+  private void step() {
+    Tensor next;
+    if (!begun) {
+      start = System.nanoTime();
+      next = session.prefill(prompt, cancellation);
+      begun = true;
+      decodeStart = System.nanoTime();
+    } else if (chooser.wantsMore() && session.length() < session.capacity()) {
+      next = session.decode(chooser.id());
+      ahead = false;
+    } else {
+      chooser.end(Finish.CONTEXT_FULL);
+      return;
+    }
+    if (chooser.wantsMore()) {
+      Cancellation.check(cancellation);
       session.model().backend().download(next, logitsSegment);
-    } catch (CancellationException e) {
-      return finish(Finish.CANCELLED);
+      ahead = chooser.choose(logits);
     }
-    id = sampler.sample(logits);
-    for (int endId : endIds) {
-      if (id == endId) {
-        return finish(Finish.END_OF_TEXT);
+  }
+
+  private void conclude() {
+    Finish finish = chooser.finish();
+    if (finish != null && result == null) {
+      long end = System.nanoTime();
+      long computed = begun ? decodeStart : end;
+      result =
+          new GenerationResult(
+              prompt.length, chooser.count(), finish, computed - start, end - computed);
+      if (ahead && session.length() < session.capacity()) {
+        session.append(chooser.id());
       }
     }
-    sampler.accept(id);
-    count++;
-    return true;
-  }
-
-  private @Nullable Tensor firstLogits() {
-    start = System.nanoTime();
-    decodeStart = start;
-    Tensor next = session.prefill(prompt, cancellation);
-    begun = true;
-    decodeStart = System.nanoTime();
-    if (options.maxTokens() == 0) {
-      finish(Finish.MAX_TOKENS);
-      return null;
-    }
-    return next;
-  }
-
-  private @Nullable Tensor nextLogits() {
-    if (count == options.maxTokens()) {
-      finish(Finish.MAX_TOKENS);
-      return null;
-    }
-    if (session.length() == session.capacity()) {
-      finish(Finish.CONTEXT_FULL);
-      return null;
-    }
-    return session.decode(id);
-  }
-
-  private boolean finish(Finish reason) {
-    finish = reason;
-    end = System.nanoTime();
-    if (decodeStart == start) { // cancelled in the prompt
-      decodeStart = end;
-    }
-    return false;
   }
 
   /** The id that {@link #advance} found last. */
   public int id() {
-    return id;
+    return chooser.id();
+  }
+
+  /** Those at the last id; see {@link Sampler#logProbabilities}. */
+  public LogProbabilities logProbabilities() {
+    return chooser.logProbabilities();
   }
 
   /** Ends it: the caller wants no more. */
   public void stop() {
-    if (finish == null) {
-      finish(Finish.STOPPED);
-    }
+    chooser.end(Finish.STOPPED);
+    conclude();
   }
 
-  /**
-   * How it went.
-   *
-   * @throws IllegalStateException if it has not ended
-   */
+  /** How it went; there is an answer when it has ended. */
   public GenerationResult result() {
-    Finish reason = finish;
-    if (reason == null) {
+    if (result == null) {
       throw new IllegalStateException("the generation has not ended");
     }
-    return new GenerationResult(
-        prompt.length, count, reason, decodeStart - start, end - decodeStart);
+    return result;
   }
 }

@@ -2,7 +2,9 @@ package org.tokenformer.engine.generate;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Map;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses ids by their logits, as {@link SamplingOptions} say. Keeps its arrays from one id to the
@@ -13,25 +15,59 @@ import java.util.SplittableRandom;
  * and logits give the same ids everywhere.
  */
 public final class Sampler {
+  /** No id: the mask lets none come. */
+  public static final int NONE = -1;
+
   private final SamplingOptions options;
   private final int vocabulary;
   private final SplittableRandom random;
+  private final @Nullable TokenMask mask;
+  private final BitSet allowed;
+  private final @Nullable LogProbabilities logProbabilities;
   private final BitSet seen;
+  private final int[] chosen; // how often each id was
+  private final int[] biasedIds;
+  private final float[] biases;
   private final int[] candidates;
   private final double[] weights;
   private final double[] descending; // a heap, the largest weight at the root
   private final float[] heap;
 
-  /**
-   * A sampler of its own random numbers.
-   *
-   * @param vocabulary how many ids may be chosen, from 0 on; the logits behind them are padding
-   */
+  /** A sampler without a mask and log-probabilities; see the other constructor. */
   public Sampler(SamplingOptions options, int vocabulary) {
-    this.options = options;
+    this(GenerationOptions.of(0).sampledBy(options), vocabulary);
+  }
+
+  /**
+   * A sampler of its own random numbers and mask.
+   *
+   * @param generation the number of ids and those that end the text do not matter
+   * @param vocabulary how many ids may be chosen, from 0 on; the logits after them are padding
+   * @throws IllegalArgumentException if an id with a bias is not among them
+   */
+  public Sampler(GenerationOptions generation, int vocabulary) {
+    options = generation.sampling();
+    mask = generation.mask() == null ? null : generation.mask().get();
+    allowed = new BitSet(mask == null ? 0 : vocabulary);
+    int most = generation.topLogProbabilities();
+    logProbabilities = most < 0 ? null : new LogProbabilities(vocabulary, most);
     this.vocabulary = vocabulary;
     random = new SplittableRandom(options.seed());
     seen = new BitSet(vocabulary);
+    boolean counts = options.presencePenalty() != 0 || options.frequencyPenalty() != 0;
+    chosen = new int[counts ? vocabulary : 0];
+    biasedIds = new int[options.logitBias().size()];
+    biases = new float[biasedIds.length];
+    int biased = 0;
+    for (Map.Entry<Integer, Double> bias : options.logitBias().entrySet()) {
+      if (bias.getKey() >= vocabulary) {
+        throw new IllegalArgumentException(
+            "logit-bias: %d is not an id of the vocabulary, 0 to %d"
+                .formatted(bias.getKey(), vocabulary - 1));
+      }
+      biasedIds[biased] = bias.getKey();
+      biases[biased++] = bias.getValue().floatValue();
+    }
     boolean greedy = options.temperature() == 0;
     candidates = new int[greedy ? 0 : vocabulary];
     weights = new double[greedy ? 0 : vocabulary];
@@ -39,23 +75,55 @@ public final class Sampler {
     heap = new float[Math.min(options.topK(), weights.length)];
   }
 
-  /** Counts an id as seen, for the repetition penalty: those of the prompt and those chosen. */
+  /** Counts ids of a prompt as seen, for the repetition penalty. */
+  public void acceptPrompt(int... ids) {
+    for (int id : ids) {
+      if (id >= 0 && id < vocabulary) {
+        seen.set(id);
+      }
+    }
+  }
+
+  /** Counts an id as chosen, for all penalties; the mask hears of it. */
   public void accept(int id) {
     if (id >= 0 && id < vocabulary) {
       seen.set(id);
+      if (chosen.length > 0) {
+        chosen[id]++;
+      }
+      if (mask != null) {
+        mask.accept(id);
+      }
     }
   }
 
   /**
    * Chooses an id.
    *
-   * @param logits at least as many as ids may be chosen; changed by the repetition penalty
-   * @throws ArithmeticException if a logit of the vocabulary is NaN or positive infinity, or if all
-   *     of them are negative infinity
+   * @param logits at least as many as ids may be chosen; changed by mask, bias and penalties
+   * @return the id, or {@link #NONE} if the mask lets none come
+   * @throws ArithmeticException if the logit of an id that may be chosen is NaN or positive
+   *     infinity, or if all of them are negative infinity
    */
   public int sample(float[] logits) {
-    penalise(logits);
-    int best = best(logits);
+    if (logProbabilities != null) {
+      logProbabilities.read(logits);
+    }
+    if (mask != null) {
+      allowed.clear();
+      allowed.set(0, vocabulary);
+      mask.narrow(allowed);
+      if (allowed.previousSetBit(vocabulary - 1) < 0) {
+        return NONE;
+      }
+      forbid(logits);
+    }
+    for (int i = 0; i < biases.length; i++) {
+      logits[biasedIds[i]] += biases[i];
+    }
+    penaliseSeen(logits);
+    penaliseChosen(logits);
+    int best = best(logits, vocabulary);
     if (options.temperature() == 0) {
       return best;
     }
@@ -75,7 +143,27 @@ public final class Sampler {
     return draw(count);
   }
 
-  private void penalise(float[] logits) {
+  private void forbid(float[] logits) {
+    int id = allowed.nextClearBit(0);
+    for (; id < vocabulary; id = allowed.nextClearBit(id + 1)) {
+      logits[id] = Float.NEGATIVE_INFINITY;
+    }
+  }
+
+  /**
+   * The model's own log-probabilities at the last choice.
+   *
+   * @throws IllegalStateException if the options ask for none
+   */
+  public LogProbabilities logProbabilities() {
+    if (logProbabilities == null) {
+      throw new IllegalStateException(
+          "no log-probabilities; ask with GenerationOptions.withTopLogProbabilities");
+    }
+    return logProbabilities;
+  }
+
+  private void penaliseSeen(float[] logits) {
     if (options.repetitionPenalty() == 1) {
       return;
     }
@@ -85,7 +173,17 @@ public final class Sampler {
     }
   }
 
-  private int best(float[] logits) {
+  private void penaliseChosen(float[] logits) {
+    for (int id = 0; id < chosen.length; id++) {
+      if (chosen[id] > 0) {
+        double penalty = options.frequencyPenalty() * chosen[id] + options.presencePenalty();
+        logits[id] -= (float) penalty;
+      }
+    }
+  }
+
+  /** The most probable id, of equal ones the smallest; refuses logits that are no numbers. */
+  static int best(float[] logits, int vocabulary) {
     int best = 0;
     for (int id = 0; id < vocabulary; id++) {
       float logit = logits[id];

@@ -20,7 +20,7 @@ public final class Lifetime {
    * @param what names the thing in the error that work after close gets
    * @param free runs once, on the thread that ends last
    */
-  Lifetime(String what, Runnable free) {
+  public Lifetime(String what, Runnable free) {
     this.what = what;
     this.free = free;
   }
@@ -45,7 +45,7 @@ public final class Lifetime {
   }
 
   /** Refuses new operations, and frees when none is under way. Does nothing the second time. */
-  void close() {
+  public void close() {
     long before = state.getAndUpdate(s -> s | CLOSED);
     if (before == 0) {
       free();

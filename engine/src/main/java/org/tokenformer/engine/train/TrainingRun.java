@@ -157,9 +157,27 @@ public final class TrainingRun {
   private void saveIfNew() throws IOException {
     if (savedAt != trainer.stepsDone()) {
       trainer.checkWeights();
-      Path checkpoint = folder.save(trainer);
+      Path checkpoint = save();
       savedAt = trainer.stepsDone();
       listener.saved(checkpoint);
+    }
+  }
+
+  /** Saves on an interrupted thread, too, whose files would close themselves. */
+  private Path save() throws IOException {
+    boolean interrupted = Thread.interrupted();
+    try {
+      return folder.save(trainer);
+    } catch (IOException e) {
+      if (!Thread.interrupted()) {
+        throw e;
+      }
+      interrupted = true; // just now, and perhaps it was that
+      return folder.save(trainer);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -1,6 +1,5 @@
 package org.tokenformer.engine.generate;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -8,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -66,7 +66,7 @@ final class GenerationTest {
 
   @Test
   void maxTokens() {
-    ended(greedy(4), Finish.MAX_TOKENS, 4, 8);
+    ended(greedy(4), Finish.MAX_TOKENS, 4, 9);
     assertTrue(ids.stream().allMatch(id -> id < Models.IDS), ids.toString());
   }
 
@@ -133,7 +133,7 @@ final class GenerationTest {
               return ids.size() < 3;
             },
             null);
-    ended(result, Finish.STOPPED, 3, 7);
+    ended(result, Finish.STOPPED, 3, 8);
   }
 
   @Test
@@ -194,7 +194,7 @@ final class GenerationTest {
       ids.add(generation.id());
     }
     GenerationResult result = generation.result();
-    ended(result, Finish.MAX_TOKENS, 2, 6);
+    ended(result, Finish.MAX_TOKENS, 2, 7);
     generation.stop();
     assertFalse(generation.advance());
     assertEquals(result, generation.result());
@@ -215,21 +215,66 @@ final class GenerationTest {
   }
 
   @Test
-  void aConversationGoesOn() {
-    greedy(3);
-    List<Integer> first = List.copyOf(ids);
-    ids.clear();
-    greedy(2); // behind the first turn; its last id was never computed
-    assertEquals(5 + 2 + 5 + 1, session.length());
-    float[] logits;
-    try (Session other = model.newSession()) {
-      other.prefill(PROMPT);
-      other.decode(first.get(0));
-      other.decode(first.get(1));
-      other.prefill(PROMPT);
-      logits = Tensors.get(backend, other.decode(ids.get(0)));
-      session.truncate(12);
-      assertArrayEquals(logits, Tensors.get(backend, session.decode(ids.get(0))));
+  void anInterruptedThreadEndsIt() {
+    GenerationOptions options = GenerationOptions.of(9).sampledBy(SamplingOptions.greedy());
+    for (int at = 0; at < 4; at++) {
+      int when = at;
+      ids.clear();
+      session.truncate(0);
+      if (at == 0) {
+        Thread.currentThread().interrupt();
+      }
+      GenerationResult result =
+          Generation.run(
+              session,
+              PROMPT,
+              options,
+              id -> {
+                ids.add(id);
+                if (ids.size() == when) {
+                  Thread.currentThread().interrupt();
+                }
+                return true;
+              },
+              null);
+      assertTrue(Thread.interrupted(), "the status stays set");
+      ended(result, Finish.CANCELLED, at, at == 0 ? 0 : 5 + at);
     }
+  }
+
+  @Test
+  void stoppedBeforeItBegan() {
+    Generation generation = new Generation(session, PROMPT, GenerationOptions.of(2), null);
+    generation.stop();
+    assertFalse(generation.advance());
+    assertEquals(Finish.STOPPED, generation.result().finish());
+    assertEquals(0, session.length());
+  }
+
+  @Test
+  void logProbabilitiesAreTheModelsOwn() {
+    SamplingOptions sampling =
+        SamplingOptions.greedy().withRepetitionPenalty(2).withLogitBias(Map.of(7, 9.0));
+    GenerationOptions options =
+        GenerationOptions.of(5).sampledBy(sampling).withTopLogProbabilities(3);
+    Generation generation = new Generation(session, PROMPT, options, null);
+    try (Session other = model.newSession()) {
+      float[] logits = Tensors.get(backend, other.prefill(PROMPT));
+      while (generation.advance()) {
+        LogProbabilities found = generation.logProbabilities();
+        double sum = 0;
+        for (int id = 0; id < Models.IDS; id++) {
+          sum += Math.exp(logits[id]);
+        }
+        assertEquals(
+            logits[generation.id()] - Math.log(sum), found.of(generation.id()), 1e-9, "chosen");
+        assertEquals(3, found.count());
+        assertTrue(found.of(found.id(0)) >= found.of(found.id(1)));
+        logits = Tensors.get(backend, other.decode(generation.id()));
+      }
+    }
+    Generation without = new Generation(session, PROMPT, GenerationOptions.of(1), null);
+    assertTrue(without.advance());
+    assertThrows(IllegalStateException.class, without::logProbabilities);
   }
 }

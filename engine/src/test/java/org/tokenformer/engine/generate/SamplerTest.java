@@ -2,6 +2,7 @@ package org.tokenformer.engine.generate;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,13 +10,16 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -208,6 +212,135 @@ final class SamplerTest {
     }
   }
 
+  @Test
+  void presenceAndFrequencyCountWhatWasChosen() {
+    SamplingOptions greedy = SamplingOptions.greedy();
+    Sampler presence = new Sampler(greedy.withPresencePenalty(1.5), 4);
+    Sampler frequency = new Sampler(greedy.withFrequencyPenalty(0.5), 4);
+    Sampler both = new Sampler(greedy.withPresencePenalty(1.5).withFrequencyPenalty(-0.5), 4);
+    for (Sampler sampler : List.of(presence, frequency, both)) {
+      sampler.acceptPrompt(3, 3, 4, -1); // the prompt does not count
+      assertEquals(3, sampler.sample(new float[] {0, 1, 2, 3}));
+      sampler.accept(3);
+      sampler.accept(3);
+      sampler.accept(1);
+      sampler.accept(4); // padding
+    }
+    float[] logits = {0, 1, 2, 3, 9};
+    assertEquals(2, presence.sample(logits));
+    assertArrayEquals(new float[] {0, -0.5f, 2, 1.5f, 9}, logits);
+    logits = new float[] {0, 1, 2, 3, 9};
+    assertEquals(2, frequency.sample(logits));
+    assertArrayEquals(new float[] {0, 0.5f, 2, 2, 9}, logits);
+    logits = new float[] {0, 1, 2, 3, 9};
+    assertEquals(3, both.sample(logits));
+    assertArrayEquals(new float[] {0, 0, 2, 2.5f, 9}, logits);
+  }
+
+  @Test
+  void aBiasIsAddedBeforeThePenalties() {
+    SamplingOptions options =
+        SamplingOptions.greedy()
+            .withLogitBias(Map.of(0, -4.0, 2, 1.0, 3, -100.0))
+            .withRepetitionPenalty(2)
+            .withPresencePenalty(1);
+    Sampler sampler = new Sampler(options, 4);
+    sampler.acceptPrompt(0);
+    sampler.accept(2);
+    float[] logits = {3, 1, 5, 9, 7};
+    assertEquals(2, sampler.sample(logits));
+    // (3 - 4) · 2; 1; (5 + 1) / 2 - 1; 9 - 100; padding
+    assertArrayEquals(new float[] {-2, 1, 2, -91, 7}, logits);
+    String message =
+        String.valueOf(
+            assertThrows(IllegalArgumentException.class, () -> new Sampler(options, 3))
+                .getMessage());
+    assertEquals("logit_bias: 3 is not an id of the vocabulary, 0 to 2", message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, 0.7})
+  void onlyAllowedIdsAreDrawn(double temperature) {
+    Random random = Seeds.random("SamplerTest.onlyAllowedIdsAreDrawn");
+    for (SamplingOptions o :
+        List.of(
+            options(temperature, 0, 1, 0, 1, 1),
+            options(temperature, 5, 0.9, 0.1, 1.2, 1).withLogitBias(Map.of(1, 100.0)))) {
+      BitSet some = new BitSet();
+      TokenMask mask =
+          new TokenMask() {
+            @Override
+            public void narrow(BitSet allowed) {
+              allowed.and(some);
+            }
+
+            @Override
+            public void accept(int id) {}
+          };
+      Sampler sampler = new Sampler(GenerationOptions.of(1).sampledBy(o).maskedBy(() -> mask), 30);
+      for (int i = 0; i < 500; i++) {
+        some.clear();
+        some.set(random.nextInt(30));
+        some.set(random.nextInt(40));
+        int id = sampler.sample(normal(random, 35));
+        assertTrue(some.get(id) && id < 30, id + " of " + some);
+      }
+      some.clear();
+      assertEquals(Sampler.NONE, sampler.sample(new float[30]));
+      some.set(4);
+      float[] impossible = new float[30];
+      impossible[4] = Float.NEGATIVE_INFINITY;
+      assertThrows(ArithmeticException.class, () -> sampler.sample(impossible));
+    }
+  }
+
+  @Test
+  void everyOptionCanBeChangedAlone() {
+    SamplingOptions all =
+        SamplingOptions.defaults()
+            .withTemperature(0.5)
+            .withTopK(3)
+            .withTopP(0.4)
+            .withMinP(0.2)
+            .withRepetitionPenalty(1.5)
+            .withPresencePenalty(-1)
+            .withFrequencyPenalty(2)
+            .withLogitBias(Map.of(4, -3.0))
+            .withSeed(11);
+    assertEquals(new SamplingOptions(0.5, 3, 0.4, 0.2, 1.5, -1, 2, Map.of(4, -3.0), 11), all);
+  }
+
+  @Test
+  void defaultsDrawASeedThatStays() {
+    Set<Long> seeds = new TreeSet<>();
+    for (int i = 0; i < 20; i++) {
+      SamplingOptions o = SamplingOptions.defaults();
+      assertTrue(o.seed() >= 0 && o.seed() < 1L << 32);
+      assertEquals(o.seed(), o.withTopK(5).withTemperature(1).seed());
+      seeds.add(o.seed());
+    }
+    assertTrue(seeds.size() > 18, seeds.toString());
+    assertEquals(SamplingOptions.greedy(), SamplingOptions.greedy());
+  }
+
+  @Test
+  void wrongPenaltiesAndBiases() {
+    SamplingOptions o = SamplingOptions.greedy();
+    refused("presence_penalty: 2.1 is not -2 to 2", () -> o.withPresencePenalty(2.1));
+    refused("presence_penalty: NaN is not -2 to 2", () -> o.withPresencePenalty(Double.NaN));
+    refused("frequency_penalty: -3.0 is not -2 to 2", () -> o.withFrequencyPenalty(-3));
+    refused(
+        "logit_bias: -1 is not an id of the vocabulary", () -> o.withLogitBias(Map.of(-1, 1.0)));
+    refused(
+        "logit_bias of id 5: -101.0 is not -100 to 100", () -> o.withLogitBias(Map.of(5, -101.0)));
+    refused(
+        "logit_bias of id 5: NaN is not -100 to 100", () -> o.withLogitBias(Map.of(5, Double.NaN)));
+  }
+
+  private static void refused(String message, Executable wrong) {
+    assertEquals(message, assertThrows(IllegalArgumentException.class, wrong).getMessage());
+  }
+
   @ParameterizedTest
   @ValueSource(doubles = {0, 0.7})
   void damagedLogitsAreRefused(double temperature) {
@@ -299,12 +432,30 @@ final class SamplerTest {
             assertThrows(IllegalArgumentException.class, () -> GenerationOptions.of(-1))
                 .getMessage());
     assertEquals("max_tokens: -1 is not at least 0", message);
+    message =
+        String.valueOf(
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> GenerationOptions.of(1).withTopLogProbabilities(-2))
+                .getMessage());
+    assertEquals("top_log_probabilities: -2 is not at least -1", message);
     int[] ends = {1, 2};
-    GenerationOptions options = GenerationOptions.of(3).endingAt(ends);
+    GenerationOptions before = GenerationOptions.of(3);
+    GenerationOptions options = before.endingAt(ends);
     ends[0] = 9;
     options.endIds()[1] = 9;
-    assertEquals(GenerationOptions.of(3).endingAt(1, 2), options);
-    assertEquals(GenerationOptions.of(3).endingAt(1, 2).hashCode(), options.hashCode());
+    assertEquals(before.endingAt(1, 2), options);
+    assertEquals(before.endingAt(1, 2).hashCode(), options.hashCode());
+    assertNotEquals(options, options.withTopLogProbabilities(0));
+    assertNotEquals(options, options.maskedBy(NoMask::new));
+  }
+
+  private static final class NoMask implements TokenMask {
+    @Override
+    public void narrow(BitSet allowed) {}
+
+    @Override
+    public void accept(int id) {}
   }
 
   @Test
@@ -316,6 +467,10 @@ final class SamplerTest {
             SamplingOptions.greedy(),
             SamplingOptions.defaults(),
             options(1, 0, 0.9, 0.01, 1.2, 1),
+            options(1, 9, 0.9, 0, 1.2, 1)
+                .withPresencePenalty(1)
+                .withFrequencyPenalty(1)
+                .withLogitBias(Map.of(4000, 3.0)),
             options(1, 4000, 1, 0, 1, 1))) {
       Sampler sampler = new Sampler(o, 5000);
       long best = Long.MAX_VALUE;

@@ -2,7 +2,7 @@ package org.tokenformer.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.foreign.MemorySegment;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -10,10 +10,11 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.CheckedBackend;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.backend.vector.VectorBackend;
-import org.tokenformer.engine.generate.Sampler;
+import org.tokenformer.engine.generate.Generation;
+import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.SamplingOptions;
+import org.tokenformer.engine.generate.TokenMask;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
-import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.HeapUse;
 import org.tokenformer.engine.testing.Models;
 
@@ -39,23 +40,39 @@ final class DecodeAllocationTest {
     try (Backend backend = new CheckedBackend(new VectorBackend(2));
         TokenFormer model = Models.open(config, backend, 1);
         Session session = model.newSession()) {
-      Sampler sampler = new Sampler(new SamplingOptions(0.8, 10, 0.9, 0.01, 1.1, 1), Models.IDS);
-      float[] logits = new float[Models.VOCABULARY];
-      MemorySegment target = MemorySegment.ofArray(logits);
       // Until the compiler is through: before, vectors are objects on the heap.
       while (!(best < MOST_BYTES) && System.nanoTime() < end) {
         session.truncate(0);
+        Generation generation = new Generation(session, new int[] {1}, everything(), null);
+        generation.advance();
         long before = HeapUse.allocatedBytes();
-        int id = 1;
         for (int i = 0; i < TOKENS; i++) {
-          Tensor row = session.decode(id);
-          backend.download(row, target);
-          id = sampler.sample(logits);
-          sampler.accept(id);
+          generation.advance();
         }
         best = Math.min(best, (double) (HeapUse.allocatedBytes() - before) / TOKENS);
       }
     }
     System.out.println(best);
+  }
+
+  /** Ids chosen with all that choosing can do. */
+  private static GenerationOptions everything() {
+    SamplingOptions sampling =
+        new SamplingOptions(0.8, 10, 0.9, 0.01, 1.1, 0.5, 0.5, Map.of(3, 1.0), 1);
+    return GenerationOptions.of(TOKENS + 2)
+        .sampledBy(sampling)
+        .withTopLogProbabilities(5)
+        .maskedBy(NoThrees::new)
+        .endingAt(3);
+  }
+
+  private static final class NoThrees implements TokenMask {
+    @Override
+    public void narrow(BitSet allowed) {
+      allowed.clear(3);
+    }
+
+    @Override
+    public void accept(int id) {}
   }
 }

@@ -134,6 +134,25 @@ final class ResumeTest {
   }
 
   @Test
+  void anInterruptedRunSavesAndEnds() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      Cancellation interrupting =
+          () -> {
+            if (heard.losses.size() == 3) {
+              Thread.currentThread().interrupt();
+            }
+            return false;
+          };
+      assertFalse(begin(backend, Runs.options(STEPS, 2, 0.1), interrupting));
+      assertTrue(Thread.interrupted(), "the status stays set");
+      assertEquals(3, saved().stepsDone());
+      assertEquals(List.of(), heard.failures);
+      assertTrue(goOn(backend));
+      assertEquals(STEPS, saved().stepsDone());
+    }
+  }
+
+  @Test
   void aRunThatStopsGoesOnToTheSameBits() throws IOException {
     TrainingOptions options = Runs.options(STEPS, 2, 0.1);
     Path whole = temporary.resolve("whole");
