@@ -44,8 +44,7 @@ final class TrainableModelTest {
       assertEquals(trainable.model().weights(), trainable.trainedWeights());
       long tokens = 3 * 5 + 6 + 10;
       long head = (long) Models.VOCABULARY * CHANNELS;
-      assertEquals(
-          2 * tokens * CHANNELS + head, trainable.multipliedWeights(TokenShare.ALL));
+      assertEquals(2 * tokens * CHANNELS + head, trainable.multipliedWeights(TokenShare.ALL));
       long half = 3 * 3 + 3 + 5;
       assertEquals(
           2 * half * CHANNELS + head, trainable.multipliedWeights(TokenShare.parse("50%")));
