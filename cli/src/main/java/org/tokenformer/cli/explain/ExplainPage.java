@@ -151,6 +151,7 @@ public final class ExplainPage {
     return html.toString();
   }
 
+  /** The parameter tokens that fired most, with their θ. */
   private static void appendStrongest(StringBuilder html, FiringStrip strip) {
     html.append("<span class=\"chips\">");
     for (int n = 0; n < Math.min(FiringStrip.STRONGEST, strip.count()); n++) {

@@ -2,13 +2,13 @@ package org.tokenformer.engine.model;
 
 /** The five Pattentions of a block, in the order in which they are computed. */
 public enum BlockPattention {
-  /** What the attention looks for. */
+  /** What a token looks for. */
   QUERY("attention.query", SizeGroup.QKV),
-  /** What it finds it by. */
+  /** What a token is found by. */
   KEY("attention.key", SizeGroup.QKV),
-  /** What it takes from there. */
+  /** What is taken from a token that is found. */
   VALUE("attention.value", SizeGroup.QKV),
-  /** What becomes of that. */
+  /** What becomes of all that was found. */
   PROJECTION("attention.proj", SizeGroup.PROJ),
   /** The feed-forward network. */
   FFN("ffn", SizeGroup.FFN);

@@ -31,7 +31,7 @@ public record ModelWeights(
     TokenShare prefix,
     List<Map<String, Tensor>> attached,
     Map<String, Long> frozenRows) {
-  /** Takes over the maps. */
+  /** Takes over the maps of tensors. */
   public ModelWeights {
     byName = Collections.unmodifiableSequencedMap(byName);
     attached = List.copyOf(attached);

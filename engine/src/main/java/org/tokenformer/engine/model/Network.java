@@ -53,7 +53,7 @@ public record Network(
    *
    * @param some the {@link #blocks}, or those with fewer parameter tokens
    * @param layers what each block works with; its output is the next one's input
-   * @param ids of which those {@code from} there on are embedded, one a row
+   * @param ids of the rows, from index {@code from} on
    * @throws java.util.concurrent.CancellationException between two layers, if asked to
    */
   public void forward(
