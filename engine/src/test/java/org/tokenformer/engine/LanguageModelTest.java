@@ -181,10 +181,11 @@ final class LanguageModelTest {
         Session second = half.newSession(80);
         Session expected = exact.model().newSession(80, DType.BF16)) {
       assertEquals(80, second.capacity());
-      assertTrue(second.allocatedBytes() < first.allocatedBytes());
       assertArrayEquals(
           Tensors.get(exact.backend(), expected.prefill(ids)),
           Tensors.get(half.backend(), second.prefill(ids)));
+      first.prefill(ids);
+      assertTrue(second.allocatedBytes() < first.allocatedBytes());
       assertThrows(IllegalArgumentException.class, () -> half.newSession(301));
       assertThrows(IllegalArgumentException.class, () -> half.newSession(0));
     }
@@ -232,9 +233,9 @@ final class LanguageModelTest {
   @Test
   void streamsGiveTheSameIdsAndFreeTheirSessions() throws IOException {
     try (LanguageModel model = load("vector", 2)) {
-      long memory = HostScope.liveBytes();
       int[] prompt = {5, 1, 2};
       int[] expected = generate(model, 5).stream().mapToInt(id -> id).toArray();
+      long memory = HostScope.liveBytes(); // with a page and a runner that wait for the next call
       assertArrayEquals(expected, model.stream(prompt, sampled(25, 5)).toArray());
       assertEquals(memory, HostScope.liveBytes());
       try (IntStream ids = model.stream(prompt, sampled(25, 5))) {

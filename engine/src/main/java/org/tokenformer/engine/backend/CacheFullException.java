@@ -1,7 +1,9 @@
 package org.tokenformer.engine.backend;
 
+import org.tokenformer.engine.error.EngineProblem;
+
 /** The pages of a {@link CachePool} are all held. The message is one line for people. */
-public final class CacheFullException extends IllegalStateException {
+public final class CacheFullException extends IllegalStateException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
   CacheFullException(int pages, long pageBytes, long limit) {

@@ -37,7 +37,7 @@ public final class CachePool implements AutoCloseable {
   private final int channels;
   private final DType dtype;
   private final long pageBytes;
-  private volatile @Nullable Page[] pages = new Page[16]; // replaced where it grows, never changed
+  private volatile @Nullable Page[] pages = new Page[16]; // of each index; replaced where it grows
   private int[] holders = new int[16];
   private final BitSet present = new BitSet(); // pages that have memory
   private final BitSet unheld = new BitSet(); // those of them that nobody holds

@@ -26,7 +26,12 @@ public final class Generation {
   private long decodeStart;
   private @Nullable GenerationResult result;
 
-  /** Prepares; the first {@link #advance} appends the prompt, at least one id, to the session. */
+  /**
+   * Prepares; the first {@link #advance} appends the prompt to the session.
+   *
+   * @param prompt at least one id
+   * @param cancellation asked between layers, chunks and ids; null for none
+   */
   public Generation(
       Session session,
       int[] prompt,
@@ -124,7 +129,11 @@ public final class Generation {
     conclude();
   }
 
-  /** How it went; there is an answer when it has ended. */
+  /**
+   * How it went.
+   *
+   * @throws IllegalStateException if it has not ended
+   */
   public GenerationResult result() {
     if (result == null) {
       throw new IllegalStateException("the generation has not ended");

@@ -5,6 +5,7 @@ import java.util.BitSet;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.model.ConfigException;
 
 /**
  * Chooses ids by their logits, as {@link SamplingOptions} say. Keeps its arrays from one id to the
@@ -43,7 +44,7 @@ public final class Sampler {
    *
    * @param generation the number of ids and those that end the text do not matter
    * @param vocabulary how many ids may be chosen, from 0 on; the logits after them are padding
-   * @throws IllegalArgumentException if an id with a bias is not among them
+   * @throws ConfigException if an id with a bias is not among them
    */
   public Sampler(GenerationOptions generation, int vocabulary) {
     options = generation.sampling();
@@ -61,9 +62,8 @@ public final class Sampler {
     int biased = 0;
     for (Map.Entry<Integer, Double> bias : options.logitBias().entrySet()) {
       if (bias.getKey() >= vocabulary) {
-        throw new IllegalArgumentException(
-            "logit-bias: %d is not an id of the vocabulary, 0 to %d"
-                .formatted(bias.getKey(), vocabulary - 1));
+        throw ConfigException.notAllowed(
+            "logit_bias", bias.getKey(), "an id of the vocabulary, 0 to " + (vocabulary - 1));
       }
       biasedIds[biased] = bias.getKey();
       biases[biased++] = bias.getValue().floatValue();

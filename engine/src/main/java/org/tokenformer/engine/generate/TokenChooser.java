@@ -17,7 +17,12 @@ public final class TokenChooser {
   private int id;
   private @Nullable Finish finish;
 
-  /** Begins to continue a prompt by ids below the vocabulary's size. */
+  /**
+   * Begins to continue a prompt.
+   *
+   * @param vocabulary how many ids may be chosen, from 0 on
+   * @throws org.tokenformer.engine.model.ConfigException if an id with a bias is not among them
+   */
   public TokenChooser(GenerationOptions options, int vocabulary, int... prompt) {
     maxTokens = options.maxTokens();
     endIds = options.endIds();

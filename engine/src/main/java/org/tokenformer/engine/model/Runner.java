@@ -93,11 +93,6 @@ public final class Runner implements AutoCloseable {
     return Activations.inPlace(scope, count, model.config().hiddenSize());
   }
 
-  /** Bytes of native memory that are its own. */
-  public long allocatedBytes() {
-    return scope.allocatedBytes();
-  }
-
   /**
    * Appends ids to each of several sessions in one pass.
    *

@@ -110,9 +110,11 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Appends one id. Allocates nothing on the heap.
+   * Appends one id. Allocates next to nothing on the heap.
    *
    * @return the logits at it, (1, V), valid until the next step
+   * @throws java.util.concurrent.CancellationException if the thread is interrupted; as with any
+   *     other error, the session is as before then
    */
   public Tensor decode(int id) {
     oneId[0] = id;

@@ -144,8 +144,9 @@ public final class TokenFormer implements AutoCloseable {
    * @param ids one for each
    * @return the logits at them, (sessions, V), valid until the next step of the first session
    * @throws IllegalArgumentException if one of them is of another model, there twice or full
-   * @throws IndexOutOfBoundsException if an id is not in the vocabulary; then, as with any other
-   *     error, all sessions are as before
+   * @throws IndexOutOfBoundsException if an id is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if the thread is interrupted; as with any
+   *     other error, all sessions are as before then
    */
   public Tensor step(List<Session> sessions, int[] ids) {
     return Session.step(this, sessions, ids);

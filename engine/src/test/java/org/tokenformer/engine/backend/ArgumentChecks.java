@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.function.Executable;
+import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Shape;
@@ -33,9 +34,20 @@ abstract class ArgumentChecks {
                     return method.getReturnType() == double.class ? 0.0 : null;
                   }));
 
+  private final List<CachePool> pools = new ArrayList<>();
+
   @AfterEach
   void close() {
+    pools.forEach(CachePool::close);
     scope.close();
+  }
+
+  /** A cache with pages for so many positions; what it is made of is not the checked backend's. */
+  final KeyValueCache cache(int layers, DType dtype, int capacity, int channels) {
+    pools.add(new CachePool(new ScalarBackend(), layers, channels, dtype));
+    KeyValueCache cache = new KeyValueCache(pools.getLast());
+    cache.reserve(0, capacity);
+    return cache;
   }
 
   final Tensor f32(long... shape) {

@@ -8,7 +8,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
-import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -189,11 +188,8 @@ final class CheckedBackendTest extends ArgumentChecks {
     overlaps("x", "sine", () -> backend.rotary(x, 2, new RotaryTable(shared, inside), batch));
   }
 
-  /** Of two layers, with room for that many positions. */
-  private KeyValueCache cache(DType dtype, int capacity, int columns) {
-    KeyValueCache cache = new KeyValueCache(new CachePool(new ScalarBackend(), 2, columns, dtype));
-    cache.reserve(0, capacity);
-    return cache;
+  private KeyValueCache cache(DType dtype, int capacity, int channels) {
+    return cache(2, dtype, capacity, channels);
   }
 
   private static List<Sequence> of(KeyValueCache cache) {
@@ -231,7 +227,7 @@ final class CheckedBackendTest extends ArgumentChecks {
     refused("cache", () -> backend.attention(x, k, v, 2, 0, of(cache(DType.F32, 0, 6)), out));
     KeyValueCache forked = cache(DType.F32, 8, 6);
     KeyValueCache fork = forked.fork(3);
-    refused("own", () -> backend.attention(x, k, v, 2, 0, of(forked), out));
+    refused("cache", () -> backend.attention(x, k, v, 2, 0, of(forked), out));
     fork.close();
     passes("attention", () -> backend.attention(x, k, v, 2, 0, of(forked), out));
     KeyValueCache freed = cache(DType.F32, 8, 6);

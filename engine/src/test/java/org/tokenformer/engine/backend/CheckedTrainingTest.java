@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -246,8 +245,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
         f32(4, 6),
         sums,
         out);
-    KeyValueCache cache = new KeyValueCache(new CachePool(new ScalarBackend(), 1, 6, DType.F32));
-    cache.reserve(0, 8);
+    KeyValueCache cache = cache(1, DType.F32, 8, 6);
     List<Sequence> cached = List.of(new Sequence(4, 1, cache));
     Tensor keys = cache.keys(0, 0).view(sums.shape());
     overlaps("logSums", "cache", () -> backend.attention(x, x, x, 2, 0, cached, keys, out));
@@ -299,8 +297,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
       refused(
           "heads", () -> backend.attentionBackward(x, x, x, heads, batch, sums, x, dy, dx, dk, dv));
     }
-    KeyValueCache cache = new KeyValueCache(new CachePool(new ScalarBackend(), 1, 6, DType.F32));
-    cache.reserve(0, 8);
+    KeyValueCache cache = cache(1, DType.F32, 8, 6);
     List<Sequence> cached = List.of(new Sequence(3, 0, null), new Sequence(1, 0, cache));
     refused(
         "sequences", () -> backend.attentionBackward(x, x, x, 2, cached, sums, x, dy, dx, dk, dv));

@@ -97,7 +97,7 @@ final class EngineProblemTest {
         "backend",
         "cuda",
         "null",
-        "backend cuda is not part of this version; use vector",
+        "backend: 'cuda' is unknown; known are auto, scalar and vector",
         () -> Backends.open("cuda", 1));
   }
 

@@ -2,8 +2,6 @@ package org.tokenformer.engine.backend.scalar;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.tokenformer.engine.backend.CachePool;
-import org.tokenformer.engine.backend.KeyValueCache;
 import org.tokenformer.engine.backend.ParameterTokens;
 import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.backend.SavedScores;
@@ -144,18 +142,18 @@ public final class ScalarBackend extends ScalarGradients {
       @Nullable Tensor logSums,
       Tensor out) {
     int size = Math.toIntExact(query.columns()) / heads;
-    Pages keys = (cache, page) -> cache.keys(page, layer);
-    Pages values = (cache, page) -> cache.values(page, layer);
     int first = 0;
     for (Sequence sequence : sequences) {
       int rows = sequence.rows();
-      append(key, first, sequence, keys);
-      append(value, first, sequence, values);
+      var keys = new Seen(key, first, sequence, (cache, page) -> cache.keys(page, layer));
+      var values = new Seen(value, first, sequence, (cache, page) -> cache.values(page, layer));
+      keys.append();
+      values.append();
       for (int head = 0; head < heads; head++) {
         int from = head * size;
         double[][] q = Matrix.of(query).block(first, rows, from, size);
-        double[][] k = seen(key, first, sequence, keys, from, size);
-        double[][] v = seen(value, first, sequence, values, from, size);
+        double[][] k = keys.head(from, size);
+        double[][] v = values.head(from, size);
         for (int i = 0; i < rows; i++) {
           double[] weights = Rows.scaledScores(q[i], k, sequence.start() + i + 1);
           double logSum = Rows.softmax(weights);
@@ -173,39 +171,6 @@ public final class ScalarBackend extends ScalarGradients {
       }
       first += rows;
     }
-  }
-
-  /** Keys or values of a layer. */
-  private interface Pages {
-    Tensor of(KeyValueCache cache, int page);
-  }
-
-  /** Writes the sequence's rows into the pages of its cache, if it has one. */
-  private static void append(Tensor from, int first, Sequence sequence, Pages pages) {
-    KeyValueCache cache = sequence.cache();
-    for (int i = 0; cache != null && i < sequence.rows(); i++) {
-      int position = sequence.start() + i;
-      Matrix page = Matrix.of(pages.of(cache, position / CachePool.PAGE));
-      double[] row = Matrix.of(from).row(first + i);
-      for (int c = 0; c < row.length; c++) {
-        page.set(position % CachePool.PAGE, c, row[c]);
-      }
-    }
-  }
-
-  /** One head of all rows that the sequence's last row sees: of its cache, or its own. */
-  private static double[][] seen(
-      Tensor own, int first, Sequence sequence, Pages pages, int from, int size) {
-    KeyValueCache cache = sequence.cache();
-    if (cache == null) {
-      return Matrix.of(own).block(first, sequence.rows(), from, size);
-    }
-    double[][] seen = new double[sequence.start() + sequence.rows()][];
-    for (int p = 0; p < seen.length; p++) {
-      Matrix page = Matrix.of(pages.of(cache, p / CachePool.PAGE));
-      seen[p] = page.block(p % CachePool.PAGE, 1, from, size)[0];
-    }
-    return seen;
   }
 
   @Override
