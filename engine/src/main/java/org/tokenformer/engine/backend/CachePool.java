@@ -27,7 +27,7 @@ public final class CachePool implements AutoCloseable {
    */
   public static final int PAGE = 48;
 
-  private static final int SPARE = 8;
+  private static final int SPARE = 32;
 
   /** Keys and values of a page: for each layer (PAGE, C), views of one tensor. */
   private record Page(MemoryScope scope, Tensor whole, List<Tensor> keys, List<Tensor> values) {}
@@ -106,6 +106,11 @@ public final class CachePool implements AutoCloseable {
   /** Whether its memory is gone. */
   synchronized boolean isClosed() {
     return closed;
+  }
+
+  /** All layers of a page. */
+  Tensor whole(int page) {
+    return page(page).whole;
   }
 
   /** Keys of a page for a layer, (PAGE, C). */
@@ -205,12 +210,13 @@ public final class CachePool implements AutoCloseable {
       return;
     }
     held--;
-    if (unheld.cardinality() < held + SPARE) {
-      unheld.set(page);
-    } else {
-      page(page).scope.close();
-      pages[page] = null;
-      present.clear(page);
+    unheld.set(page);
+    while (unheld.cardinality() > held + SPARE) {
+      int idle = unheld.length() - 1;
+      unheld.clear(idle);
+      present.clear(idle);
+      page(idle).scope.close();
+      pages[idle] = null;
     }
   }
 

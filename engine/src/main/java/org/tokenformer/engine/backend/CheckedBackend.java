@@ -295,12 +295,9 @@ public final class CheckedBackend implements Backend {
       if (sequence.cache() != null) {
         cached(sequence, sequence.cache(), layer, columns);
         for (int page = 0; page < sequence.cache().pages(); page++) {
-          Tensor keys = sequence.cache().keys(page, layer);
-          Tensor values = sequence.cache().values(page, layer);
-          disjoint("cache", keys, "out", out);
-          disjoint("cache", keys, "logSums", logSums);
-          disjoint("cache", values, "out", out);
-          disjoint("cache", values, "logSums", logSums);
+          Tensor whole = sequence.cache().whole(page);
+          disjoint("cache", whole, "out", out);
+          disjoint("cache", whole, "logSums", logSums);
         }
       }
     }

@@ -55,6 +55,11 @@ public final class KeyValueCache implements AutoCloseable {
     return pool.values(pages[page], layer);
   }
 
+  /** All layers of a page. */
+  Tensor whole(int page) {
+    return pool.whole(pages[page]);
+  }
+
   /**
    * Makes room for some positions and their pages its own, so that they may be written.
    *

@@ -141,7 +141,7 @@ final class CachePoolTest {
     assertEquals(before + 100 * pool.pageBytes(), HostScope.liveBytes());
     caches.forEach(KeyValueCache::close);
     long idle = (HostScope.liveBytes() - before) / pool.pageBytes();
-    assertTrue(idle > 0 && idle <= 60, idle + " pages are idle");
+    assertTrue(idle > 0 && idle <= 32, idle + " pages are idle");
     for (int i = 0; i < 100; i++) {
       cache(1);
     }

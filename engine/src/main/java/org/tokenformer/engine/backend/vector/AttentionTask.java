@@ -10,9 +10,11 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL_BYTES;
 import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.engine.backend.CachePool;
 import org.tokenformer.engine.backend.KeyValueCache;
 import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.backend.Theta;
@@ -46,7 +48,8 @@ final class AttentionTask implements Workers.Task {
   private Tensor out;
   private long logSums; // (T, H), or 0
   private List<Sequence> sequences;
-  private int layer;
+  private long[] keyPages = new long[64]; // addresses, those of all sequences one after the other
+  private long[] valuePages = new long[64];
   private int heads;
   private int channels;
   private int size; // D: channels of a head
@@ -72,11 +75,32 @@ final class AttentionTask implements Workers.Task {
     out = output;
     logSums = logarithms == null ? 0 : HostBuffer.addressOf(logarithms);
     sequences = batch;
-    layer = cacheLayer;
+    locatePages(cacheLayer);
     heads = headCount;
     channels = Math.toIntExact(query.columns());
     size = channels / headCount;
     workers.run(this);
+  }
+
+  /** Finds the pages of a layer once for all heads. */
+  private void locatePages(int layer) {
+    int count = 0;
+    for (int s = 0; s < sequences.size(); s++) {
+      KeyValueCache cache = sequences.get(s).cache();
+      int pages = pages(sequences.get(s));
+      if (count + pages > keyPages.length) {
+        keyPages = Arrays.copyOf(keyPages, 2 * (count + pages));
+        valuePages = Arrays.copyOf(valuePages, keyPages.length);
+      }
+      for (int page = 0; cache != null && page < pages; page++, count++) {
+        keyPages[count] = HostBuffer.addressOf(cache.keys(page, layer));
+        valuePages[count] = HostBuffer.addressOf(cache.values(page, layer));
+      }
+    }
+  }
+
+  private static int pages(Sequence sequence) {
+    return sequence.cache() == null ? 0 : CachePool.pages(sequence.start() + sequence.rows());
   }
 
   @Override
@@ -86,6 +110,7 @@ final class AttentionTask implements Workers.Task {
     int piece = workers.next();
     int firstPiece = 0;
     int firstRow = 0;
+    int firstPage = 0;
     for (int s = 0; s < sequences.size(); s++) {
       Sequence sequence = sequences.get(s);
       int tiles = (sequence.rows() + QUERIES - 1) / QUERIES;
@@ -94,10 +119,11 @@ final class AttentionTask implements Workers.Task {
         int head = (piece - firstPiece) % heads;
         // The last tile sees most keys: it goes first, and the small ones fill the gaps.
         int tile = tiles - 1 - (piece - firstPiece) / heads;
-        attend(worker, sequence, firstRow, head, tile * QUERIES);
+        attend(worker, sequence, firstRow, firstPage, head, tile * QUERIES);
       }
       firstPiece += pieces;
       firstRow += sequence.rows();
+      firstPage += pages(sequence);
     }
   }
 
@@ -106,6 +132,7 @@ final class AttentionTask implements Workers.Task {
     int piece = workers.next();
     int firstPiece = 0;
     int firstRow = 0;
+    int firstPage = 0;
     for (int s = 0; s < sequences.size(); s++) {
       Sequence sequence = sequences.get(s);
       KeyValueCache cache = sequence.cache();
@@ -114,48 +141,49 @@ final class AttentionTask implements Workers.Task {
         int row = (piece - firstPiece) * ROWS_PER_COPY;
         int rows = Math.min(ROWS_PER_COPY, sequence.rows() - row);
         if (cache != null) {
-          int position = sequence.start() + row;
-          store(cache, firstRow + row, rows, position);
+          store(cache.dtype(), firstPage, firstRow + row, rows, sequence.start() + row);
         }
       }
       firstPiece += pieces;
       firstRow += sequence.rows();
+      firstPage += pages(sequence);
     }
   }
 
-  private void store(KeyValueCache cache, int row, int rows, int position) {
+  private void store(DType type, int firstPage, int row, int rows, int position) {
     for (int done = 0; done < rows; ) {
-      int page = (position + done) / PAGE;
+      int page = firstPage + (position + done) / PAGE;
       int first = (position + done) % PAGE;
       int count = Math.min(PAGE - first, rows - done);
-      store(newKeys, row + done, count, cache.keys(page, layer), first);
-      store(newValues, row + done, count, cache.values(page, layer), first);
+      store(newKeys, row + done, count, keyPages[page], type, first);
+      store(newValues, row + done, count, valuePages[page], type, first);
       done += count;
     }
   }
 
-  private void store(Tensor from, int row, int rows, Tensor page, int first) {
+  private void store(Tensor from, int row, int rows, long page, DType type, int first) {
     long source = HostBuffer.addressOf(from) + 4L * row * channels;
     long elements = (long) rows * channels;
     long start = (long) first * channels;
-    if (page.dtype() == DType.BF16) {
-      RowKernels.narrow(source, elements, HostBuffer.addressOf(page) + 2 * start);
+    if (type == DType.BF16) {
+      RowKernels.narrow(source, elements, page + 2 * start);
     } else {
-      Simd.copy(source, HostBuffer.addressOf(page) + 4 * start, 4 * elements);
+      Simd.copy(source, page + 4 * start, 4 * elements);
     }
   }
 
-  private void attend(int worker, Sequence sequence, int firstRow, int head, int tile) {
+  private void attend(
+      int worker, Sequence sequence, int firstRow, int firstPage, int head, int tile) {
     long firstElement = (long) (firstRow + tile) * channels + (long) head * size;
     long q = HostBuffer.addressOf(queries) + 4 * firstElement;
     long to = HostBuffer.addressOf(out) + 4 * firstElement;
     KeyValueCache cache = sequence.cache();
     if (cache != null && sequence.rows() == 1 && logSums == 0) {
-      oneQuery(worker, q, cache, head, sequence.start() + 1, to);
+      oneQuery(worker, q, cache.dtype(), firstPage, head, sequence.start() + 1, to);
     } else {
       int rows = Math.min(QUERIES, sequence.rows() - tile);
       long sums = logSums == 0 ? 0 : logSums + 4L * ((long) (firstRow + tile) * heads + head);
-      manyQueries(worker, q, rows, sequence, firstRow, head, tile, sums, to);
+      manyQueries(worker, q, rows, sequence, firstRow, firstPage, head, tile, sums, to);
     }
   }
 
@@ -164,25 +192,26 @@ final class AttentionTask implements Workers.Task {
   }
 
   /** One query over the pages of its past, which lie wherever the pool had room. */
-  private void oneQuery(int worker, long q, KeyValueCache cache, int head, int seen, long to) {
+  private void oneQuery(
+      int worker, long q, DType type, int firstPage, int head, int seen, long to) {
     long sums = scratch.packed(worker);
     long scaled = scratch.local(worker, 4L * size + 4L * Simd.roundUp(seen, LANES));
     long scores = scaled + 4L * size;
-    boolean bf16 = cache.dtype() == DType.BF16;
-    long stride = (long) channels * cache.dtype().bytes();
-    long skipped = (long) head * size * cache.dtype().bytes();
+    boolean bf16 = type == DType.BF16;
+    long stride = (long) channels * type.bytes();
+    long skipped = (long) head * size * type.bytes();
     float scale = scale();
     for (int c = 0; c < size; c++) {
       Simd.set(scaled + 4L * c, scale * Simd.get(q + 4L * c));
     }
     for (int p = 0; p < seen; p += PAGE) {
-      long k = HostBuffer.addressOf(cache.keys(p / PAGE, layer)) + skipped;
+      long k = keyPages[firstPage + p / PAGE] + skipped;
       Stream.dots(k, stride, bf16, Math.min(PAGE, seen - p), size, scaled, scores + 4L * p, sums);
     }
     ThetaKernel.applyRow(Theta.SOFTMAX, 1, scores, seen, sums);
     Simd.clear(to, 4L * size);
     for (int p = 0; p < seen; p += PAGE) {
-      long v = HostBuffer.addressOf(cache.values(p / PAGE, layer)) + skipped;
+      long v = valuePages[firstPage + p / PAGE] + skipped;
       Stream.weightedSum(v, stride, bf16, Math.min(PAGE, seen - p), scores + 4L * p, size, to);
     }
   }
@@ -199,6 +228,7 @@ final class AttentionTask implements Workers.Task {
       Sequence sequence,
       boolean isKeys,
       int firstRow,
+      int firstPage,
       int head,
       int position,
       int rows) {
@@ -214,11 +244,11 @@ final class AttentionTask implements Workers.Task {
       return;
     }
     for (int done = 0; done < rows; ) {
-      int page = (position + done) / PAGE;
+      int page = firstPage + (position + done) / PAGE;
       int first = (position + done) % PAGE;
       int count = Math.min(PAGE - first, rows - done);
-      Tensor tensor = isKeys ? cache.keys(page, layer) : cache.values(page, layer);
-      weights.add(HostBuffer.addressOf(tensor) + first * stride + skipped, count, stride, type);
+      long from = isKeys ? keyPages[page] : valuePages[page];
+      weights.add(from + first * stride + skipped, count, stride, type);
       done += count;
     }
   }
@@ -235,6 +265,7 @@ final class AttentionTask implements Workers.Task {
       int rows,
       Sequence sequence,
       int firstRow,
+      int firstPage,
       int head,
       int tile,
       long logarithms,
@@ -265,7 +296,7 @@ final class AttentionTask implements Workers.Task {
       int tokens = rows - blind * PANEL;
       long p = panels + blind * headPanel;
       long s = scores + blind * scorePanel;
-      see(weights, sequence, true, firstRow, head, key, keys);
+      see(weights, sequence, true, firstRow, firstPage, head, key, keys);
       Gemm.timesRows(weights, 0, keys, p, headPanel, tokens, s, scorePanel, packed);
       for (int i = blind; i < panelCount; i++) {
         for (int vector = 0; vector < PANEL_VECTORS; vector++) {
@@ -279,7 +310,7 @@ final class AttentionTask implements Workers.Task {
           }
         }
       }
-      see(weights, sequence, false, firstRow, head, key, keys);
+      see(weights, sequence, false, firstRow, firstPage, head, key, keys);
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
         long sum = sums + blind * headPanel + c * PANEL_BYTES;
