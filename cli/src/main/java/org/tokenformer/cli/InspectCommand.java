@@ -15,6 +15,7 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.model.Runner;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.WeightCheck;
@@ -119,11 +120,11 @@ final class InspectCommand implements Callable<Integer> {
               "memory to run",
               "%s: weights %s, cache of a full context %s (bf16 %s), scratch %s"
                   .formatted(
-                      Amount.bytes(weightBytes() + cache + needs.scratchBytes()),
+                      Amount.bytes(weightBytes() + cache + Runner.scratchBytes(model.config())),
                       Amount.bytes(weightBytes()),
                       Amount.bytes(cache),
                       Amount.bytes(needs.cacheBytes(context, DType.BF16)),
-                      Amount.bytes(needs.scratchBytes()))));
+                      Amount.bytes(Runner.scratchBytes(model.config())))));
       long state = needs.trainingStateBytes();
       long activations = needs.activationBytes(new TrainingShape(1, context, false));
       lines.add(
@@ -212,7 +213,7 @@ final class InspectCommand implements Callable<Integer> {
       out.name("weights").value(weightBytes());
       out.name("cache_f32").value(needs.cacheBytes(context, DType.F32));
       out.name("cache_bf16").value(needs.cacheBytes(context, DType.BF16));
-      out.name("scratch").value(needs.scratchBytes());
+      out.name("scratch").value(Runner.scratchBytes(model.config()));
       out.name("training_state").value(needs.trainingStateBytes());
       out.name("training_activations_per_sequence")
           .value(needs.activationBytes(new TrainingShape(1, context, false)));

@@ -4,6 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.Runner;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.MemoryNeeds;
 import org.tokenformer.engine.model.training.TrainingShape;
@@ -57,7 +58,7 @@ record TrainingNeeds(
       long bytes = needs.trainingBytes(shape);
       long state = needs.trainingStateBytes();
       long cache = needs.cacheBytes(config.contextLength(), DType.F32);
-      long validation = validates ? cache + needs.scratchBytes() : 0;
+      long validation = validates ? cache + Runner.scratchBytes(config) : 0;
       long growth = grows ? needs.growthBytes() : 0;
       return new TrainingNeeds(config, shape, onlyNew, state, bytes - state, validation, growth);
     } catch (ArithmeticException e) {

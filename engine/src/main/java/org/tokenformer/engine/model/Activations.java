@@ -35,7 +35,7 @@ public record Activations(
     Tensor output,
     @Nullable Saved saved) {
   /** Tensors of {@link #inPlace}. */
-  public static final int IN_PLACE = 7;
+  static final int IN_PLACE = 7;
 
   /**
    * What the operations themselves leave for their backward passes.

@@ -21,10 +21,10 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 public final class Runner implements AutoCloseable {
   /** Rows of a prompt in a pass: enough that packing the weights once for them costs little. */
-  public static final int CHUNK = 256;
+  static final int CHUNK = 256;
 
   /** Rows of logits that are computed together: they are V wide, so fewer. */
-  public static final int LOGITS_ROWS = 64;
+  static final int LOGITS_ROWS = 64;
 
   /** The most rows of a pass. */
   public static final int MAX_ROWS = 1 << 14;
@@ -64,8 +64,7 @@ public final class Runner implements AutoCloseable {
   private int[] ids = new int[FEWEST_ROWS]; // of all sessions, one after the other
   private int rows;
   private Activations most; // for as many rows as there ever were
-  private Activations
-      step; // its first rows, those of the pass; kept, so that a token allocates nothing
+  private Activations step; // its first rows; kept, since a token is to allocate nothing
   private List<Activations> layers; // the same for each
   private int[] wanted = new int[1]; // rows whose logits are wanted
   private @Nullable Tensor hidden; // (LOGITS_ROWS, C), rows that do not follow each other
@@ -87,6 +86,17 @@ public final class Runner implements AutoCloseable {
       throw e;
     }
     lifetime = new Lifetime("runner", scope::close);
+  }
+
+  /**
+   * Bytes that passes over one conversation compute in at most: the rows of a chunk, and logits of
+   * some positions. A backend adds packed copies of the weights in use, a few megabytes.
+   */
+  public static long scratchBytes(TokenFormerConfig config) {
+    long rows = Math.min(CHUNK, config.contextLength());
+    long logitsRows = Math.min(LOGITS_ROWS, rows) + 1;
+    long hidden = (Activations.IN_PLACE * rows + 1) * config.hiddenSize();
+    return Float.BYTES * (hidden + logitsRows * config.vocabularySize());
   }
 
   private Activations activations(int count) {
@@ -234,6 +244,8 @@ public final class Runner implements AutoCloseable {
     for (int i = 0; i < sessions.size(); i++) {
       sessions.get(i).advance(sequences.get(i).rows());
     }
+    sessions.clear(); // this may wait for long, and they are to go when they are closed
+    sequences.clear();
   }
 
   /** Logits at the last row. */

@@ -249,7 +249,7 @@ public final class Session implements AutoCloseable {
 
   /** Whether these ids can be appended. */
   void check(int[] ids, int from, int count) {
-    if (count == 0) {
+    if (count < 1) {
       throw new IllegalArgumentException("no ids: a step needs at least one");
     }
     if (count > capacity - length()) {

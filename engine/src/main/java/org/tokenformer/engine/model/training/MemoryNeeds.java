@@ -1,8 +1,6 @@
 package org.tokenformer.engine.model.training;
 
-import org.tokenformer.engine.model.Activations;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.Runner;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.tensor.DType;
 
@@ -30,24 +28,14 @@ public final class MemoryNeeds {
   }
 
   /**
-   * Bytes of the keys and values of one conversation.
+   * Bytes of the keys and values of one conversation, which takes them in whole {@linkplain
+   * org.tokenformer.engine.backend.CachePool#PAGE pages}.
    *
    * @param positions that it holds
    * @param type F32 or BF16
    */
   public long cacheBytes(int positions, DType type) {
     return 2L * config.layers().size() * positions * config.hiddenSize() * type.bytes();
-  }
-
-  /**
-   * Bytes that one conversation computes in besides its cache: the rows of a chunk, and logits of
-   * some positions. A backend adds packed copies of the weights in use, a few megabytes.
-   */
-  public long scratchBytes() {
-    long rows = Math.min(Runner.CHUNK, config.contextLength());
-    long logitsRows = Math.min(Runner.LOGITS_ROWS, rows) + 1;
-    long hidden = (Activations.IN_PLACE * rows + 1) * config.hiddenSize();
-    return Float.BYTES * (hidden + logitsRows * config.vocabularySize());
   }
 
   /** Bytes that training keeps: F32 weights, and of those that are trained gradient and moments. */
