@@ -37,12 +37,8 @@ public interface Backend extends AutoCloseable {
   int threads();
 
   /**
-   * How many ids of a prompt are best computed in one pass, from what the backend knows of its
-   * kernels. Splitting a prompt changes its logits by rounding at most.
-   *
-   * @param ids of the prompt
-   * @param weightBytes that a pass reads
-   * @return at least 1
+   * How many ids of a prompt are best computed in one pass over weights of so many bytes, at least
+   * 1. Splitting a prompt changes its logits by rounding at most.
    */
   int promptRows(int ids, long weightBytes);
 

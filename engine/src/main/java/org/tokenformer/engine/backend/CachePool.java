@@ -135,7 +135,7 @@ public final class CachePool implements AutoCloseable {
    * Takes a page that nobody holds; its contents are undefined.
    *
    * @throws CacheFullException if the limit is reached
-   * @throws OutOfMemoryError if the machine has not got it
+   * @throws OutOfMemoryError if the machine does not have the memory
    */
   synchronized int take() {
     if (closed) {
@@ -191,7 +191,7 @@ public final class CachePool implements AutoCloseable {
     return holders[page] > 1;
   }
 
-  /** A page with the same contents, for one holder of the given one, who holds that one no more. */
+  /** A page with the same contents, for a holder of the given one, which it gives back. */
   int copy(int page) {
     int copy = take();
     try {

@@ -3,7 +3,7 @@ package org.tokenformer.engine.error;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What all exceptions of the engine are that whoever uses it can mend: a wrong value, a damaged
+ * Implemented by all exceptions of the engine that its user can mend: a wrong value, a damaged
  * file, data that do not fit, a backend that cannot be had. An interface, since some of them are
  * {@link java.io.IOException} and others are unchecked.
  *

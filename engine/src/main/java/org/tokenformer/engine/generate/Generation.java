@@ -54,8 +54,13 @@ public final class Generation {
       @Nullable Cancellation cancellation) {
     Generation generation = new Generation(session, prompt, options, cancellation);
     while (generation.advance()) {
-      if (!consumer.accept(generation.id())) {
-        generation.stop();
+      boolean more = false;
+      try {
+        more = consumer.accept(generation.id());
+      } finally {
+        if (!more) {
+          generation.stop();
+        }
       }
     }
     return generation.result();
@@ -72,6 +77,11 @@ public final class Generation {
         step();
       } catch (CancellationException e) {
         chooser.end(Finish.CANCELLED);
+      } catch (RuntimeException | Error e) {
+        if (begun) { // else the prompt may be tried again
+          stop();
+        }
+        throw e;
       }
       conclude();
     }
@@ -107,7 +117,7 @@ public final class Generation {
       result =
           new GenerationResult(
               prompt.length, chooser.count(), finish, computed - start, end - computed);
-      if (ahead && session.length() < session.capacity()) {
+      if (ahead && session.isOpen() && session.length() < session.capacity()) {
         session.append(chooser.id());
       }
     }

@@ -14,7 +14,8 @@ import org.tokenformer.engine.model.ConfigException;
  * @param sampling how ids are chosen
  * @param topLogProbabilities how many of the most probable ids get their log-probabilities found at
  *     each step, beside the chosen one; −1 finds none
- * @param mask makes what says which ids may come next, one for each generation; null lets all come
+ * @param mask makes the mask that says which ids may come next, one for each generation; null lets
+ *     all come
  */
 @SuppressWarnings("ArrayRecordComponent") // copied on the way in and out
 public record GenerationOptions(
@@ -23,13 +24,16 @@ public record GenerationOptions(
     SamplingOptions sampling,
     int topLogProbabilities,
     @Nullable Supplier<? extends TokenMask> mask) {
+  private static final int MAX_TOP_LOG_PROBABILITIES = 1000;
+
   /** Checks and copies. */
   public GenerationOptions {
     if (maxTokens < 0) {
       throw ConfigException.notAllowed("max_tokens", maxTokens, "at least 0");
     }
-    if (topLogProbabilities < -1) {
-      throw ConfigException.notAllowed("top_log_probabilities", topLogProbabilities, "at least -1");
+    if (topLogProbabilities < -1 || topLogProbabilities > MAX_TOP_LOG_PROBABILITIES) {
+      throw ConfigException.notAllowed(
+          "top_log_probabilities", topLogProbabilities, "in -1 to " + MAX_TOP_LOG_PROBABILITIES);
     }
     endIds = endIds.clone();
   }

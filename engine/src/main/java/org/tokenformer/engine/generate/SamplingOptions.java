@@ -5,16 +5,17 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.tokenformer.engine.model.ConfigException;
 
 /**
- * How the next id is chosen. Applied in the order of vLLM, which is HF {@code generate}'s where
- * that has the same: {@linkplain TokenMask mask}, logit bias, repetition penalty, frequency and
- * presence penalty, temperature, top-k, top-p, min-p.
+ * How the next id is chosen. Applied in this order, which is HF {@code generate}'s where that has
+ * the same: {@linkplain TokenMask mask}, logit bias, repetition penalty, frequency and presence
+ * penalty, temperature, top-k, top-p, min-p.
  *
  * @param temperature divides the logits; 0 takes the best id every time
  * @param topK keeps the k best ids; 0 keeps all
  * @param topP keeps the fewest best ids whose probabilities reach p together; 1 keeps all
  * @param minP keeps ids at least p times as probable as the best one; 0 keeps all
- * @param repetitionPenalty makes ids of the prompt and chosen ones less probable: positive logits
- *     are divided by it, negative ones multiplied (CTRL, arXiv 1909.05858); 1 does nothing
+ * @param repetitionPenalty makes ids of the prompt, which in a conversation is the turn's own, and
+ *     chosen ones less probable: positive logits are divided by it, negative ones multiplied (CTRL,
+ *     arXiv 1909.05858); 1 does nothing
  * @param presencePenalty is subtracted once from the logit of each id that was chosen, those of the
  *     prompt not counted, as in OpenAI's interface; 0 does nothing
  * @param frequencyPenalty is subtracted as often as the id was chosen, the prompt not counted

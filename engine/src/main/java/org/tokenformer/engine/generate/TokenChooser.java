@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.generate.GenerationResult.Finish;
 
 /**
- * Chooses the ids of one continuation: logits in, an id or the reason of its end out. Knows no
+ * Chooses the ids of one continuation: logits in, an id or the reason why it ends out. Knows no
  * session, so that a program which computes many conversations in one pass chooses as {@link
  * Generation} does. Allocates nothing once it is made; used by one thread at a time.
  */
@@ -31,7 +31,7 @@ public final class TokenChooser {
     sampler.acceptPrompt(prompt);
   }
 
-  /** Whether another id is wanted; that as many were chosen as were asked for ends it here. */
+  /** Whether another id is wanted; ends it once as many were chosen as were asked for. */
   public boolean wantsMore() {
     if (count == maxTokens) {
       end(Finish.MAX_TOKENS);

@@ -37,6 +37,11 @@ public final class Lifetime {
     }
   }
 
+  /** Whether it was not closed yet. */
+  boolean isOpen() {
+    return (state.get() & CLOSED) == 0;
+  }
+
   /** After an operation. */
   public void exit() {
     if (state.decrementAndGet() == CLOSED) {

@@ -3,7 +3,10 @@ package org.tokenformer.engine.model;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
@@ -48,6 +51,11 @@ public final class Runner implements AutoCloseable {
    */
   @SuppressWarnings("ArrayRecordComponent") // a view that lives for one pass
   public record Rows(Session session, int[] ids, int from, int count, Wanted wanted) {
+    /** Checks the range. */
+    public Rows {
+      Objects.checkFromIndexSize(from, count, ids.length);
+    }
+
     /** All ids, with the logits at the last of them. */
     public static Rows of(Session session, int... ids) {
       return new Rows(session, ids, 0, ids.length, Wanted.LAST);
@@ -169,13 +177,10 @@ public final class Runner implements AutoCloseable {
     if (batch.isEmpty()) {
       throw new IllegalArgumentException("no sessions: a pass needs at least one");
     }
+    Set<Session> different = Collections.newSetFromMap(new IdentityHashMap<>());
     for (int i = 0; i < batch.size(); i++) {
       Session session = batch.get(i).session;
-      boolean twice = false;
-      for (int j = 0; j < i; j++) {
-        twice |= batch.get(j).session == session;
-      }
-      if (session.model() != model || twice) {
+      if (session.model() != model || !different.add(session)) {
         throw new IllegalArgumentException(
             "session %d is of another model, or there twice".formatted(i));
       }

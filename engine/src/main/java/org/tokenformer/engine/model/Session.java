@@ -137,6 +137,9 @@ public final class Session implements AutoCloseable {
    *
    * @throws IllegalArgumentException if the session is full
    * @throws IndexOutOfBoundsException if it is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if another one was appended before, which is
+   *     computed now, and the thread is interrupted
+   * @throws org.tokenformer.engine.backend.CacheFullException likewise, if the limit is reached
    */
   public void append(int id) {
     enter();
@@ -225,11 +228,14 @@ public final class Session implements AutoCloseable {
       batch.add(new Runner.Rows(sessions.get(i), ids, i, 1, Runner.Wanted.LAST));
     }
     model.lifetime().enter();
-    Runner runner = model.shared().take();
     try {
-      return runner.run(batch, sessions.getFirst(), null);
+      Runner runner = model.shared().take();
+      try {
+        return runner.run(batch, sessions.getFirst(), null);
+      } finally {
+        model.shared().giveBack(runner);
+      }
     } finally {
-      model.shared().giveBack(runner);
       model.lifetime().exit();
     }
   }
@@ -241,7 +247,8 @@ public final class Session implements AutoCloseable {
       if (scope == null) {
         scope = model.backend().openScope();
       }
-      tensor = scope.allocate(DType.F32, Shape.of(rows, model.config().vocabularySize()));
+      long more = tensor == null ? rows : Math.max(rows, 2 * tensor.rows());
+      tensor = scope.allocate(DType.F32, Shape.of(more, model.config().vocabularySize()));
       logits = tensor;
     }
     return rows == tensor.rows() ? tensor : tensor.rows(0, rows);
@@ -305,10 +312,10 @@ public final class Session implements AutoCloseable {
           "cannot cut a session of " + length() + " positions to " + newLength);
     }
     if (newLength <= computed) {
-      noted = NO_ID;
-      computed = newLength;
       enter();
       try {
+        noted = NO_ID;
+        computed = newLength;
         cache.truncate(newLength);
       } finally {
         exit();
@@ -345,7 +352,15 @@ public final class Session implements AutoCloseable {
     lifetime.exit();
   }
 
-  /** Refuses new steps at once and frees its memory after the one that is under way. */
+  /** Whether it was not closed yet. */
+  public boolean isOpen() {
+    return lifetime.isOpen();
+  }
+
+  /**
+   * Refuses new steps at once and frees its memory after the one that is under way, the logits of
+   * the last step included.
+   */
   @Override
   public void close() {
     lifetime.close();

@@ -47,6 +47,7 @@ final class SharedMemory implements AutoCloseable {
   }
 
   synchronized void giveBack(Runner runner) {
+    runner.start(); // forgets the sessions of a pass that failed
     idle.push(runner);
   }
 

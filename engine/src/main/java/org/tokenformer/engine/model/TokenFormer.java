@@ -126,8 +126,13 @@ public final class TokenFormer implements AutoCloseable {
    * Sets how many bytes the caches of all sessions of one cache type may hold together; without
    * this as many as the machine has. A step that would need more is refused with a {@link
    * org.tokenformer.engine.backend.CacheFullException}.
+   *
+   * @throws ConfigException if the number is negative
    */
   public void limitCache(long bytes) {
+    if (bytes < 0) {
+      throw ConfigException.notAllowed("cache_limit", bytes, "at least 0");
+    }
     shared.limit(bytes);
   }
 

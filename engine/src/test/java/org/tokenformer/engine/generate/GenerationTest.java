@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -181,8 +182,54 @@ final class GenerationTest {
                   throw new ArithmeticException("no");
                 },
                 null));
-    assertEquals(5, session.length());
+    assertEquals(6, session.length()); // with the id that it was given
     session.decode(1);
+  }
+
+  @Test
+  void aFailingMaskEndsTheTextAndLosesNothing() {
+    GenerationOptions options =
+        GenerationOptions.of(9).sampledBy(SamplingOptions.greedy()).maskedBy(FailingMask::new);
+    Generation generation = new Generation(session, PROMPT, options, null);
+    assertTrue(generation.advance());
+    assertTrue(generation.advance());
+    assertThrows(ArithmeticException.class, generation::advance);
+    assertEquals(7, session.length());
+    assertFalse(generation.advance());
+    assertEquals(Finish.STOPPED, generation.result().finish());
+    assertEquals(2, generation.result().generatedTokens());
+  }
+
+  /** Fails at the third id. */
+  private static final class FailingMask implements TokenMask {
+    private int count;
+
+    @Override
+    public void narrow(BitSet allowed) {
+      if (count == 2) {
+        throw new ArithmeticException("no");
+      }
+    }
+
+    @Override
+    public void accept(int id) {
+      count++;
+    }
+  }
+
+  @Test
+  void aConsumerMayCloseTheSession() {
+    GenerationResult result =
+        Generation.run(
+            session,
+            PROMPT,
+            GenerationOptions.of(9),
+            _ -> {
+              session.close();
+              return false;
+            },
+            null);
+    assertEquals(Finish.STOPPED, result.finish());
   }
 
   @Test

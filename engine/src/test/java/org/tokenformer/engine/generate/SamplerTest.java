@@ -438,7 +438,7 @@ final class SamplerTest {
                     IllegalArgumentException.class,
                     () -> GenerationOptions.of(1).withTopLogProbabilities(-2))
                 .getMessage());
-    assertEquals("top_log_probabilities: -2 is not at least -1", message);
+    assertEquals("top_log_probabilities: -2 is not in -1 to 1000", message);
     int[] ends = {1, 2};
     GenerationOptions before = GenerationOptions.of(3);
     GenerationOptions options = before.endingAt(ends);

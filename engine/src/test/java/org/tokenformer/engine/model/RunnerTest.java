@@ -164,8 +164,10 @@ final class RunnerTest {
         refused(IndexOutOfBoundsException.class, runner, Rows.of(first, 1), Rows.of(small, -1));
         refused(IndexOutOfBoundsException.class, runner, Rows.of(small, 1), Rows.of(first, 40));
         int[] ids = {1, 2};
-        refused(IndexOutOfBoundsException.class, runner, new Rows(first, ids, 1, 2, Wanted.LAST));
-        refused(IndexOutOfBoundsException.class, runner, new Rows(first, ids, -1, 2, Wanted.LAST));
+        for (int from : new int[] {1, -1, Integer.MAX_VALUE}) {
+          assertThrows(
+              IndexOutOfBoundsException.class, () -> new Rows(first, ids, from, 2, Wanted.LAST));
+        }
         Session closed = model.newSession();
         closed.close();
         refused(IllegalStateException.class, runner, Rows.of(first, 1), Rows.of(closed, 1));
