@@ -84,7 +84,8 @@ class ArchitectureTest {
           "model.files",
           "model.training",
           "grow",
-          "train");
+          "train",
+          "generate");
 
   @ArchTest
   static final ArchRule ALL_PACKAGES_ARE_IN_THE_TABLE =

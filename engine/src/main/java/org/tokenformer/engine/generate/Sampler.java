@@ -182,8 +182,14 @@ public final class Sampler {
     }
   }
 
-  /** The most probable id, of equal ones the smallest; refuses logits that are no numbers. */
-  static int best(float[] logits, int vocabulary) {
+  /**
+   * The most probable id, of equal ones the smallest.
+   *
+   * @param vocabulary how many ids may be chosen, from 0 on
+   * @throws ArithmeticException if a logit of theirs is NaN or positive infinity, or if all of them
+   *     are negative infinity
+   */
+  public static int best(float[] logits, int vocabulary) {
     int best = 0;
     for (int id = 0; id < vocabulary; id++) {
       float logit = logits[id];

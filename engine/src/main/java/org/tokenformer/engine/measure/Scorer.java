@@ -7,6 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
+import org.tokenformer.engine.generate.Sampler;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
@@ -24,6 +25,7 @@ public final class Scorer implements AutoCloseable {
   private final Backend backend;
   private final MemoryScope scope;
   private final Tensor losses; // (window)
+  private final float[] row; // (V)
 
   /**
    * A scorer for windows of that many positions at most.
@@ -35,6 +37,7 @@ public final class Scorer implements AutoCloseable {
     this.model = model;
     session = model.newSession(window, DType.F32);
     backend = model.backend();
+    row = new float[model.config().vocabularySize()];
     scope = backend.openScope();
     losses = scope.allocate(DType.F32, Shape.of(window));
   }
@@ -146,8 +149,8 @@ public final class Scorer implements AutoCloseable {
     /** Takes logits (rows, V) that predict {@code ids[first …]}. */
     void accept(int first, Tensor logits) {
       losses(logits, ids, first, losses, first);
-      for (int row = 0; greedy && row < logits.rows(); row++) {
-        greedy = isBest(logits.rows(row, 1), ids[first + row]);
+      for (int i = 0; greedy && i < logits.rows(); i++) {
+        greedy = isBest(logits.rows(i, 1), ids[first + i]);
       }
     }
 
@@ -160,16 +163,10 @@ public final class Scorer implements AutoCloseable {
     }
   }
 
-  /** Whether greedy sampling chooses an id: ties go to the smaller one, padding is never chosen. */
+  /** Whether greedy sampling chooses an id; padding is never chosen. */
   private boolean isBest(Tensor logits, int id) {
-    float[] row = new float[model.config().vocabularySize()];
     backend.download(logits, MemorySegment.ofArray(row));
-    int candidates = model.config().tokenizerVocabularySize();
-    int best = 0;
-    for (int other = 1; other < candidates; other++) {
-      best = row[other] > row[best] ? other : best;
-    }
-    return id == best;
+    return id == Sampler.best(row, model.config().tokenizerVocabularySize());
   }
 
   @Override

@@ -145,6 +145,7 @@ public final class Runner implements AutoCloseable {
       start();
       int count = 0;
       for (Rows part : batch) {
+        part.session.check(part.ids, part.from, part.count);
         int first = add(part.session, part.ids, part.from, part.count);
         switch (part.wanted) {
           case NONE -> {}
@@ -205,12 +206,12 @@ public final class Runner implements AutoCloseable {
   }
 
   /**
-   * Takes new ids of a session into the pass, after the one that {@link Session#append} noted.
+   * Takes new ids of a session, which has {@linkplain Session#check checked} them, into the pass,
+   * after the one that {@link Session#append} noted.
    *
    * @return the row of the first of them
    */
   int add(Session session, int[] from, int first, int count) {
-    session.check(from, first, count);
     int noted = session.noted();
     int added = count + noted;
     if (added > MAX_ROWS - rows) {
