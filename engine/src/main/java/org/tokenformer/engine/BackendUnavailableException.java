@@ -7,20 +7,15 @@ public final class BackendUnavailableException extends IllegalStateException
     implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
-  private final String name;
+  private final Details details;
 
   BackendUnavailableException(String name, String message) {
     super(message);
-    this.name = name;
+    details = new Details("backend", name, null);
   }
 
   @Override
-  public String field() {
-    return "backend";
-  }
-
-  @Override
-  public String value() {
-    return name;
+  public Details details() {
+    return details;
   }
 }

@@ -6,29 +6,18 @@ import org.tokenformer.engine.error.EngineProblem;
 public final class CacheFullException extends IllegalStateException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
-  private final long limit;
-  private final long needed;
+  private final Details details;
 
   CacheFullException(int pages, long pageBytes, long limit) {
     super(
         "the cache's limit of %d bytes is reached: %d pages of %d bytes are held; close sessions, or allow more"
             .formatted(limit, pages, pageBytes));
-    this.limit = limit;
-    needed = (pages + 1) * pageBytes;
+    String needed = "at least " + (pages + 1) * pageBytes;
+    details = new Details("cache_limit", Long.toString(limit), needed);
   }
 
   @Override
-  public String field() {
-    return "cache_limit";
-  }
-
-  @Override
-  public String value() {
-    return Long.toString(limit);
-  }
-
-  @Override
-  public String allowed() {
-    return "at least " + needed;
+  public Details details() {
+    return details;
   }
 }

@@ -10,9 +10,7 @@ import org.tokenformer.engine.error.EngineProblem;
 public final class ConfigException extends IllegalArgumentException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
-  private final @Nullable String field;
-  private final @Nullable String value;
-  private final @Nullable String allowed;
+  private final Details details;
 
   private ConfigException(
       @Nullable String field,
@@ -21,9 +19,7 @@ public final class ConfigException extends IllegalArgumentException implements E
       String message,
       @Nullable Throwable cause) {
     super(message, cause);
-    this.field = field;
-    this.value = value;
-    this.allowed = allowed;
+    details = new Details(field, value, allowed);
   }
 
   /** One line for people, about no field in particular. */
@@ -75,27 +71,18 @@ public final class ConfigException extends IllegalArgumentException implements E
   /** The same as what is wrong with the value of a larger field, of which this one is a part. */
   public ConfigException within(String larger, Object whole) {
     String message = larger + ": " + whole + ": " + getMessage();
-    return new ConfigException(larger, String.valueOf(whole), allowed, message, this);
+    return new ConfigException(larger, String.valueOf(whole), allowed(), message, this);
   }
 
   /** The message with another name for the field; it is the same where there is no field. */
   public String withName(String name) {
     String message = String.valueOf(getMessage());
+    String field = field();
     return field == null ? message : name + message.substring(field.length());
   }
 
   @Override
-  public @Nullable String field() {
-    return field;
-  }
-
-  @Override
-  public @Nullable String value() {
-    return value;
-  }
-
-  @Override
-  public @Nullable String allowed() {
-    return allowed;
+  public Details details() {
+    return details;
   }
 }

@@ -12,9 +12,7 @@ import org.tokenformer.engine.model.ConfigException;
 public final class ModelFormatException extends IOException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
-  private final @Nullable String field;
-  private final @Nullable String value;
-  private final @Nullable String allowed;
+  private final Details details;
 
   /** One line for people. */
   public ModelFormatException(String message) {
@@ -23,19 +21,12 @@ public final class ModelFormatException extends IOException implements EnginePro
 
   /** One line for people, and what led to it. */
   public ModelFormatException(String message, @Nullable Throwable cause) {
-    this(message, null, null, null, cause);
+    this(message, Details.NONE, cause);
   }
 
-  private ModelFormatException(
-      String message,
-      @Nullable String field,
-      @Nullable String value,
-      @Nullable String allowed,
-      @Nullable Throwable cause) {
+  private ModelFormatException(String message, Details details, @Nullable Throwable cause) {
     super(message, cause);
-    this.field = field;
-    this.value = value;
-    this.allowed = allowed;
+    this.details = details;
   }
 
   /**
@@ -45,27 +36,17 @@ public final class ModelFormatException extends IOException implements EnginePro
    * @param value null if it is missing
    */
   static ModelFormatException of(String file, String name, @Nullable String value, String problem) {
-    return new ModelFormatException(file + ": " + name + ": " + problem, name, value, null, null);
+    return new ModelFormatException(
+        file + ": " + name + ": " + problem, new Details(name, value, null), null);
   }
 
   /** What is wrong with a value that was read from a file, which has the field by that name. */
   public static ModelFormatException of(Object file, ConfigException wrong) {
-    return new ModelFormatException(
-        file + ": " + wrong.getMessage(), wrong.field(), wrong.value(), wrong.allowed(), wrong);
+    return new ModelFormatException(file + ": " + wrong.getMessage(), wrong.details(), wrong);
   }
 
   @Override
-  public @Nullable String field() {
-    return field;
-  }
-
-  @Override
-  public @Nullable String value() {
-    return value;
-  }
-
-  @Override
-  public @Nullable String allowed() {
-    return allowed;
+  public Details details() {
+    return details;
   }
 }
