@@ -46,7 +46,7 @@ final class BenchCommand implements Callable<Integer> {
   private static final int[] DEFAULT_DEPTHS = {0, 512};
   private static final int[] DEFAULT_SESSIONS = {4, 16};
   private static final int BATCH_DEPTH = 0;
-  private static final int MOST_SESSIONS = 64;
+  private static final int MAX_SESSIONS = 64;
   private static final int DEFAULT_BATCH = 2;
   private static final int DEFAULT_SEQUENCE = 512;
   private static final long SEED = 1;
@@ -159,7 +159,7 @@ final class BenchCommand implements Callable<Integer> {
       int context = model.config().contextLength();
       int[] prompts = sizes("--prompt", prompt, DEFAULT_PROMPTS, 1, context);
       int[] depths = sizes("--depth", depth, DEFAULT_DEPTHS, 0, context - 1);
-      int[] together = sizes("--sessions", sessions, DEFAULT_SESSIONS, 1, MOST_SESSIONS);
+      int[] together = sizes("--sessions", sessions, DEFAULT_SESSIONS, 1, MAX_SESSIONS);
       TrainingShape shape = trainingShape(model.config());
       boolean trains = canTrain(model.config(), shape);
       console.note("measuring the machine...");
@@ -330,7 +330,7 @@ final class BenchCommand implements Callable<Integer> {
                       Amount.rate(measured.tokensPerSecond()),
                       Amount.rate(measured.spread()),
                       Amount.rate(flops / 1e9),
-                      ceilings == null ? "" : share(flops, ceilings.flops()),
+                      ceilings == null ? "" : fraction(flops, ceilings.flops()),
                       bytes == 0 ? "" : traffic(bytes, ceilings)));
     }
   }
@@ -339,10 +339,10 @@ final class BenchCommand implements Callable<Integer> {
     return "   %6s GB/s%s"
         .formatted(
             Amount.rate(bytes / 1e9),
-            ceilings == null ? "" : share(bytes, ceilings.bytesPerSecond()));
+            ceilings == null ? "" : fraction(bytes, ceilings.bytesPerSecond()));
   }
 
-  private static String share(double value, double most) {
+  private static String fraction(double value, double most) {
     return " (%d %%)".formatted(Math.round(100 * value / most));
   }
 

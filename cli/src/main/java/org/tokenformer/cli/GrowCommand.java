@@ -45,7 +45,7 @@ final class GrowCommand implements Callable<Integer> {
   /** Ids that the two models are compared on: random ones, and those of --data. */
   private static final int RANDOM_IDS = 256;
 
-  private static final int MOST_IDS = 4096;
+  private static final int MAX_IDS = 4096;
 
   private final Console console;
 
@@ -169,8 +169,8 @@ final class GrowCommand implements Callable<Integer> {
       return LogitChange.randomIds(growth.before(), count, seed);
     }
     try (TokenData tokens =
-        TokenData.openFirst(console, file, MOST_IDS, tokenizer, tokenizerFile, interruption)) {
-      int[] ids = new int[(int) Math.min(MOST_IDS, tokens.size())];
+        TokenData.openFirst(console, file, MAX_IDS, tokenizer, tokenizerFile, interruption)) {
+      int[] ids = new int[(int) Math.min(MAX_IDS, tokens.size())];
       if (ids.length == 0) {
         throw new UserError("--data " + file + ": has no tokens; name a text that has some");
       }

@@ -12,7 +12,7 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.LanguageModel;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
@@ -36,7 +36,7 @@ final class ModelOptions {
               + " times. The model's folder stays as it is.")
   private List<Path> packs = new ArrayList<>();
 
-  private TokenShare tokens = TokenShare.ALL;
+  private TokenFraction tokens = TokenFraction.ALL;
 
   @Option(
       names = "--tokens",
@@ -46,7 +46,7 @@ final class ModelOptions {
               + " by default 100%%. Those of packs count whole.")
   void setTokens(String text) {
     try {
-      tokens = TokenShare.parse(text);
+      tokens = TokenFraction.parse(text);
     } catch (ConfigException e) {
       CommandLine line = Objects.requireNonNull(command).commandLine();
       throw new ParameterException(line, OptionWording.line(e, line), e);

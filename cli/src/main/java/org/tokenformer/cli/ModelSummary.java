@@ -12,7 +12,7 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /** What a model is made of, for people. */
 final class ModelSummary {
-  private static final int MOST_NAMES = 8;
+  private static final int MAX_NAMES = 8;
 
   private ModelSummary() {}
 
@@ -92,7 +92,7 @@ final class ModelSummary {
 
   /** Says which tensors hold NaN or infinities. */
   static String notFinite(List<String> tensors) {
-    List<String> shown = tensors.subList(0, Math.min(MOST_NAMES, tensors.size()));
+    List<String> shown = tensors.subList(0, Math.min(MAX_NAMES, tensors.size()));
     int more = tensors.size() - shown.size();
     return (tensors.size() == 1 ? "tensor " : "tensors ")
         + String.join(", ", shown)

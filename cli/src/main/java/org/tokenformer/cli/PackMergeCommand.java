@@ -10,7 +10,7 @@ import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.grow.Packs;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.files.ModelFolder;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -45,7 +45,7 @@ final class PackMergeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     IfExists ifExists = output.check(ModelFolder.FILES);
     try (ModelFolder base = ModelFolder.open(model.path(), LoadMode.MAP);
-        Packs opened = Packs.open(packs, base, TokenShare.ALL, LoadMode.MAP)) {
+        Packs opened = Packs.open(packs, base, TokenFraction.ALL, LoadMode.MAP)) {
       TokenFormerConfig config = opened.mergeTo(base, output.path(), ifExists);
       console.note(output.path() + ": " + ModelSummary.line(config));
     }

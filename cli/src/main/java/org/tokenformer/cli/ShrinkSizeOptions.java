@@ -46,7 +46,7 @@ final class ShrinkSizeOptions {
     return sizes;
   }
 
-  private static int size(@Nullable TokenCount share, int had, String option) {
-    return share == null ? had : share.of(had, option);
+  private static int size(@Nullable TokenCount count, int had, String option) {
+    return count == null ? had : count.of(had, option);
   }
 }

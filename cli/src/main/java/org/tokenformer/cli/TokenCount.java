@@ -3,16 +3,16 @@ package org.tokenformer.cli;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
  * How many parameter tokens of those that there are: a number, or a share of them.
  *
- * @param number of them, where no share is given
+ * @param number of them, where no fraction is given
  */
-record TokenCount(String text, @Nullable TokenShare share, int number) {
+record TokenCount(String text, @Nullable TokenFraction fraction, int number) {
   /** Reads {@code N} or {@code P%}; nothing is neither. */
   static final class Converter implements ITypeConverter<TokenCount> {
     @Override
@@ -25,7 +25,7 @@ record TokenCount(String text, @Nullable TokenShare share, int number) {
         return new TokenCount(text, null, number);
       }
       try {
-        return new TokenCount(text, TokenShare.parse(text), 0);
+        return new TokenCount(text, TokenFraction.parse(text), 0);
       } catch (ConfigException e) {
         throw new TypeConversionException(
             "'" + text + "' is neither a number nor a share above 0% and up to 100%, as 75%");
@@ -39,8 +39,8 @@ record TokenCount(String text, @Nullable TokenShare share, int number) {
    * @param option names it in the error
    */
   int of(int whole, String option) {
-    if (share != null) {
-      return share.of(whole);
+    if (fraction != null) {
+      return fraction.of(whole);
     }
     if (number > whole) {
       throw new UserError(

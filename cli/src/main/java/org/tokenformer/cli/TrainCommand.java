@@ -69,8 +69,8 @@ final class TrainCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "What the loss is measured on from time to time, as 'tokenformer eval' does; nothing is"
-              + " learned from it.")
+          "What the loss is validationData on from time to time, as 'tokenformer eval' does; nothing is"
+              + " trainingData from it.")
   private List<Path> valid = new ArrayList<>();
 
   @Option(
@@ -149,12 +149,12 @@ final class TrainCommand implements Callable<Integer> {
     atLeastOne("--eval-every", evalEvery);
     try (var interruption = new Interruption()) {
       try {
-        Beginning beginning = resume ? resumed() : first();
-        TrainingNeeds needs = beginning.needs(settings, !valid.isEmpty());
+        RunStart start = resume ? resumed() : first();
+        TrainingNeeds needs = start.needs(settings, !valid.isEmpty());
         long machine = TrainingNeeds.machineBytes();
         needs.check(machine);
-        console.note(ModelSummary.line(beginning.config()) + "; " + needs.line(machine));
-        train(beginning, interruption);
+        console.note(ModelSummary.line(start.config()) + "; " + needs.line(machine));
+        train(start, interruption);
       } catch (CancellationException e) {
         console.note("interrupted before the first step");
       }
@@ -172,7 +172,7 @@ final class TrainCommand implements Callable<Integer> {
     return Objects.requireNonNull(output);
   }
 
-  private Beginning first() throws IOException {
+  private RunStart first() throws IOException {
     checkOutput();
     Path from = model;
     if (from == null) {
@@ -182,7 +182,7 @@ final class TrainCommand implements Callable<Integer> {
                 + " makes one; or go on from a model with -m DIR");
       }
       TokenFormerConfig config = sizes.config(Tokenizer.load(tokenizer).vocabularySize());
-      return new Beginning.First(
+      return new RunStart.NewRun(
           config,
           tokenizer,
           settings.growth(config, false),
@@ -202,7 +202,7 @@ final class TrainCommand implements Callable<Integer> {
       config = opened.config();
     }
     GrowthOptions growth = settings.growth(config, true);
-    return new Beginning.First(
+    return new RunStart.NewRun(
         config,
         from.resolve(ModelFolder.TOKENIZER_FILE),
         growth,
@@ -245,7 +245,7 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private Beginning resumed() throws IOException {
+  private RunStart resumed() throws IOException {
     Path last = RunFolder.latest(folder());
     if (last == null) {
       throw new UserError(
@@ -266,7 +266,7 @@ final class TrainCommand implements Callable<Integer> {
         }
       }
     }
-    return new Beginning.Resumed(run);
+    return new RunStart.ResumedRun(run);
   }
 
   private UserError other(String what) {
@@ -274,20 +274,20 @@ final class TrainCommand implements Callable<Integer> {
         "%s of the run in %s; leave it out to go on, or start a new run".formatted(what, folder()));
   }
 
-  private void train(Beginning beginning, Interruption interruption) throws IOException {
-    Tokenizer loaded = ModelOptions.loadTokenizer(beginning.tokenizer(), beginning.config());
-    try (TokenData learned = open("data", data, loaded, beginning.tokenizer(), interruption);
-        TokenData measured = open("valid", valid, loaded, beginning.tokenizer(), interruption)) {
-      TrainingOptions options = beginning.options(settings, learned.size());
-      learned.requireWindow(
+  private void train(RunStart start, Interruption interruption) throws IOException {
+    Tokenizer loaded = ModelOptions.loadTokenizer(start.tokenizer(), start.config());
+    try (TokenData trainingData = open("data", data, loaded, start.tokenizer(), interruption);
+        TokenData validationData = open("valid", valid, loaded, start.tokenizer(), interruption)) {
+      TrainingOptions options = start.options(settings, trainingData.size());
+      trainingData.requireWindow(
           "--data", data, options.shape().sequence(), "use more text or a shorter --sequence");
       if (!valid.isEmpty()) {
-        measured.requireContext("--valid", valid, beginning.config());
+        validationData.requireContext("--valid", valid, start.config());
       }
       try (Backend backend = compute.open(console);
-          TrainableModel started = beginning.model(backend);
-          Trainer trainer = beginning.trainer(started, learned, options)) {
-        run(beginning, trainer, measured, interruption);
+          TrainableModel started = start.model(backend);
+          Trainer trainer = start.trainer(started, trainingData, options)) {
+        run(start, trainer, validationData, interruption);
       }
     }
   }
@@ -299,20 +299,20 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private void run(
-      Beginning beginning, Trainer trainer, TokenData measured, Interruption interruption)
+      RunStart start, Trainer trainer, TokenData validationData, Interruption interruption)
       throws IOException {
     int steps = trainer.options().schedule().steps();
     Backend backend = trainer.model().backend();
     boolean ceiling = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
     double peak = ceiling ? Machine.flops(compute.threads()) : 0;
     String name = String.valueOf(folder().toAbsolutePath().normalize().getFileName());
-    try (RunFolder folder = beginning.folder(folder(), keep);
+    try (RunFolder folder = start.folder(folder(), keep);
         TrainingReport report =
             new TrainingReport(
                 console,
-                MetricsFolder.open(folder.path(), beginning.stepsDone()),
+                MetricsFolder.open(folder.path(), start.stepsDone()),
                 name,
-                beginning.stepsDone(),
+                start.stepsDone(),
                 steps,
                 peak,
                 onSaveError)) {
@@ -320,7 +320,7 @@ final class TrainCommand implements Callable<Integer> {
           valid.isEmpty()
               ? null
               : new TrainingRun.Validation(
-                  (model, cancellation) -> Evaluator.loss(model, measured, cancellation),
+                  (model, cancellation) -> Evaluator.loss(model, validationData, cancellation),
                   evalEvery);
       TrainingRun run = new TrainingRun(trainer, folder, saveEvery, validation, report);
       report.finish(run.run(interruption));

@@ -126,7 +126,7 @@ final class TrainingReport implements RunListener, Closeable {
   private String line(TrainingStep step) {
     double elapsed = (System.nanoTime() - started) / 1e9;
     double left = elapsed / (step.step() - firstStep) * (lastStep - step.step());
-    double share = peakFlops == 0 ? 0 : 1 / (secondsPerFlop * peakFlops);
+    double fraction = peakFlops == 0 ? 0 : 1 / (secondsPerFlop * peakFlops);
     // What a narrow terminal cuts off is what can be missed most easily.
     return "step %d/%d  %s left  loss %.4f  smoothed %.4f  gradient %.3f  %s tok/s  %s GFLOP/s%s"
         .formatted(
@@ -138,7 +138,7 @@ final class TrainingReport implements RunListener, Closeable {
             step.gradientNorm(),
             Amount.rate(1 / secondsPerToken),
             Amount.rate(1e-9 / secondsPerFlop),
-            peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * share)));
+            peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * fraction)));
   }
 
   @Override

@@ -29,8 +29,8 @@ import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.Pack;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.TokenSelection;
-import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.files.ModelFolder;
 
 /** Packs and shares of the tokens through the command line. */
@@ -199,10 +199,10 @@ class PackCommandTest {
   }
 
   /** A model of its own with the first tokens of another. */
-  private Path cut(Path model, String share) throws IOException {
-    Path target = folder.resolve("model-" + share.replace("%", ""));
+  private Path cut(Path model, String fraction) throws IOException {
+    Path target = folder.resolve("model-" + fraction.replace("%", ""));
     try (ModelFolder whole = ModelFolder.open(model, LoadMode.MAP)) {
-      TokenSelection first = new TokenSelection(TokenShare.parse(share), List.of());
+      TokenSelection first = new TokenSelection(TokenFraction.parse(fraction), List.of());
       TokenFormerConfig config = first.config(whole.config());
       List<NamedTensor> tensors = new ArrayList<>();
       TensorNames.shapes(config)
@@ -228,9 +228,9 @@ class PackCommandTest {
         "half | --tokens: 'half' is not a share of the tokens, as 50%",
         "50 | --tokens: '50' is not a share of the tokens, as 50%"
       })
-  void whatIsNoShareIsRefused(String share, String message) {
+  void whatIsNoShareIsRefused(String fraction, String message) {
     CommandLineFixtures.assertRefused(
-        List.of(message), "generate", "-m", base.toString(), "A king", "--tokens=" + share);
+        List.of(message), "generate", "-m", base.toString(), "A king", "--tokens=" + fraction);
   }
 
   @Test

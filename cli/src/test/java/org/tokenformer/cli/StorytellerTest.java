@@ -15,7 +15,7 @@ import org.tokenformer.cli.CommandLineHarness.Result;
 final class StorytellerTest {
   private static final Path FOLDER =
       Path.of(System.getProperty("project.root", ".."), "cli", "src", "main", "storyteller");
-  private static final long MOST_BYTES = 18_000_000;
+  private static final long MAX_BYTES = 18_000_000;
 
   @Test
   void isSmallAndHasACard() throws IOException {
@@ -28,7 +28,7 @@ final class StorytellerTest {
       for (Path file : all) {
         bytes += Files.size(file);
       }
-      assertTrue(bytes <= MOST_BYTES, bytes + " bytes");
+      assertTrue(bytes <= MAX_BYTES, bytes + " bytes");
     }
   }
 

@@ -13,7 +13,7 @@ public final class Backends {
   /** Takes the fastest that runs here. */
   public static final String AUTO = "auto";
 
-  private static final int MOST_THREADS = 1024;
+  private static final int MAX_THREADS = 1024;
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
   private static final String ADD_MODULE = "start java with --add-modules " + VECTOR_MODULE;
 
@@ -47,8 +47,8 @@ public final class Backends {
    * @throws ConfigException if the name is unknown or the number of threads is out of its range
    */
   public static Choice open(String name, int threads) {
-    if (threads < 1 || threads > MOST_THREADS) {
-      throw ConfigException.notAllowed("threads", threads, "in 1 to " + MOST_THREADS);
+    if (threads < 1 || threads > MAX_THREADS) {
+      throw ConfigException.notAllowed("threads", threads, "in 1 to " + MAX_THREADS);
     }
     return switch (name) {
       case "scalar" -> new Choice(scalar(), null);

@@ -27,7 +27,7 @@ import org.tokenformer.engine.model.Lifetime;
 import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.model.files.WeightType;
@@ -74,7 +74,7 @@ public final class LanguageModel implements AutoCloseable {
       String backend,
       int threads,
       LoadMode mode,
-      TokenShare tokens,
+      TokenFraction tokens,
       List<Path> packs,
       DType cacheType) {
     /** Copies the list and checks the type. */
@@ -87,13 +87,13 @@ public final class LanguageModel implements AutoCloseable {
 
     /** With a cache of F32. */
     public Options(
-        String backend, int threads, LoadMode mode, TokenShare tokens, List<Path> packs) {
+        String backend, int threads, LoadMode mode, TokenFraction tokens, List<Path> packs) {
       this(backend, threads, mode, tokens, packs, DType.F32);
     }
 
     /** The model as it is, with all its tokens and no others. */
     public Options(String backend, int threads, LoadMode mode) {
-      this(backend, threads, mode, TokenShare.ALL, List.of());
+      this(backend, threads, mode, TokenFraction.ALL, List.of());
     }
 
     /** The same with these packs. */
@@ -102,7 +102,7 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /** The same with that share of the model's tokens. */
-    public Options withTokens(TokenShare prefix) {
+    public Options withTokens(TokenFraction prefix) {
       return new Options(backend, threads, mode, prefix, packs, cacheType);
     }
 

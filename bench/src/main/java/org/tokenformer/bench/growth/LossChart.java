@@ -31,16 +31,16 @@ final class LossChart {
   }
 
   static JFreeChart against(Study study, Cost cost) {
-    Lines lines = new Lines();
+    CurveChart lines = new CurveChart();
     double lowest = Double.MAX_VALUE;
-    for (Course course : study.courses()) {
+    for (RunCurve course : study.courses()) {
       XYSeries line = lines.line(course);
       for (Point point : course.validations()) {
         line.add(cost.of(point), point.validLoss());
         lowest = Math.min(lowest, point.validLoss());
       }
     }
-    for (Course course : study.courses()) {
+    for (RunCurve course : study.courses()) {
       XYSeries dots = lines.dots(course);
       for (Point growth : course.growths()) {
         double loss = lossAt(course.validations(), growth.step());

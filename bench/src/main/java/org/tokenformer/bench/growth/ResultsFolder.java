@@ -34,7 +34,7 @@ final class ResultsFolder {
               ",", run.size(), number(run.rate()), number(run.scale()), number(run.loss())));
     }
     writeLines(folder.resolve(SWEEPS), sweeps);
-    for (Course course : study.courses()) {
+    for (RunCurve course : study.courses()) {
       List<String> rows = new ArrayList<>(List.of(COURSE_HEAD));
       thinned(course).forEach(point -> rows.add(row(point)));
       writeLines(folder.resolve(course.name() + CSV), rows);
@@ -45,7 +45,7 @@ final class ResultsFolder {
     Files.writeString(file, String.join("\n", lines) + "\n");
   }
 
-  static List<Point> thinned(Course course) {
+  static List<Point> thinned(RunCurve course) {
     List<Point> growths = course.growths();
     return course.points().stream()
         .filter(point ->
@@ -84,7 +84,7 @@ final class ResultsFolder {
    */
   static Study read(Path folder) throws IOException {
     List<SweepRun> sweeps = new ArrayList<>();
-    List<Course> courses = new ArrayList<>();
+    List<RunCurve> courses = new ArrayList<>();
     for (Path file : Study.list(folder)) {
       String name = file.getFileName().toString();
       if (name.equals(SWEEPS)) {
@@ -97,7 +97,7 @@ final class ResultsFolder {
       } else if (name.endsWith(CSV)) {
         List<Point> points = readRows(file, COURSE_HEAD, ResultsFolder::point);
         String run = name.substring(0, name.length() - CSV.length());
-        Course course = points.isEmpty() ? null : Course.named(run, points);
+        RunCurve course = points.isEmpty() ? null : RunCurve.named(run, points);
         if (course == null) {
           throw new StudyException(file + ": has no rows, or no name of a run");
         }

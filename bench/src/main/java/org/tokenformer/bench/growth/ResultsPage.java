@@ -70,7 +70,7 @@ final class ResultsPage {
     table(
         "What each run ends with",
         "| arm | seed | parameters | validation loss | PFLOP | seconds |");
-    for (Course course : study.courses()) {
+    for (RunCurve course : study.courses()) {
       Point last = course.last();
       line(
           "| %s | %d | %s M | %s | %s | %s |"
@@ -88,8 +88,8 @@ final class ResultsPage {
     table(
         "Share of the operations of the largest size from scratch, to its final validation loss",
         "| arm | seed | loss to reach | PFLOP | share |");
-    for (Course course : study.courses()) {
-      Course scratch = study.find(Arm.SCRATCH_LARGE, course.seed());
+    for (RunCurve course : study.courses()) {
+      RunCurve scratch = study.find(Arm.SCRATCH_LARGE, course.seed());
       if (scratch != null && course.arm() != Arm.SCRATCH_LARGE && scratch.last().isValidated()) {
         Point goal = scratch.last();
         double petaflops = course.petaflopsToReach(goal.validLoss());
@@ -112,8 +112,8 @@ final class ResultsPage {
     table(
         "Smoothed training loss in the " + SPIKE_STEPS + " steps after a growth",
         "| arm | seed | after step | loss before | highest after | rise |");
-    for (Course course : study.courses()) {
-      for (Course.Rise rise : course.rises(SPIKE_STEPS)) {
+    for (RunCurve course : study.courses()) {
+      for (RunCurve.Rise rise : course.rises(SPIKE_STEPS)) {
         line(
             "| %s | %d | %d | %s | %s | %s |"
                 .formatted(

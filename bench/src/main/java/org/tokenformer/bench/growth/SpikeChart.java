@@ -10,8 +10,8 @@ final class SpikeChart {
   private SpikeChart() {}
 
   static JFreeChart of(Study study) {
-    Lines lines = new Lines();
-    for (Course course : study.courses()) {
+    CurveChart lines = new CurveChart();
+    for (RunCurve course : study.courses()) {
       boolean shown = course.arm() == Arm.GROWN_ONCE || course.arm() == Arm.RELEASED;
       if (shown && !course.growths().isEmpty()) {
         Point before = course.growths().getFirst();

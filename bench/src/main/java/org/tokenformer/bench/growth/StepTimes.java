@@ -16,15 +16,15 @@ final class StepTimes {
 
   /** What has steps of the same length. */
   private record Kind(boolean transformer, long parameters) {
-    static Kind of(Course course, Point point) {
+    static Kind of(RunCurve course, Point point) {
       return new Kind(course.arm() == Arm.TRANSFORMER, point.parameters());
     }
   }
 
   /** The same courses, with seconds counted so. */
-  static List<Course> even(List<Course> courses) {
+  static List<RunCurve> even(List<RunCurve> courses) {
     Map<Kind, List<Double>> all = new HashMap<>();
-    for (Course course : courses) {
+    for (RunCurve course : courses) {
       Point before = Point.START;
       for (Point point : course.points()) {
         double each = (point.seconds() - before.seconds()) / (point.step() - before.step());
@@ -39,7 +39,7 @@ final class StepTimes {
     return courses.stream().map(course -> even(course, medians)).toList();
   }
 
-  private static Course even(Course course, Map<Kind, Double> medians) {
+  private static RunCurve even(RunCurve course, Map<Kind, Double> medians) {
     List<Point> points = new ArrayList<>();
     Point before = Point.START;
     double seconds = 0;
@@ -49,6 +49,6 @@ final class StepTimes {
       points.add(point.after(seconds));
       before = point;
     }
-    return new Course(course.arm(), course.seed(), points);
+    return new RunCurve(course.arm(), course.seed(), points);
   }
 }

@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** All runs of the study. */
-record Study(List<SweepRun> sweeps, List<Course> courses) {
+record Study(List<SweepRun> sweeps, List<RunCurve> courses) {
   static final Study NONE = new Study(List.of(), List.of());
 
   private static final String LOG = ".log";
@@ -17,7 +17,7 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
   /** Copies both and sorts them. */
   Study {
     sweeps = sweeps.stream().sorted(SweepRun.ORDER).toList();
-    courses = courses.stream().sorted(Course.ORDER).toList();
+    courses = courses.stream().sorted(RunCurve.ORDER).toList();
   }
 
   /**
@@ -27,7 +27,7 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
    */
   static Study collect(Path out) throws IOException {
     List<SweepRun> sweeps = new ArrayList<>();
-    List<Course> courses = new ArrayList<>();
+    List<RunCurve> courses = new ArrayList<>();
     for (Path entry : list(out)) {
       String name = entry.getFileName().toString();
       if (Files.exists(entry.resolve("done"))) {
@@ -49,7 +49,7 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
     before.sweeps().stream()
         .filter(run -> sweeps.stream().noneMatch(run::hasSettingsOf))
         .forEach(allSweeps::add);
-    List<Course> allCourses = new ArrayList<>(courses);
+    List<RunCurve> allCourses = new ArrayList<>(courses);
     before.courses().stream()
         .filter(course -> find(course.arm(), course.seed()) == null)
         .forEach(allCourses::add);
@@ -63,13 +63,13 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
   }
 
   private static void add(
-      String name, List<Point> points, List<SweepRun> sweeps, List<Course> courses)
+      String name, List<Point> points, List<SweepRun> sweeps, List<RunCurve> courses)
       throws StudyException {
     if (points.isEmpty()) {
       throw new StudyException(name + ": is done and has no steps");
     }
     SweepRun sweep = SweepRun.named(name, points.getLast().validLoss());
-    Course course = Course.named(name, points);
+    RunCurve course = RunCurve.named(name, points);
     if (sweep != null) {
       sweeps.add(sweep);
     } else if (course != null) {
@@ -78,7 +78,7 @@ record Study(List<SweepRun> sweeps, List<Course> courses) {
   }
 
   /** The run of an arm with a seed; null if there is none. */
-  @Nullable Course find(Arm arm, int seed) {
+  @Nullable RunCurve find(Arm arm, int seed) {
     return courses.stream()
         .filter(course -> course.arm() == arm && course.seed() == seed)
         .findFirst()

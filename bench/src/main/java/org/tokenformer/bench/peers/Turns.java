@@ -39,7 +39,7 @@ public final class Turns {
    */
   private static final long WARM_UP_NANOS = 5_000_000_000L;
 
-  private static final int MOST_RUNS = 10_000;
+  private static final int MAX_RUNS = 10_000;
 
   private Turns() {}
 
@@ -47,7 +47,7 @@ public final class Turns {
   public static void main(String[] args) throws IOException {
     Work work;
     try {
-      work = Works.of(args);
+      work = Workloads.of(args);
     } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
       System.err.println("error: " + e.getMessage() + "\n" + USAGE);
       System.exit(2);
@@ -94,7 +94,7 @@ public final class Turns {
 
   /** The median seconds of runs that together take the time of a turn. */
   static String seconds(Runnable run) {
-    double[] seconds = new double[MOST_RUNS];
+    double[] seconds = new double[MAX_RUNS];
     int count = 0;
     long start = System.nanoTime();
     long before = start;
@@ -103,7 +103,7 @@ public final class Turns {
       long now = System.nanoTime();
       seconds[count++] = (now - before) / 1e9;
       before = now;
-    } while (before - start < TURN_NANOS && count < MOST_RUNS);
+    } while (before - start < TURN_NANOS && count < MAX_RUNS);
     Arrays.sort(seconds, 0, count);
     return Double.toString(seconds[count / 2]);
   }

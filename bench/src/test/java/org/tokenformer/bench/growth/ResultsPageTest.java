@@ -25,10 +25,10 @@ class ResultsPageTest {
               course(Arm.SCRATCH_LARGE, 4.0, 4.0, 3.9, 4.5)));
 
   /** Two steps and growth, unless from scratch; the last step's loss is measured. */
-  private static Course course(
+  private static RunCurve course(
       Arm arm, double petaflops, double smoothed, double after, double validLoss) {
     long first = arm == Arm.SCRATCH_LARGE ? 9_000_000 : 5_000_000;
-    return new Course(
+    return new RunCurve(
         arm,
         1,
         List.of(

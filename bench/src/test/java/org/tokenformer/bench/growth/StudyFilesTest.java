@@ -60,13 +60,13 @@ class StudyFilesTest {
         STEP.formatted(1, 1000, "8.0", 500, 200),
         STEP.formatted(2, 2000, "8.0", 250, 200));
     run("scratch-middle-1", true, STEP.formatted(1, 1000, "8.0", 1000, 100));
-    List<Course> courses = collect().joined(Study.NONE).courses();
+    List<RunCurve> courses = collect().joined(Study.NONE).courses();
     assertEquals(List.of(4.0, 8.0), seconds(courses.get(0)));
     assertEquals(List.of(1.0, 2.0, 6.0), seconds(courses.get(1)));
     assertEquals(List.of(1.0), seconds(courses.get(2)));
   }
 
-  private static List<Double> seconds(Course course) {
+  private static List<Double> seconds(RunCurve course) {
     return course.points().stream().map(Point::seconds).toList();
   }
 
@@ -78,7 +78,7 @@ class StudyFilesTest {
     run("sweep-large-0.002-0.5", true, step, VALIDATION.formatted(1, 2048, "7.5"));
     run("sweep-large-0.016-1", true, step);
     Study study = collect();
-    assertEquals(List.of("scratch-large-1"), study.courses().stream().map(Course::name).toList());
+    assertEquals(List.of("scratch-large-1"), study.courses().stream().map(RunCurve::name).toList());
     assertEquals(
         List.of(
             new SweepRun("large", 0.002, 0.5, 7.5), new SweepRun("large", 0.016, 1, Double.NaN)),
@@ -95,7 +95,7 @@ class StudyFilesTest {
         transformer step 100 params 7.41M train 5.37 valid 5.3753 bits/byte 2.0129 PFLOP 0.009 tok/s 256
         transformer step 200 params 7.41M train 4.97 valid 4.9 bits/byte 1.8 PFLOP 0.018 tok/s 512
         """);
-    Course course = collect().courses().getFirst();
+    RunCurve course = collect().courses().getFirst();
     assertEquals("transformer-1", course.name());
     Point first = course.points().getFirst();
     assertEquals(5.3753, first.validLoss());
@@ -136,7 +136,7 @@ class StudyFilesTest {
       double loss = step % 50 == 0 ? 5.25 : Double.NaN;
       points.add(new Point(step, step <= 120 ? 5 : 9, step * 0.5, step * 2, 4.5, loss));
     }
-    Course course = new Course(Arm.GROWN_ONCE, 2, points);
+    RunCurve course = new RunCurve(Arm.GROWN_ONCE, 2, points);
     Study study = new Study(List.of(new SweepRun("small", 0.002, 1, 5.5)), List.of(course));
     Path results = folder.resolve("results");
     ResultsFolder.write(results, study);
@@ -164,7 +164,7 @@ class StudyFilesTest {
     Study study = ResultsFolder.read(results);
     assertEquals(
         List.of("grown-once-1", "grown-once-2"),
-        study.courses().stream().map(Course::name).toList());
+        study.courses().stream().map(RunCurve::name).toList());
     assertEquals(List.of(new SweepRun("large", 0.002, 0.5, 6.5)), study.sweeps());
   }
 
@@ -175,8 +175,8 @@ class StudyFilesTest {
       double loss = step == 77 ? 5.25 : Double.NaN;
       points.add(new Point(step, step <= 120 ? 5 : 9, step, step, 4.5, loss));
     }
-    Course course = new Course(Arm.GROWN_ONCE, 2, points);
-    Course thinned = new Course(Arm.GROWN_ONCE, 2, ResultsFolder.thinned(course));
+    RunCurve course = new RunCurve(Arm.GROWN_ONCE, 2, points);
+    RunCurve thinned = new RunCurve(Arm.GROWN_ONCE, 2, ResultsFolder.thinned(course));
     List<Integer> steps = thinned.points().stream().map(Point::step).toList();
     assertEquals(List.of(1, 10, 20, 30, 40, 50, 60, 70, 77, 80, 90, 91), steps.subList(0, 12));
     assertEquals(203, steps.getLast());

@@ -174,7 +174,7 @@ public final class ExplainPage {
               .formatted(
                   cell,
                   colour(strip.stageOf(strip.firsts()[cell])),
-                  Amount.decimal((double) level / PageNumbers.MOST, 2)));
+                  Amount.decimal((double) level / PageNumbers.MAX, 2)));
     }
     html.append("</svg>");
   }

@@ -134,7 +134,7 @@ final class FiringStrip {
   }
 
   /** A strength as a share of the largest of its kind: of all tokens', or of the whole text's. */
-  float share(int row, int cell) {
+  float fraction(int row, int cell) {
     float largest = row == tokens ? largestOfWhole : largestOfTokens;
     return largest == 0 ? 0 : strengths[row * firsts.length + cell] / largest;
   }

@@ -13,9 +13,9 @@ import org.tokenformer.engine.model.training.ThetaProbe;
 /** What fired in every Pattention of a model while it read a text. */
 public final class Firings {
   /** Cells of a strip at most, and at least where a text is long and a model deep. */
-  private static final int MOST_CELLS = 64;
+  private static final int MAX_CELLS = 64;
 
-  private static final int FEWEST_CELLS = 16;
+  private static final int MIN_CELLS = 16;
 
   /** Cells of all strips that a page has room for. */
   private static final int ROOM = 1_200_000;
@@ -38,7 +38,7 @@ public final class Firings {
     ValueNorms norms = ValueNorms.of(model);
     int pattentions = model.config().layers().size() * BlockPattention.values().length;
     int room = ROOM / pattentions / ids.length;
-    int cells = Math.clamp(room, FEWEST_CELLS, MOST_CELLS);
+    int cells = Math.clamp(room, MIN_CELLS, MAX_CELLS);
     Firings firings = new Firings(ids.length);
     try (ThetaProbe probe = new ThetaProbe(model, 1, ids.length)) {
       probe.run(

@@ -9,7 +9,7 @@ final class PageNumbers {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
   /** The largest number of one digit. */
-  static final int MOST = DIGITS.length() - 1;
+  static final int MAX = DIGITS.length() - 1;
 
   private static final int INDEX_DIGITS = 4; // indices below 2²⁴
   private static final int THETA_DIGITS = 2;
@@ -28,9 +28,9 @@ final class PageNumbers {
     return text.toString();
   }
 
-  /** 0 to {@link #MOST}. */
+  /** 0 to {@link #MAX}. */
   static int level(FiringStrip strip, int row, int cell) {
-    return Math.round(MOST * strip.share(row, cell));
+    return Math.round(MAX * strip.fraction(row, cell));
   }
 
   /** Index and θ of the strongest of all rows; θ in 2047ths of the largest. */
@@ -50,7 +50,7 @@ final class PageNumbers {
 
   private static void append(StringBuilder text, int number, int digits) {
     for (int digit = digits - 1; digit >= 0; digit--) {
-      text.append(DIGITS.charAt(number >> (6 * digit) & MOST));
+      text.append(DIGITS.charAt(number >> (6 * digit) & MAX));
     }
   }
 }

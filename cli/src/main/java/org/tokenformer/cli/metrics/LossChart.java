@@ -37,7 +37,7 @@ final class LossChart {
   static final int HEIGHT = 780;
 
   /** More points than the chart has pixels to show them with. */
-  private static final int MOST_POINTS = 2000;
+  private static final int MAX_POINTS = 2000;
 
   private static final Color INK = new Color(0x22, 0x2B, 0x38);
   private static final Color FAINT_INK = new Color(0x6B, 0x74, 0x80);
@@ -64,7 +64,7 @@ final class LossChart {
   LossChart(TrainingMetrics metrics) {
     this.metrics = metrics;
     int count = metrics.steps().size();
-    int every = Math.ceilDiv(count, MOST_POINTS);
+    int every = Math.ceilDiv(count, MAX_POINTS);
     for (int row = (count - 1) % every; row < count; row += every) {
       steps.add(metrics.steps().get(row)); // the last is always among them
     }

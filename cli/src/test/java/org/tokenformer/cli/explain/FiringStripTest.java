@@ -61,13 +61,13 @@ final class FiringStripTest {
     float[] first = {1, 0.25f, 0.75f, 1}; // of 4, 1, 3 and 4
     float[] second = {0.5f, 0.25f, 0, 0};
     for (int cell = 0; cell < 4; cell++) {
-      assertEquals(first[cell], strip.share(0, cell));
-      assertEquals(second[cell], strip.share(1, cell));
+      assertEquals(first[cell], strip.fraction(0, cell));
+      assertEquals(second[cell], strip.fraction(1, cell));
     }
     // Means of |θ| times the norm: 3, 1, 1.5 and 2.
     float[] whole = {1, 1 / 3f, 0.5f, 2 / 3f};
     for (int cell = 0; cell < 4; cell++) {
-      assertEquals(whole[cell], strip.share(2, cell), 1e-6f);
+      assertEquals(whole[cell], strip.fraction(2, cell), 1e-6f);
     }
   }
 

@@ -18,9 +18,9 @@ import org.tokenformer.engine.tensor.Shape;
  * best, and the one of the least squared error is kept.
  */
 public final class Quantization {
-  private static final int MOST_I8 = 127;
-  private static final int MOST_I4 = 7;
-  private static final int LEAST_I4 = -8;
+  private static final int MAX_I8 = 127;
+  private static final int MAX_I4 = 7;
+  private static final int MIN_I4 = -8;
 
   /** What the weight of the largest magnitude becomes at the first and the last scale tried. */
   private static final float FIRST_TARGET = 8.5f;
@@ -51,13 +51,13 @@ public final class Quantization {
         int count = Math.min(GROUP, columns - from);
         float scale;
         if (to == DType.I8) {
-          scale = Math.abs(extreme(row, from, count)) / MOST_I8;
-          round(row, from, count, scale, -MOST_I8, MOST_I8, integers);
+          scale = Math.abs(extreme(row, from, count)) / MAX_I8;
+          round(row, from, count, scale, -MAX_I8, MAX_I8, integers);
           long target = r * columns + from;
           MemorySegment.copy(integers, 0, elements, ValueLayout.JAVA_BYTE, target, count);
         } else {
           scale = bestScale(row, from, count, integers);
-          round(row, from, count, scale, LEAST_I4, MOST_I4, integers);
+          round(row, from, count, scale, MIN_I4, MAX_I4, integers);
           writeBlock(integers, count, elements, (r * groups + g) * BLOCK_BYTES);
         }
         scales.set(Segments.FLOAT, (r * groups + g) * Float.BYTES, scale);
@@ -98,7 +98,7 @@ public final class Quantization {
     for (float target = FIRST_TARGET; target >= LAST_TARGET; target -= TARGET_STEP) {
       for (int sign = -1; sign <= 1; sign += 2) {
         float scale = extreme / (sign * target);
-        round(row, from, count, scale, LEAST_I4, MOST_I4, integers);
+        round(row, from, count, scale, MIN_I4, MAX_I4, integers);
         double along = 0;
         double square = 0;
         for (int i = 0; i < count; i++) {

@@ -26,8 +26,8 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   /** Copies the list. */
   public GrowthPlan {
     sizes = List.copyOf(sizes);
-    if (layers < 0 || layers > TokenFormerConfig.MOST_LAYERS) { // before as many are made
-      throw ConfigException.notAllowed(LAYERS, layers, "in 1 to " + TokenFormerConfig.MOST_LAYERS);
+    if (layers < 0 || layers > TokenFormerConfig.MAX_LAYERS) { // before as many are made
+      throw ConfigException.notAllowed(LAYERS, layers, "in 1 to " + TokenFormerConfig.MAX_LAYERS);
     }
     if (sizes.isEmpty() && layers == 0) {
       throw new ConfigException("nothing to grow: give at least one of qkv, proj, ffn and layers");

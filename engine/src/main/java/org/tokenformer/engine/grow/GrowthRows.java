@@ -175,11 +175,11 @@ final class GrowthRows {
     for (int have = 1; have < pieces.length; have *= 2) {
       for (int i = 0; i < have; i++) {
         float whole = pieces[i];
-        float share = 0.5f + random.nextFloat() / 4;
+        float fraction = 0.5f + random.nextFloat() / 4;
         float half =
             whole == 0
                 ? round((float) (APART * valueScale * random.nextGaussian()), dtype)
-                : round(whole * share, dtype);
+                : round(whole * fraction, dtype);
         boolean first = random.nextBoolean();
         pieces[i] = first ? half : whole - half;
         pieces[i + have] = first ? whole - half : half;
@@ -199,9 +199,9 @@ final class GrowthRows {
   private void divide(float value, RandomGenerator random, float[] pieces) {
     double left = value;
     for (int i = 0; i < pieces.length - 1; i++) {
-      double share = (0.75 + random.nextDouble() / 2) / pieces.length;
+      double fraction = (0.75 + random.nextDouble() / 2) / pieces.length;
       double apart = value == 0 ? APART * valueScale * random.nextGaussian() : 0;
-      pieces[i] = (float) (value * share + apart);
+      pieces[i] = (float) (value * fraction + apart);
       left -= pieces[i];
     }
     pieces[pieces.length - 1] = (float) left;

@@ -28,7 +28,7 @@ import org.tokenformer.engine.tensor.Shape;
  */
 public final class Pack implements AutoCloseable {
   /** More in one Pattention would only be a slip of the finger. */
-  private static final long MOST_ROWS = 1 << 24;
+  private static final long MAX_ROWS = 1 << 24;
 
   private final SafetensorsFile file;
   private final PackMetadata metadata;
@@ -115,7 +115,7 @@ public final class Pack implements AutoCloseable {
     if (shape.rank() != 2
         || shape.size(1) != metadata.channels()
         || shape.size(0) < 1
-        || shape.size(0) > MOST_ROWS) {
+        || shape.size(0) > MAX_ROWS) {
       throw problem(
           "tensor %s is %s, tokens of its base are (N, %d)"
               .formatted(name, shape, metadata.channels()));

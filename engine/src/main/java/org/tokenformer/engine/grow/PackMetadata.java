@@ -50,8 +50,8 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
       throw problem(file, FINGERPRINT_KEY, fingerprint, "is not a SHA-256 in 64 hex digits");
     }
     long layers = number(file, metadata, LAYERS_KEY);
-    if (layers > TokenFormerConfig.MOST_LAYERS) {
-      throw problem(file, LAYERS_KEY, layers + "", "is more than " + TokenFormerConfig.MOST_LAYERS);
+    if (layers > TokenFormerConfig.MAX_LAYERS) {
+      throw problem(file, LAYERS_KEY, layers + "", "is more than " + TokenFormerConfig.MAX_LAYERS);
     }
     long channels = number(file, metadata, CHANNELS_KEY);
     long tokens = number(file, metadata, TOKENS_KEY);

@@ -14,8 +14,8 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.TokenSelection;
-import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.tensor.DType;
@@ -36,7 +36,7 @@ public final class Packs implements AutoCloseable {
    * @throws IOException with one line for people, if one is damaged, belongs elsewhere or is there
    *     twice
    */
-  public static Packs open(List<Path> files, ModelFolder base, TokenShare prefix, LoadMode mode)
+  public static Packs open(List<Path> files, ModelFolder base, TokenFraction prefix, LoadMode mode)
       throws IOException {
     Packs opened = new Packs();
     try {
@@ -72,7 +72,8 @@ public final class Packs implements AutoCloseable {
     }
   }
 
-  private void checkSizes(TokenFormerConfig base, TokenShare prefix) throws ModelFormatException {
+  private void checkSizes(TokenFormerConfig base, TokenFraction prefix)
+      throws ModelFormatException {
     try {
       behind(prefix).config(base);
     } catch (ConfigException e) {
@@ -82,7 +83,7 @@ public final class Packs implements AutoCloseable {
   }
 
   /** What a model computes with: a share of its own tokens, and all of the packs'. */
-  public TokenSelection behind(TokenShare prefix) {
+  public TokenSelection behind(TokenFraction prefix) {
     List<Map<String, NamedTensor>> attached = new ArrayList<>();
     packs.forEach(pack -> attached.add(pack.tensors()));
     return new TokenSelection(prefix, attached);
@@ -103,7 +104,7 @@ public final class Packs implements AutoCloseable {
   public TokenFormerConfig mergeTo(ModelFolder base, Path target, IfExists ifExists)
       throws IOException {
     base.refuseNotFinite();
-    TokenFormerConfig config = behind(TokenShare.ALL).config(base.config());
+    TokenFormerConfig config = behind(TokenFraction.ALL).config(base.config());
     List<NamedTensor> tensors = List.copyOf(merged(base.floatTensors()).values());
     Path tokenizer = base.path().resolve(ModelFolder.TOKENIZER_FILE);
     ModelFolder.save(target, ifExists, config, tensors, tokenizer);

@@ -24,7 +24,7 @@ import org.tokenformer.engine.train.TrainingStep;
  */
 public final class Throughput {
   private static final int ROUNDS = 7;
-  private static final int FEWEST = 2; // times that a round reads a prompt or decodes a token
+  private static final int MIN_REPEATS = 2; // times that a round reads a prompt or decodes a token
   private static final long WARM_UP_NANOS = 1_500_000_000L;
   private static final long ROUND_NANOS = 300_000_000L;
 
@@ -70,7 +70,7 @@ public final class Throughput {
       double[] rates =
           rates(
               prompt,
-              FEWEST,
+              MIN_REPEATS,
               () -> {
                 session.truncate(0);
                 session.prefill(ids);
@@ -95,7 +95,7 @@ public final class Throughput {
       double[] rates =
           rates(
               1,
-              FEWEST,
+              MIN_REPEATS,
               () -> {
                 session.truncate(depth);
                 session.decode(1 % model.config().vocabularySize());
@@ -125,7 +125,7 @@ public final class Throughput {
       double[] rates =
           rates(
               sessions,
-              FEWEST,
+              MIN_REPEATS,
               () -> {
                 all.forEach(session -> session.truncate(depth));
                 model.step(all, next);

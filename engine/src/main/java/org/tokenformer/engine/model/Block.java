@@ -21,7 +21,7 @@ public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
   }
 
   /** From {@code a.input()} to {@code a.output()}, both (T, C). */
-  public void forward(Pass pass, Activations a) {
+  public void forward(PassContext pass, Activations a) {
     Backend backend = pass.backend();
     backend.layerNorm(a.input(), null, null, epsilon, a.normed());
     attention.forward(pass, a);

@@ -28,7 +28,7 @@ public record ModelWeights(
     TokenFormerConfig own,
     TokenFormerConfig config,
     SequencedMap<String, Tensor> byName,
-    TokenShare prefix,
+    TokenFraction prefix,
     List<Map<String, Tensor>> attached,
     Map<String, Long> frozenRows) {
   /** Takes over the maps of tensors. */

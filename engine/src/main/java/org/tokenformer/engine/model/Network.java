@@ -57,7 +57,7 @@ public record Network(
    * @throws java.util.concurrent.CancellationException between two layers, if asked to
    */
   public void forward(
-      Pass pass,
+      PassContext pass,
       List<Block> some,
       List<Activations> layers,
       int[] ids,

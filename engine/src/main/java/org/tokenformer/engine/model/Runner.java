@@ -32,7 +32,7 @@ public final class Runner implements AutoCloseable {
   /** The most rows of a pass. */
   public static final int MAX_ROWS = 1 << 14;
 
-  private static final int FEWEST_ROWS = 8; // that memory is made for
+  private static final int MIN_ROWS = 8; // that memory is made for
 
   /** Which logits of a session's new ids are wanted. */
   public enum Wanted {
@@ -69,7 +69,7 @@ public final class Runner implements AutoCloseable {
   private final Lifetime lifetime;
   private final List<Session> sessions = new ArrayList<>(); // of the pass
   private final List<Sequence> sequences = new ArrayList<>(); // one for each
-  private int[] ids = new int[FEWEST_ROWS]; // of all sessions, one after the other
+  private int[] ids = new int[MIN_ROWS]; // of all sessions, one after the other
   private int rows;
   private Activations most; // for as many rows as there ever were
   private Activations step; // its first rows; kept, since a token is to allocate nothing
@@ -85,7 +85,7 @@ public final class Runner implements AutoCloseable {
     backend = model.backend();
     scope = backend.openScope();
     try {
-      most = activations(FEWEST_ROWS);
+      most = activations(MIN_ROWS);
       step = most;
       layers = Collections.nCopies(network.blocks().size(), most);
       normed = scope.allocate(DType.F32, Shape.of(1, model.config().hiddenSize()));
@@ -241,7 +241,7 @@ public final class Runner implements AutoCloseable {
       step = most.firstRows(rows);
       layers = Collections.nCopies(layers.size(), step);
     }
-    Pass pass = new Pass(backend, network.rotary(), sequences);
+    PassContext pass = new PassContext(backend, network.rotary(), sequences);
     network.forward(pass, network.blocks(), layers, ids, 0, cancellation);
   }
 

@@ -16,7 +16,7 @@ public record SelfAttention(
     int heads,
     int layer) {
   /** From {@code a.normed()} to {@code a.branch()}, both (T, C). */
-  void forward(Pass pass, Activations a) {
+  void forward(PassContext pass, Activations a) {
     Backend backend = pass.backend();
     query.forward(backend, a.normed(), a.scores(BlockPattention.QUERY), a.query());
     key.forward(backend, a.normed(), a.scores(BlockPattention.KEY), a.key());

@@ -45,12 +45,12 @@ public record TokenFormerConfig(
     List<List<LayerSizes>> history) {
 
   /** More would only be a slip of the finger. */
-  public static final int MOST_LAYERS = 4096;
+  public static final int MAX_LAYERS = 4096;
 
   /** Far above any model, far below what overflows an int when multiplied by a vector's bytes. */
   public static final int LARGEST_SIZE = 1 << 24;
 
-  private static final int MOST_GROWTHS = 1023;
+  private static final int MAX_GROWTHS = 1023;
   private static final int VOCABULARY_MULTIPLE = 128;
 
   // No tensor of a file bounds it, and tables are made for all positions.
@@ -106,7 +106,7 @@ public record TokenFormerConfig(
     taus = Collections.unmodifiableMap(new TreeMap<>(taus));
     inRange("hidden_size", hiddenSize, LARGEST_SIZE);
     inRange("num_attention_heads", heads, LARGEST_SIZE);
-    inRange("num_layers", layers.size(), MOST_LAYERS);
+    inRange("num_layers", layers.size(), MAX_LAYERS);
     inRange("vocab_size", vocabularySize, LARGEST_SIZE);
     inRange("tokenizer_vocab_size", tokenizerVocabularySize, LARGEST_SIZE);
     inRange("max_position_embeddings", contextLength, LONGEST_CONTEXT);
@@ -187,11 +187,11 @@ public record TokenFormerConfig(
   }
 
   private static void checkHistory(List<List<LayerSizes>> history, List<LayerSizes> layers) {
-    if (history.size() > MOST_GROWTHS) {
+    if (history.size() > MAX_GROWTHS) {
       throw ConfigException.of(
           "history",
           history.size(),
-          "%d growths, a model has at most %d".formatted(history.size(), MOST_GROWTHS));
+          "%d growths, a model has at most %d".formatted(history.size(), MAX_GROWTHS));
     }
     for (int stage = 0; stage < history.size(); stage++) {
       List<LayerSizes> before = history.get(stage);
@@ -221,7 +221,7 @@ public record TokenFormerConfig(
       int tokenizerIds,
       int contextLength,
       Theta theta) {
-    inRange("num_layers", layers, MOST_LAYERS); // before as many are made
+    inRange("num_layers", layers, MAX_LAYERS); // before as many are made
     inRange("tokenizer_vocab_size", tokenizerIds, LARGEST_SIZE);
     int padded = Math.ceilDiv(tokenizerIds, VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE;
     return new TokenFormerConfig(
@@ -310,15 +310,18 @@ public record TokenFormerConfig(
    * Pattention, and 4C in the attention for every position that it sees.
    */
   public double blockFlops(double positions) {
-    return blockFlops(positions, TokenShare.ALL);
+    return blockFlops(positions, TokenFraction.ALL);
   }
 
   /** The same where only the first of each Pattention's tokens are computed with. */
-  public double blockFlops(double positions, TokenShare share) {
+  public double blockFlops(double positions, TokenFraction fraction) {
     double flops = 0;
     for (LayerSizes layer : layers) {
       double tokens =
-          3.0 * share.of(layer.qkv()) + share.of(layer.proj()) + share.of(layer.ffn()) + positions;
+          3.0 * fraction.of(layer.qkv())
+              + fraction.of(layer.proj())
+              + fraction.of(layer.ffn())
+              + positions;
       flops += 4 * tokens * hiddenSize;
     }
     return flops;

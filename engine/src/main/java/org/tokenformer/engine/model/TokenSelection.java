@@ -14,9 +14,9 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
  * @param attached keys and values by their names in {@link TensorNames}, those of each origin in a
  *     map; the Pattentions of query, key and value of a layer get equally many
  */
-public record TokenSelection(TokenShare prefix, List<Map<String, NamedTensor>> attached) {
+public record TokenSelection(TokenFraction prefix, List<Map<String, NamedTensor>> attached) {
   /** All of its own and no others. */
-  public static final TokenSelection OWN = new TokenSelection(TokenShare.ALL, List.of());
+  public static final TokenSelection OWN = new TokenSelection(TokenFraction.ALL, List.of());
 
   /** Copies the list. */
   public TokenSelection {

@@ -166,14 +166,14 @@ public record GrowthOptions(
   }
 
   /** Times the learning rate of a step: from nothing to 1 after each growth. */
-  double warmth(int step) {
-    double warmth = 1;
+  double warmupFactor(int step) {
+    double warmupFactor = 1;
     for (int i = 0; i < stages.size(); i++) {
       int since = step - stages.get(i).afterStep();
       if (stages.get(i).afterStep() > 0 && since > 0 && since < warmup) {
-        warmth = (double) since / warmup;
+        warmupFactor = (double) since / warmup;
       }
     }
-    return warmth;
+    return warmupFactor;
   }
 }

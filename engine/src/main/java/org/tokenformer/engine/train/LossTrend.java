@@ -12,7 +12,7 @@ record LossTrend(long count, double smoothed, double lowest, int high) {
   static final int SPAN = 20;
 
   /** At least so many high losses in a row are no bad luck with the data. */
-  static final int MOST_HIGH = 20;
+  static final int MAX_HIGH = 20;
 
   /** Before the first step. */
   static final LossTrend START = new LossTrend(0, 0, Double.MAX_VALUE, 0);
@@ -36,6 +36,6 @@ record LossTrend(long count, double smoothed, double lowest, int high) {
   }
 
   boolean exploded() {
-    return high >= MOST_HIGH;
+    return high >= MAX_HIGH;
   }
 }

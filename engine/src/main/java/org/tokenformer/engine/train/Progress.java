@@ -6,12 +6,13 @@ package org.tokenformer.engine.train;
  *
  * @param step steps done
  * @param tokens ids learned from
- * @param place in the data
+ * @param position in the data
  * @param trend of the loss
  * @param growths how many times the model has grown
  */
-record Progress(int step, long tokens, WindowSampler.Place place, LossTrend trend, int growths) {
+record Progress(
+    int step, long tokens, WindowSampler.Position position, LossTrend trend, int growths) {
   /** Before the first step. */
   static final Progress START =
-      new Progress(0, 0, new WindowSampler.Place(0, 0), LossTrend.START, 0);
+      new Progress(0, 0, new WindowSampler.Position(0, 0), LossTrend.START, 0);
 }

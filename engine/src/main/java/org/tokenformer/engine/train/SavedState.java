@@ -26,8 +26,8 @@ record SavedState(
     fields.put("format", FORMAT);
     fields.put("step", progress.step());
     fields.put("tokens", progress.tokens());
-    fields.put("epoch", progress.place().epoch());
-    fields.put("window", progress.place().window());
+    fields.put("epoch", progress.position().epoch());
+    fields.put("window", progress.position().window());
     fields.put("losses", progress.trend().count());
     fields.put("smoothed_loss", progress.trend().smoothed());
     fields.put("lowest_loss", progress.trend().lowest());
@@ -56,11 +56,11 @@ record SavedState(
             fields.number("smoothed_loss"),
             fields.number("lowest_loss"),
             fields.integer("high_losses"));
-    WindowSampler.Place place =
-        new WindowSampler.Place(fields.whole("epoch"), fields.whole("window"));
+    WindowSampler.Position position =
+        new WindowSampler.Position(fields.whole("epoch"), fields.whole("window"));
     int growths = fields.integer("growths");
     Progress progress =
-        new Progress(fields.integer("step"), fields.whole("tokens"), place, trend, growths);
+        new Progress(fields.integer("step"), fields.whole("tokens"), position, trend, growths);
     TrainingOptions options = options(fields);
     check(fields, progress, options);
     return new SavedState(
@@ -70,11 +70,11 @@ record SavedState(
   private static void check(Fields fields, Progress progress, TrainingOptions options)
       throws ModelFormatException {
     Schedule schedule = options.schedule();
-    WindowSampler.Place place = progress.place();
+    WindowSampler.Position position = progress.position();
     LossTrend trend = progress.trend();
     if (Math.min(progress.step(), progress.tokens()) < 0
         || progress.growths() < 0
-        || Math.min(place.epoch(), place.window()) < 0
+        || Math.min(position.epoch(), position.window()) < 0
         || Math.min(trend.count(), trend.high()) < 0) {
       throw new ModelFormatException(fields.file() + ": counts less than nothing: " + progress);
     }

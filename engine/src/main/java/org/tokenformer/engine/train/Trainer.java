@@ -7,7 +7,7 @@ import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.training.Backpropagation;
 import org.tokenformer.engine.model.training.DropoutSeeds;
 import org.tokenformer.engine.model.training.SplitMix;
@@ -24,13 +24,13 @@ public final class Trainer implements AutoCloseable {
   private static final long NESTED = 0x6e6573746564L;
 
   /** Of the parameter tokens, in a micro-batch of nested dropout. */
-  private static final int FEWEST_PERCENT = 10;
+  private static final int MIN_PERCENT = 10;
 
   private final TrainingOptions options;
   private final Windows windows;
   private final WindowSampler sampler;
   private final TokenSource data;
-  private Learner learner;
+  private TrainingState state;
   private Progress progress;
   private @Nullable String fingerprint; // of the data, when first asked for
 
@@ -60,12 +60,12 @@ public final class Trainer implements AutoCloseable {
     }
     sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
     windows = new Windows(data, options.shape(), model.config());
-    learner = new Learner(model, options.shape(), options.optimizer());
+    state = new TrainingState(model, options.shape(), options.optimizer());
   }
 
-  /** What is learned. After a growth it is another one than before, and that one is closed. */
+  /** What is result. After a growth it is another one than before, and that one is closed. */
   public TokenFormer model() {
-    return learner.model().model();
+    return state.model().model();
   }
 
   /** What the run is to do. */
@@ -74,7 +74,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   Optimizer optimizer() {
-    return learner.optimizer();
+    return state.optimizer();
   }
 
   /** What is to be saved besides weights and moments. */
@@ -115,10 +115,10 @@ public final class Trainer implements AutoCloseable {
     long start = System.nanoTime();
     growIfDue();
     int step = progress.step() + 1;
-    sampler.goTo(progress.place());
-    Learned learned = learn(step, cancellation);
-    double loss = learned.loss();
-    SequencedMap<String, Tensor> gradients = learner.learning().gradients();
+    sampler.goTo(progress.position());
+    StepResult result = runMicroBatches(step, cancellation);
+    double loss = result.loss();
+    SequencedMap<String, Tensor> gradients = state.backpropagation().gradients();
     double norm = optimizer().norm(gradients);
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw notFinite(step, loss, norm);
@@ -127,11 +127,12 @@ public final class Trainer implements AutoCloseable {
     if (trend.exploded()) {
       throw exploded(step, loss);
     }
-    double rate = options.schedule().rate(step) * options.growth().warmth(step);
+    double rate = options.schedule().rate(step) * options.growth().warmupFactor(step);
     optimizer().step(step, rate, gradients, norm);
     long tokens = options.tokensPerStep();
     progress =
-        new Progress(step, progress.tokens() + tokens, sampler.place(), trend, progress.growths());
+        new Progress(
+            step, progress.tokens() + tokens, sampler.position(), trend, progress.growths());
     double seconds = (System.nanoTime() - start) / 1e9;
     return new TrainingStep(
         step,
@@ -142,7 +143,7 @@ public final class Trainer implements AutoCloseable {
         rate,
         tokens,
         seconds,
-        learned.flops(),
+        result.flops(),
         model().config().parameters());
   }
 
@@ -157,24 +158,24 @@ public final class Trainer implements AutoCloseable {
       int number = progress.growths();
       GrowthOptions.Stage stage = options.growth().stages().get(number);
       Growth growth = options.growth().growth(stage, model().config());
-      learner = learner.grown(growth, options, SplitMix.hash(options.seed(), number));
+      state = state.grown(growth, options, SplitMix.hash(options.seed(), number));
       progress =
           new Progress(
               progress.step(),
               progress.tokens(),
-              progress.place(),
+              progress.position(),
               progress.trend().afresh(),
               number + 1);
     }
   }
 
   /** What the micro-batches of a step came to: their mean loss, and their operations. */
-  private record Learned(double loss, double flops) {}
+  private record StepResult(double loss, double flops) {}
 
   /** Adds up the gradients of all micro-batches. */
-  private Learned learn(int step, @Nullable Cancellation cancellation) {
-    Backpropagation learning = learner.learning();
-    learning.zeroGradients();
+  private StepResult runMicroBatches(int step, @Nullable Cancellation cancellation) {
+    Backpropagation backpropagation = state.backpropagation();
+    backpropagation.zeroGradients();
     float weight = 1f / options.tokensPerStep();
     double sum = 0;
     double flops = 0;
@@ -182,48 +183,48 @@ public final class Trainer implements AutoCloseable {
       for (int row = 0; row < options.shape().batch(); row++) {
         windows.read(row, sampler.next());
       }
-      TokenShare share = share(step, i);
-      flops += options.shape().rows() * flopsPerToken(share);
+      TokenFraction fraction = tokenFraction(step, i);
+      flops += options.shape().rows() * flopsPerToken(fraction);
       DropoutSeeds seeds = new DropoutSeeds(options.seed(), step, i);
       sum +=
-          learning.learn(
+          backpropagation.accumulateGradients(
               windows.ids(),
               windows.targets(),
               weight,
               (float) options.dropout(),
               seeds,
-              share,
+              fraction,
               cancellation);
     }
-    return new Learned(sum / options.tokensPerStep(), flops);
+    return new StepResult(sum / options.tokensPerStep(), flops);
   }
 
   /** Which of the parameter tokens a micro-batch learns with. */
-  private TokenShare share(int step, int batch) {
+  private TokenFraction tokenFraction(int step, int batch) {
     if (options.nested() == 0) {
-      return TokenShare.ALL;
+      return TokenFraction.ALL;
     }
     // 53 random bits as a number from 0 to below 1
     double random = (SplitMix.hash(options.seed(), NESTED, step, batch) >>> 11) * 0x1p-53;
     if (random >= options.nested()) {
-      return TokenShare.ALL;
+      return TokenFraction.ALL;
     }
-    int least = FEWEST_PERCENT;
+    int least = MIN_PERCENT;
     int percent = least + (int) (random / options.nested() * (100 - least));
-    return new TokenShare(BigDecimal.valueOf(percent));
+    return new TokenFraction(BigDecimal.valueOf(percent));
   }
 
   /**
    * The way back takes the operations of the way forth once for the gradients of activations, and
    * once more for those of weights, of frozen ones not.
    */
-  private double flopsPerToken(TokenShare share) {
+  private double flopsPerToken(TokenFraction fraction) {
     TokenFormerConfig config = model().config();
     double positions = (options.shape().sequence() + 1) / 2.0;
-    double blocks = config.blockFlops(positions, share);
-    double attention = blocks - config.blockFlops(0, share);
+    double blocks = config.blockFlops(positions, fraction);
+    double attention = blocks - config.blockFlops(0, fraction);
     double forward = blocks + config.logitsFlops();
-    return 2 * forward + attention + 2.0 * learner.model().multipliedWeights(share);
+    return 2 * forward + attention + 2.0 * state.model().multipliedWeights(fraction);
   }
 
   private DivergedException notFinite(int step, double loss, double norm) {
@@ -232,7 +233,7 @@ public final class Trainer implements AutoCloseable {
     if (tensor != null) {
       where = "weights of " + tensor + " are NaN or infinite";
     } else {
-      tensor = optimizer().firstNotFinite(learner.learning().gradients());
+      tensor = optimizer().firstNotFinite(state.backpropagation().gradients());
       where =
           tensor == null
               ? "all gradients are finite"
@@ -267,7 +268,7 @@ public final class Trainer implements AutoCloseable {
             .formatted(
                 step,
                 loss,
-                LossTrend.MOST_HIGH,
+                LossTrend.MAX_HIGH,
                 progress.trend().highest(),
                 progress.trend().lowest()),
         step,
@@ -276,6 +277,6 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
-    learner.close();
+    state.close();
   }
 }

@@ -14,7 +14,7 @@ import org.tokenformer.engine.model.training.TrainingShape;
  * once the model and the data are known on which some of those hang. Immutable.
  */
 public final class TrainingChoices {
-  private static final int FEWEST_WARMUP_STEPS = 20;
+  private static final int MIN_WARMUP_STEPS = 20;
 
   /** Of a run in which everything is as it is by default. */
   public static final TrainingChoices NONE = new TrainingChoices(Map.of());
@@ -128,7 +128,7 @@ public final class TrainingChoices {
     TrainingChoices counted =
         otherwise(TrainingOption.SEQUENCE, contextLength).otherwise(TrainingOption.STEPS, once);
     int steps = counted.get(TrainingOption.STEPS);
-    int warmup = Math.min(Math.max(FEWEST_WARMUP_STEPS, steps / 100), steps);
+    int warmup = Math.min(Math.max(MIN_WARMUP_STEPS, steps / 100), steps);
     return counted
         .otherwise(TrainingOption.WARMUP, warmup)
         .otherwise(TrainingOption.MIN_LEARNING_RATE, get(TrainingOption.LEARNING_RATE) / 10)

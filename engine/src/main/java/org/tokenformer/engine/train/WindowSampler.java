@@ -15,7 +15,7 @@ final class WindowSampler {
   private final long size;
   private final int sequence;
   private final long seed;
-  private Place place = new Place(0, 0);
+  private Position position = new Position(0, 0);
 
   /**
    * Where a run stands.
@@ -23,7 +23,7 @@ final class WindowSampler {
    * @param epoch counted from 0
    * @param window of the epoch that comes next
    */
-  record Place(long epoch, long window) {}
+  record Position(long epoch, long window) {}
 
   /**
    * At the beginning.
@@ -39,25 +39,25 @@ final class WindowSampler {
     this.seed = seed;
   }
 
-  Place place() {
-    return place;
+  Position position() {
+    return position;
   }
 
-  void goTo(Place to) {
-    place = to;
+  void goTo(Position to) {
+    position = to;
   }
 
   /** Where the next window begins: the index of the first of its S + 1 ids. */
   long next() {
-    long first = first(place.epoch);
+    long first = first(position.epoch);
     long windows = (size - 1 - first) / sequence;
-    if (place.window >= windows) {
-      place = new Place(place.epoch + 1, 0);
-      first = first(place.epoch);
+    if (position.window >= windows) {
+      position = new Position(position.epoch + 1, 0);
+      first = first(position.epoch);
       windows = (size - 1 - first) / sequence;
     }
-    long window = permuted(place.window, windows);
-    place = new Place(place.epoch, place.window + 1);
+    long window = permuted(position.window, windows);
+    position = new Position(position.epoch, position.window + 1);
     return first + window * sequence;
   }
 
@@ -79,7 +79,7 @@ final class WindowSampler {
       long left = permuted >>> half;
       long right = permuted & mask;
       for (int round = 0; round < ROUNDS; round++) {
-        long mixed = left ^ (SplitMix.hash(seed, place.epoch, round, right) & mask);
+        long mixed = left ^ (SplitMix.hash(seed, position.epoch, round, right) & mask);
         left = right;
         right = mixed;
       }

@@ -22,7 +22,7 @@ import org.tokenformer.engine.generate.SamplingOptions;
 import org.tokenformer.engine.grow.GrowthPlan;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Presets;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.files.Fields;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.training.TrainingShape;
@@ -75,7 +75,7 @@ final class EngineProblemTest {
         "'x'",
         "a share of the tokens, as 50%",
         "tokens: 'x' is not a share of the tokens, as 50%",
-        () -> TokenShare.parse("x"));
+        () -> TokenFraction.parse("x"));
   }
 
   @Test

@@ -63,7 +63,7 @@ final class GrownModelsLearnTest {
   /** A run of a few steps on the same ids. */
   private static final class Run implements AutoCloseable {
     private final TrainableModel model;
-    private final Backpropagation learning;
+    private final Backpropagation backpropagation;
     private final Optimizer optimizer;
     private final int[] ids;
     private final int[] targets;
@@ -71,17 +71,17 @@ final class GrownModelsLearnTest {
 
     Run(Grown grown, Backend backend, boolean onlyNew, Random random) {
       model = new TrainableModel(grown.config(), grown.weights(), backend, onlyNew);
-      learning = new Backpropagation(model, SHAPE);
+      backpropagation = new Backpropagation(model, SHAPE);
       optimizer = new Optimizer(model, OptimizerOptions.defaults());
       ids = Models.ids(random, SHAPE.rows());
       targets = Models.ids(random, SHAPE.rows());
     }
 
     Map<String, float[]> gradients() {
-      learning.zeroGradients();
+      backpropagation.zeroGradients();
       DropoutSeeds seeds = new DropoutSeeds(1, steps, 0);
-      learning.learn(ids, targets, 1f / SHAPE.rows(), 0, seeds, null);
-      return values(learning.gradients());
+      backpropagation.accumulateGradients(ids, targets, 1f / SHAPE.rows(), 0, seeds, null);
+      return values(backpropagation.gradients());
     }
 
     Map<String, float[]> weights() {
@@ -96,14 +96,14 @@ final class GrownModelsLearnTest {
 
     void step() {
       gradients();
-      double norm = optimizer.norm(learning.gradients());
-      optimizer.step(++steps, 1e-2, learning.gradients(), norm);
+      double norm = optimizer.norm(backpropagation.gradients());
+      optimizer.step(++steps, 1e-2, backpropagation.gradients(), norm);
     }
 
     @Override
     public void close() {
       optimizer.close();
-      learning.close();
+      backpropagation.close();
       model.close();
     }
   }
@@ -260,7 +260,7 @@ final class GrownModelsLearnTest {
       assertEquals(16 * config.parameters(), new MemoryNeeds(config).trainingStateBytes());
       try (Run some = new Run(grown, backend, true, random);
           Run all = new Run(grown, backend, false, random)) {
-        long saved = all.learning.allocatedBytes() - some.learning.allocatedBytes();
+        long saved = all.backpropagation.allocatedBytes() - some.backpropagation.allocatedBytes();
         long expected = 4 * (config.parameters() - trained);
         assertEquals((double) expected, (double) saved, 0.05 * expected);
       }

@@ -37,7 +37,7 @@ final class Growths {
   private static final double SCALE = 0.1;
 
   /** One token's gelu(s)/|gelu(s)| would jump where s is 0. */
-  private static final int FEWEST = 8;
+  private static final int MIN_SIZE = 8;
 
   private Growths() {}
 
@@ -61,9 +61,9 @@ final class Growths {
     for (int layer = 1 + random.nextInt(3); layer > 0; layer--) {
       layers.add(
           new LayerSizes(
-              FEWEST + random.nextInt(40),
-              FEWEST + random.nextInt(40),
-              FEWEST + random.nextInt(100)));
+              MIN_SIZE + random.nextInt(40),
+              MIN_SIZE + random.nextInt(40),
+              MIN_SIZE + random.nextInt(100)));
     }
     Map<String, Float> taus = new TreeMap<>();
     for (int layer = 0; layer < layers.size(); layer++) {

@@ -18,8 +18,8 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.TokenSelection;
-import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.tensor.DType;
@@ -102,9 +102,9 @@ final class PackFixtures {
   }
 
   /** A model that has of its own only what another computes with by a share of its tokens. */
-  static Path cut(Path model, Path target, TokenShare share) throws IOException {
+  static Path cut(Path model, Path target, TokenFraction fraction) throws IOException {
     try (ModelFolder folder = open(model)) {
-      TokenFormerConfig config = new TokenSelection(share, List.of()).config(folder.config());
+      TokenFormerConfig config = new TokenSelection(fraction, List.of()).config(folder.config());
       List<NamedTensor> tensors = new ArrayList<>();
       TensorNames.shapes(config)
           .forEach((name, shape) -> {

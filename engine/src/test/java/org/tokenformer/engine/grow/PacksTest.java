@@ -41,7 +41,7 @@ import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.files.ModelLoader;
@@ -76,10 +76,10 @@ final class PacksTest {
     return PackFixtures.pack(base, grown, folder.resolve(name));
   }
 
-  private static TokenFormer attached(Path base, List<Path> files, String share, Backend backend)
+  private static TokenFormer attached(Path base, List<Path> files, String fraction, Backend backend)
       throws IOException {
     ModelFolder folder = PackFixtures.open(base);
-    TokenShare tokens = TokenShare.parse(share);
+    TokenFraction tokens = TokenFraction.parse(fraction);
     Packs packs = Packs.open(files, folder, tokens, LoadMode.MAP);
     return ModelLoader.load(folder, packs.behind(tokens), backend, packs::close);
   }
@@ -91,7 +91,7 @@ final class PacksTest {
   private Path merged(String name, List<Path> files) throws IOException {
     Path target = folder.resolve(name);
     try (ModelFolder opened = PackFixtures.open(base);
-        Packs packs = Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP)) {
+        Packs packs = Packs.open(files, opened, TokenFraction.ALL, LoadMode.MAP)) {
       TokenFormerConfig _ = packs.mergeTo(opened, target, IfExists.REFUSE);
     }
     return target;
@@ -159,7 +159,7 @@ final class PacksTest {
   void packsMayBeClosedTwice() throws IOException {
     Path pack = pack("pack", PLAN, 1);
     try (ModelFolder opened = PackFixtures.open(base)) {
-      Packs packs = Packs.open(List.of(pack), opened, TokenShare.ALL, LoadMode.MAP);
+      Packs packs = Packs.open(List.of(pack), opened, TokenFraction.ALL, LoadMode.MAP);
       packs.close();
       packs.close();
     }
@@ -177,7 +177,7 @@ final class PacksTest {
         ModelFormatException e =
             assertThrows(
                 ModelFormatException.class,
-                () -> Packs.open(files, opened, TokenShare.ALL, LoadMode.MAP));
+                () -> Packs.open(files, opened, TokenFraction.ALL, LoadMode.MAP));
         assertEquals(
             "%s: holds the same parameter tokens as %s; name each pack once".formatted(again, pack),
             e.getMessage());
@@ -196,7 +196,7 @@ final class PacksTest {
       assertEquals(70, model.config().layers().getFirst().ffn());
     }
     try (LanguageModel half =
-        LanguageModel.load(base, options.withTokens(TokenShare.parse("50%")))) {
+        LanguageModel.load(base, options.withTokens(TokenFraction.parse("50%")))) {
       assertEquals(16, half.config().layers().getFirst().ffn());
     }
     Path none = folder.resolve("none");
@@ -229,15 +229,15 @@ final class PacksTest {
   void importanceIsThatOfTheTokensInUse(DType dtype) throws IOException {
     base = PackFixtures.base(folder.resolve("base-" + dtype), Theta.L2_NORM_GELU, dtype);
     Path pack = pack("pack", PLAN, 1);
-    TokenShare share = TokenShare.parse("50%");
-    Path cut = PackFixtures.cut(base, folder.resolve("cut"), share);
+    TokenFraction fraction = TokenFraction.parse("50%");
+    Path cut = PackFixtures.cut(base, folder.resolve("cut"), fraction);
     try (Backend backend = Computing.VECTOR_256.open()) {
       assertSameImportance(
           ModelLoader.load(PackFixtures.open(merged("merged", List.of(pack))), backend),
           attached(base, List.of(pack), "100%", backend));
       assertSameImportance(
           ModelLoader.load(PackFixtures.open(cut), backend),
-          attached(base, List.of(), share.toString(), backend));
+          attached(base, List.of(), fraction.toString(), backend));
     }
   }
 
@@ -355,7 +355,7 @@ final class PacksTest {
       ModelFormatException e =
           assertThrows(
               ModelFormatException.class,
-              () -> Packs.open(List.of(pack), opened, TokenShare.ALL, LoadMode.MAP));
+              () -> Packs.open(List.of(pack), opened, TokenFraction.ALL, LoadMode.MAP));
       String message = String.valueOf(e.getMessage());
       assertTrue(
           message.startsWith(
@@ -449,14 +449,15 @@ final class PacksTest {
       Map<String, NamedTensor> weights =
           growth.weights(opened.tensors(), InitialValues.SCALED, 1, arena);
       try (TrainableModel model = new TrainableModel(growth.after(), weights, backend, true);
-          Backpropagation learning =
+          Backpropagation backpropagation =
               new Backpropagation(model, new TrainingShape(1, IDS.length, false));
           Optimizer optimizer = new Optimizer(model, OptimizerOptions.defaults())) {
         for (int step = 1; step <= 3; step++) {
-          learning.zeroGradients();
+          backpropagation.zeroGradients();
           DropoutSeeds seeds = new DropoutSeeds(1, step, 0);
-          learning.learn(IDS, IDS, 1f / IDS.length, 0.1f, seeds, null);
-          optimizer.step(step, 1e-2, learning.gradients(), optimizer.norm(learning.gradients()));
+          backpropagation.accumulateGradients(IDS, IDS, 1f / IDS.length, 0.1f, seeds, null);
+          optimizer.step(
+              step, 1e-2, backpropagation.gradients(), optimizer.norm(backpropagation.gradients()));
         }
         List<NamedTensor> tensors = new ArrayList<>();
         model
@@ -583,7 +584,7 @@ final class PacksTest {
       ModelFormatException e =
           assertThrows(
               ModelFormatException.class,
-              () -> Packs.open(List.of(file), opened, TokenShare.ALL, LoadMode.MAP));
+              () -> Packs.open(List.of(file), opened, TokenFraction.ALL, LoadMode.MAP));
       assertTrue(String.valueOf(e.getMessage()).endsWith("has not the sizes of its base"));
     }
   }
@@ -616,7 +617,7 @@ final class PacksTest {
       ModelFormatException e =
           assertThrows(
               ModelFormatException.class,
-              () -> Packs.open(List.of(pack), opened, TokenShare.ALL, LoadMode.MAP));
+              () -> Packs.open(List.of(pack), opened, TokenFraction.ALL, LoadMode.MAP));
       assertEquals(
           pack + ": is too much for its base: history: 1024 growths, a model has at most 1023",
           e.getMessage());

@@ -20,7 +20,7 @@ import org.tokenformer.engine.testing.Models;
 
 /** Steady decoding leaves the garbage collector alone: on the calling thread and on the workers. */
 final class DecodeAllocationTest {
-  private static final long MOST_BYTES = 200; // a token
+  private static final long MAX_BYTES = 200; // a token
   private static final int TOKENS = 200; // of one measurement
   private static final long BUDGET_NANOS = 60_000_000_000L;
 
@@ -28,7 +28,7 @@ final class DecodeAllocationTest {
   void aTokenAllocatesLittle() throws Exception {
     double bytes = HeapUse.inOwnProcess(DecodeAllocationTest.class);
     System.out.printf("%.0f bytes of heap a token%n", bytes);
-    assertTrue(bytes < MOST_BYTES, bytes + " bytes of heap a token");
+    assertTrue(bytes < MAX_BYTES, bytes + " bytes of heap a token");
   }
 
   /** Prints the bytes of heap that a token takes, once the compiler is through. */
@@ -41,7 +41,7 @@ final class DecodeAllocationTest {
         TokenFormer model = Models.open(config, backend, 1);
         Session session = model.newSession()) {
       // Until the compiler is through: before, vectors are objects on the heap.
-      while (!(best < MOST_BYTES) && System.nanoTime() < end) {
+      while (!(best < MAX_BYTES) && System.nanoTime() < end) {
         session.truncate(0);
         Generation generation = new Generation(session, new int[] {1}, everything(), null);
         generation.advance();

@@ -48,30 +48,30 @@ final class TokenSelectionTest {
     "99.999999999%,7,7",
     "007.50%,200,15"
   })
-  void aShareIsRoundedUp(String share, int count, int expected) {
-    assertEquals(expected, TokenShare.parse(share).of(count));
+  void aShareIsRoundedUp(String fraction, int count, int expected) {
+    assertEquals(expected, TokenFraction.parse(fraction).of(count));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", "%", "50", "-5%", "+5%", "1e1%", "5 %", "5%%", "NaN%", ".5%", "5.%"})
   void whatIsNoShareIsRefused(String text) {
-    ConfigException e = assertThrows(ConfigException.class, () -> TokenShare.parse(text));
+    ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
     assertEquals("tokens: '" + text + "' is not a share of the tokens, as 50%", e.getMessage());
   }
 
   @ParameterizedTest
   @CsvSource({"0%,0", "0.000%,0.000", "100.1%,100.1", "101%,101", "999999999%,999999999"})
   void nothingAndTooMuchAreRefused(String text, String number) {
-    ConfigException e = assertThrows(ConfigException.class, () -> TokenShare.parse(text));
+    ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
     assertEquals("tokens: " + number + "% is not above 0% and at most 100%", e.getMessage());
   }
 
   @Test
   void sharesAreComparedAndWrittenAsNumbers() {
-    assertEquals(TokenShare.parse("50%"), TokenShare.parse("50.0%"));
-    assertEquals(TokenShare.ALL, TokenShare.parse("100%"));
-    assertEquals("100%", TokenShare.ALL.toString());
-    assertEquals("12.5%", TokenShare.parse("12.50%").toString());
+    assertEquals(TokenFraction.parse("50%"), TokenFraction.parse("50.0%"));
+    assertEquals(TokenFraction.ALL, TokenFraction.parse("100%"));
+    assertEquals("100%", TokenFraction.ALL.toString());
+    assertEquals("12.5%", TokenFraction.parse("12.50%").toString());
   }
 
   /** To the bit, in prefill, chunks and decoding. */
@@ -84,9 +84,9 @@ final class TokenSelectionTest {
             Models.config(theta, Models.config(theta).layers(), Map.of("layers.0.ffn", 4f));
         String name = theta + "-" + dtype;
         Path model = Models.save(folder.resolve(name), config, dtype, 3);
-        for (String share : List.of("50%", "1%", "99.9%")) {
-          TokenSelection tokens = new TokenSelection(TokenShare.parse(share), List.of());
-          Path cut = cut(model, folder.resolve(name + share), tokens);
+        for (String fraction : List.of("50%", "1%", "99.9%")) {
+          TokenSelection tokens = new TokenSelection(TokenFraction.parse(fraction), List.of());
+          Path cut = cut(model, folder.resolve(name + fraction), tokens);
           try (Backend backend = computing.open();
               TokenFormer first =
                   ModelLoader.load(
@@ -94,7 +94,7 @@ final class TokenSelectionTest {
               TokenFormer second = ModelLoader.load(ModelFolder.open(cut, LoadMode.MAP), backend)) {
             assertEquals(second.config(), first.config());
             assertEquals(second.weightBytes(), first.weightBytes());
-            assertArrayEquals(logits(second), logits(first), name + " " + share);
+            assertArrayEquals(logits(second), logits(first), name + " " + fraction);
           }
         }
       }
@@ -141,7 +141,7 @@ final class TokenSelectionTest {
             Theta.L2_NORM_GELU,
             List.of(new LayerSizes(20, 8, 40)),
             Map.of("layers.0.attention.proj", 2f));
-    TokenSelection half = new TokenSelection(TokenShare.parse("50%"), List.of());
+    TokenSelection half = new TokenSelection(TokenFraction.parse("50%"), List.of());
     TokenFormerConfig cut = half.config(config);
     assertEquals(List.of(new LayerSizes(10, 4, 20)), cut.layers());
     for (BlockPattention which : BlockPattention.values()) {
@@ -162,7 +162,7 @@ final class TokenSelectionTest {
     List<LayerSizes> now = List.of(new LayerSizes(8, 5, 20), new LayerSizes(1, 1, 1));
     TokenFormerConfig config =
         Models.config(Theta.L2_NORM_GELU, now, Map.of()).withLayers(now, Map.of(), List.of(first));
-    TokenSelection some = new TokenSelection(TokenShare.parse("20%"), List.of());
+    TokenSelection some = new TokenSelection(TokenFraction.parse("20%"), List.of());
     TokenFormerConfig cut = some.config(config);
     assertEquals(List.of(new LayerSizes(2, 1, 4), new LayerSizes(1, 1, 1)), cut.layers());
     // The first five are old, and no more than those are left.
@@ -170,7 +170,7 @@ final class TokenSelectionTest {
     TokenFormerConfig wider = Models.config(Theta.L2_NORM_GELU, first, Map.of());
     wider = wider.withLayers(List.of(new LayerSizes(5, 5, 9)), Map.of(), List.of(first));
     assertEquals(List.of(), some.config(wider).history());
-    TokenSelection most = new TokenSelection(TokenShare.parse("80%"), List.of());
+    TokenSelection most = new TokenSelection(TokenFraction.parse("80%"), List.of());
     assertEquals(List.of(List.of(new LayerSizes(4, 4, 5))), most.config(wider).history());
   }
 
@@ -178,7 +178,7 @@ final class TokenSelectionTest {
   void allOfItsOwnIsTheModelItself() {
     TokenFormerConfig config = Models.config(Theta.SOFTMAX);
     assertSame(config, TokenSelection.OWN.config(config));
-    TokenSelection all = new TokenSelection(TokenShare.parse("100.0%"), List.of());
+    TokenSelection all = new TokenSelection(TokenFraction.parse("100.0%"), List.of());
     assertEquals(config, all.config(config));
   }
 }

@@ -101,17 +101,17 @@ final class GoldenAdamWTest {
     double[] norms = golden.values("adamw.grad_norms").data();
     Float32 float32 = Float32.of(golden, losses.length);
     double worst = 0;
-    try (Backpropagation learning = new Backpropagation(model, shape);
+    try (Backpropagation backpropagation = new Backpropagation(model, shape);
         Optimizer optimizer = new Optimizer(model, OptimizerOptions.defaults())) {
       for (int step = 0; step < losses.length; step++) {
-        learning.zeroGradients();
-        double loss = learn(learning, golden, accumulate);
-        double norm = optimizer.norm(learning.gradients());
+        backpropagation.zeroGradients();
+        double loss = accumulate(backpropagation, golden, accumulate);
+        double norm = optimizer.norm(backpropagation.gradients());
         double ofLoss = Float32.tolerance(float32.losses, step);
         worst = Math.max(worst, close(losses[step], loss, ofLoss, "loss of step " + step));
         double ofNorm = Float32.tolerance(float32.gradNorms, step);
         worst = Math.max(worst, close(norms[step], norm, ofNorm, "gradient norm of step " + step));
-        optimizer.step(step + 1, LEARNING_RATE, learning.gradients(), norm);
+        optimizer.step(step + 1, LEARNING_RATE, backpropagation.gradients(), norm);
       }
     }
     for (Map.Entry<String, String> name : ReleasedLayout.names(model.config()).entrySet()) {
@@ -127,14 +127,17 @@ final class GoldenAdamWTest {
     return worst;
   }
 
-  private static double learn(Backpropagation learning, GoldenCase golden, int accumulate) {
-    int rows = learning.shape().rows();
+  private static double accumulate(
+      Backpropagation backpropagation, GoldenCase golden, int accumulate) {
+    int rows = backpropagation.shape().rows();
     double sum = 0;
     for (int i = 0; i < accumulate; i++) {
       int[] ids = Arrays.copyOfRange(golden.inputs(), i * rows, (i + 1) * rows);
       int[] targets = Arrays.copyOfRange(golden.targets(), i * rows, (i + 1) * rows);
       DropoutSeeds seeds = new DropoutSeeds(1, 1, i);
-      sum += learning.learn(ids, targets, 1f / (rows * accumulate), 0, seeds, null);
+      sum +=
+          backpropagation.accumulateGradients(
+              ids, targets, 1f / (rows * accumulate), 0, seeds, null);
     }
     return sum / (rows * accumulate);
   }

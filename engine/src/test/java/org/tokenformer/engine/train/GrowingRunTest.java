@@ -226,15 +226,15 @@ final class GrowingRunTest {
   @Test
   void theLearningRateComesBackAfterAGrowth() {
     GrowthOptions growth = options(false, GrowthInit.ZERO, "0:ffn=60", "5:ffn=70").growth();
-    double[] warmth = new double[STEPS];
+    double[] warmupFactor = new double[STEPS];
     for (int step = 1; step <= STEPS; step++) {
-      warmth[step - 1] = growth.warmth(step);
+      warmupFactor[step - 1] = growth.warmupFactor(step);
     }
     double[] expected = new double[STEPS];
     Arrays.fill(expected, 1);
     expected[5] = 1.0 / 3;
     expected[6] = 2.0 / 3;
-    assertArrayEquals(expected, warmth);
+    assertArrayEquals(expected, warmupFactor);
   }
 
   @Test

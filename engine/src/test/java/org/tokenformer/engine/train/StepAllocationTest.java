@@ -13,7 +13,7 @@ import org.tokenformer.engine.testing.HeapUse;
 
 /** Steps leave the garbage collector alone, and take no native memory. */
 final class StepAllocationTest {
-  private static final long MOST_BYTES = 10 << 10; // a step: what describes it, none of its numbers
+  private static final long MAX_BYTES = 10 << 10; // a step: what describes it, none of its numbers
   private static final int STEPS = 50; // of one measurement
   private static final long BUDGET_NANOS = 60_000_000_000L;
 
@@ -21,7 +21,7 @@ final class StepAllocationTest {
   void aStepAllocatesLittle() throws Exception {
     double bytes = HeapUse.inOwnProcess(StepAllocationTest.class);
     System.out.printf("%.0f bytes of heap a step%n", bytes);
-    assertTrue(bytes < MOST_BYTES, bytes + " bytes of heap a step");
+    assertTrue(bytes < MAX_BYTES, bytes + " bytes of heap a step");
   }
 
   /** Prints the bytes of heap that a step takes, once the compiler is through. */
@@ -35,7 +35,7 @@ final class StepAllocationTest {
                 model, TokenSource.of(Runs.pattern(500, 1)), Runs.options(1_000_000, 2, 0.1))) {
       long nativeBytes = HostScope.liveBytes();
       // Until the compiler is through: before, vectors are objects on the heap.
-      while (!(best < MOST_BYTES) && System.nanoTime() < end) {
+      while (!(best < MAX_BYTES) && System.nanoTime() < end) {
         long before = HeapUse.allocatedBytes();
         for (int i = 0; i < STEPS; i++) {
           trainer.step(null);

@@ -162,7 +162,7 @@ final class TrainerTest {
     }
     assertEquals(0, trend.high());
     assertEquals(5 - 99 * 0.02 + 19 * 0.02, trend.smoothed(), 0.01); // it lags 19 steps
-    for (int i = 0; i < LossTrend.MOST_HIGH; i++) {
+    for (int i = 0; i < LossTrend.MAX_HIGH; i++) {
       assertTrue(!trend.exploded());
       trend = trend.after(7);
     }

@@ -30,15 +30,15 @@ final class WindowSamplerTest {
           assertFalse(seen.get((int) first + i), "id " + (first + i) + " twice");
           seen.set((int) first + i);
         }
-        WindowSampler.Place place = sampler.place();
+        WindowSampler.Position position = sampler.position();
         first = sampler.next();
-        if (sampler.place().epoch() > epoch) {
-          sampler.goTo(place);
+        if (sampler.position().epoch() > epoch) {
+          sampler.goTo(position);
           break;
         }
       }
       assertTrue(size - seen.cardinality() < 2L * sequence, seen.cardinality() + " ids seen");
-      sampler.goTo(new WindowSampler.Place(epoch + 1, 0));
+      sampler.goTo(new WindowSampler.Position(epoch + 1, 0));
     }
   }
 
@@ -49,7 +49,7 @@ final class WindowSamplerTest {
     long[] order = draw(new WindowSampler(windows * 16L + 1, 16, seed), windows);
     long[] sorted = Arrays.stream(order).sorted().toArray();
     assertFalse(Arrays.equals(sorted, order));
-    // The correlation of a window's place with its turn, and with the window before it.
+    // The correlation of a window's position with its turn, and with the window before it.
     double mean = LongStream.of(order).average().orElseThrow();
     double variance = LongStream.of(order).mapToDouble(x -> (x - mean) * (x - mean)).sum();
     double withTurn = 0;
@@ -69,10 +69,10 @@ final class WindowSamplerTest {
     long seed = random.nextLong();
     WindowSampler sampler = new WindowSampler(1000, 30, seed);
     draw(sampler, random.nextInt(100));
-    WindowSampler.Place place = sampler.place();
+    WindowSampler.Position position = sampler.position();
     long[] expected = draw(sampler, 100);
     WindowSampler other = new WindowSampler(1000, 30, seed);
-    other.goTo(place);
+    other.goTo(position);
     assertArrayEquals(expected, draw(other, 100));
     long[] another = draw(new WindowSampler(1000, 30, seed + 1), 100);
     assertFalse(Arrays.equals(expected, another));

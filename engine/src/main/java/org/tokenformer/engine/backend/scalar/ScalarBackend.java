@@ -145,8 +145,9 @@ public final class ScalarBackend extends ScalarGradients {
     int first = 0;
     for (Sequence sequence : sequences) {
       int rows = sequence.rows();
-      var keys = new Seen(key, first, sequence, (cache, page) -> cache.keys(page, layer));
-      var values = new Seen(value, first, sequence, (cache, page) -> cache.values(page, layer));
+      var keys = new AttendedRows(key, first, sequence, (cache, page) -> cache.keys(page, layer));
+      var values =
+          new AttendedRows(value, first, sequence, (cache, page) -> cache.values(page, layer));
       keys.append();
       values.append();
       for (int head = 0; head < heads; head++) {

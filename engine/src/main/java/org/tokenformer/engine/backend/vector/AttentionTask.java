@@ -206,13 +206,13 @@ final class AttentionTask implements Workers.Task {
     }
     for (int p = 0; p < seen; p += PAGE) {
       long k = keyPages[firstPage + p / PAGE] + skipped;
-      Stream.dots(k, stride, bf16, Math.min(PAGE, seen - p), size, scaled, scores + 4L * p, sums);
+      Gemv.dots(k, stride, bf16, Math.min(PAGE, seen - p), size, scaled, scores + 4L * p, sums);
     }
     ThetaKernel.applyRow(Theta.SOFTMAX, 1, scores, seen, sums);
     Simd.clear(to, 4L * size);
     for (int p = 0; p < seen; p += PAGE) {
       long v = valuePages[firstPage + p / PAGE] + skipped;
-      Stream.weightedSum(v, stride, bf16, Math.min(PAGE, seen - p), scores + 4L * p, size, to);
+      Gemv.weightedSum(v, stride, bf16, Math.min(PAGE, seen - p), scores + 4L * p, size, to);
     }
   }
 

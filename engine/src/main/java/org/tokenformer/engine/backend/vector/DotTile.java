@@ -27,13 +27,13 @@ final class DotTile {
   /** Rows in a tile. */
   static final int ROWS = 3;
 
-  private static final int FEWEST_TOKENS = 4;
+  private static final int MIN_TOKENS = 4;
 
   /** Tokens in the largest group. */
-  static final int MOST_TOKENS = LANES == 16 ? 8 : 4;
+  static final int MAX_TOKENS = LANES == 16 ? 8 : 4;
 
   /** Bytes of the products of the largest group. */
-  static final long SUMS_BYTES = (long) ROWS * MOST_TOKENS * VECTOR_BYTES;
+  static final long SUMS_BYTES = (long) ROWS * MAX_TOKENS * VECTOR_BYTES;
 
   private static final long HALF_BYTES = VECTOR_BYTES / 2;
 
@@ -63,7 +63,7 @@ final class DotTile {
 
   /** Tokens in the next group of so many that are left; those that are missing are zeros. */
   static int tokens(int left) {
-    return left <= FEWEST_TOKENS ? FEWEST_TOKENS : MOST_TOKENS;
+    return left <= MIN_TOKENS ? MIN_TOKENS : MAX_TOKENS;
   }
 
   /**
@@ -71,7 +71,7 @@ final class DotTile {
    * two vectors, or one and itself, become one at each step.
    *
    * @param vectors where they lie; the sums lie there at the end, side by side
-   * @param count a power of 2, at least 4, at most {@link #MOST_TOKENS}
+   * @param count a power of 2, at least 4, at most {@link #MAX_TOKENS}
    */
   static void addLanes(long vectors, int count) {
     for (int i = 0; i < count; i += 4) {
@@ -136,7 +136,7 @@ final class DotTile {
   static void multiply(
       boolean bf16, long w0, long w1, long w2, long x, int tokens, int k, long sums) {
     long xStep = tokens * VECTOR_BYTES;
-    if (tokens == FEWEST_TOKENS) {
+    if (tokens == MIN_TOKENS) {
       if (bf16) {
         fourBf16(w0, w1, w2, HALF_BYTES, x, xStep, k, sums);
       } else {

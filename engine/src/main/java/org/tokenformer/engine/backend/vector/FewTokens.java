@@ -23,7 +23,7 @@ import jdk.incubator.vector.FloatVector;
  */
 final class FewTokens {
   /** Tokens at most; more are worth packing for. */
-  static final int MOST = 48;
+  static final int MAX_ROWS = 48;
 
   /** Rows in a block of {@link #dots}. */
   static final int DOT_ROWS = 48;
@@ -35,7 +35,7 @@ final class FewTokens {
 
   /** Bytes of so many tokens for {@link #dots}. */
   static long groupBytes(int tokens, int channels) {
-    return channels / LANES * VECTOR_BYTES * Simd.roundUp(tokens, DotTile.MOST_TOKENS);
+    return channels / LANES * VECTOR_BYTES * Simd.roundUp(tokens, DotTile.MAX_TOKENS);
   }
 
   /**
@@ -96,7 +96,7 @@ final class FewTokens {
     long widened = scratch + DotTile.SUMS_BYTES;
     for (int row = first; row < end; row += DOT_ROWS) {
       int rows = Math.min(DOT_ROWS, end - row);
-      Simd.setInt(sums, weights.touch(row, rows));
+      Simd.setInt(sums, weights.prefetch(row, rows));
       boolean bf16 = weights.areBf16(row, rows);
       long at =
           bf16
@@ -207,7 +207,7 @@ final class FewTokens {
       long at = scratch;
       long step = panels * PANEL_BYTES;
       if (steps > 0) {
-        Simd.setInt(scratch, weights.touch(row, steps));
+        Simd.setInt(scratch, weights.prefetch(row, steps));
         // A panel is read whole, so where the columns end in one, the rows are copied.
         at =
             columns % PANEL == 0

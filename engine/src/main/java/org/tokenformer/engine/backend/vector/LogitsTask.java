@@ -29,7 +29,7 @@ final class LogitsTask implements Workers.Task {
     rows = Math.toIntExact(input.rows());
     channels = Math.toIntExact(input.columns());
     vocabulary = table.rows();
-    if (rows > FewTokens.MOST) {
+    if (rows > FewTokens.MAX_ROWS) {
       int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), Tile.ROWS);
       inputs = scratch.shared(4L * tile * channels);
     }
@@ -38,11 +38,11 @@ final class LogitsTask implements Workers.Task {
 
   @Override
   public void run(int worker) {
-    if (rows <= PattentionTokenTask.MOST) {
+    if (rows <= PattentionTokenTask.MAX_ROWS) {
       tokenByToken(worker);
       return;
     }
-    if (rows <= FewTokens.MOST) {
+    if (rows <= FewTokens.MAX_ROWS) {
       fewTokens(worker);
       return;
     }

@@ -13,7 +13,7 @@ import org.tokenformer.engine.tensor.Tensor;
  */
 final class PattentionTokenTask implements Workers.Task {
   /** Tokens at most; {@link FewTokens} is faster for more. */
-  static final int MOST = 2;
+  static final int MAX_ROWS = 2;
 
   /** Parameter tokens per piece. Their sums are added in order, so it is fixed. */
   private static final int BLOCK = 64;

@@ -108,7 +108,7 @@ final class Simd {
    *
    * @return made of what was read: the caller stores it somewhere, or nothing would be read
    */
-  static int touch(long address, long bytes) {
+  static int prefetch(long address, long bytes) {
     int all = 0;
     for (long at = address; at <= address + bytes - Integer.BYTES; at += CACHE_LINE) {
       all |= getInt(at);

@@ -59,7 +59,7 @@ final class ThetaKernel {
       Simd.set(s + 4L * i, kind == Theta.SOFTMAX ? Float.NEGATIVE_INFINITY : 0);
     }
     reduce(kind, s, s, VECTOR_BYTES, padded / LANES, scratch);
-    float factor = factor(kind, tau, (float) Stream.sum(scratch + SUM * VECTOR_BYTES));
+    float factor = factor(kind, tau, (float) Gemv.sum(scratch + SUM * VECTOR_BYTES));
     Simd.fill(scratch, LANES, factor);
     apply(kind, s, s, VECTOR_BYTES, padded / LANES, scratch);
   }

@@ -173,9 +173,9 @@ public final class VectorBackend extends HostBackend {
       Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out) {
     lock.lock();
     try {
-      if (saved == null && x.rows() <= PattentionTokenTask.MOST) {
+      if (saved == null && x.rows() <= PattentionTokenTask.MAX_ROWS) {
         pattentionTokenTask.run(x, tokens, out);
-      } else if (saved == null && x.rows() <= FewTokens.MOST) {
+      } else if (saved == null && x.rows() <= FewTokens.MAX_ROWS) {
         pattentionFewTask.run(x, tokens, out);
       } else {
         pattentionTask.run(x, tokens, saved, out);

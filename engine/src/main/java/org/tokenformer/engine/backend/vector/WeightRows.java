@@ -136,17 +136,17 @@ final class WeightRows {
   }
 
   /**
-   * Reads some rows in the order of memory; see {@link Simd#touch}.
+   * Reads some rows in the order of memory; see {@link Simd#prefetch}.
    *
    * @return made of what was read
    */
-  int touch(int row, int count) {
+  int prefetch(int row, int count) {
     int all = 0;
     for (int s = 0; s < segments; s++) {
       int start = Math.max(row, starts[s]);
       int rows = Math.min(row + count, starts[s + 1]) - start;
       if (rows > 0) {
-        all |= Simd.touch(address(s, start), rows * strides[s]);
+        all |= Simd.prefetch(address(s, start), rows * strides[s]);
       }
     }
     return all;
@@ -245,7 +245,7 @@ final class WeightRows {
       long stride = from == widened ? 4L * k : stride(first);
       int touched = 0; // sixteen rows side by side are no stream for the prefetchers
       for (int i = 0; i < n; i++) {
-        touched |= Simd.touch(from + i * stride, 4L * k);
+        touched |= Simd.prefetch(from + i * stride, 4L * k);
       }
       Simd.setInt(to, touched);
       Packing.panel(from, stride, n, k, 1, to);
@@ -302,7 +302,7 @@ final class WeightRows {
   }
 
   /**
-   * Products of one token with the rows {@code first} to {@code end} − 1; see {@link Stream#dots}.
+   * Products of one token with the rows {@code first} to {@code end} − 1; see {@link Gemv#dots}.
    *
    * @param scores where the first of them goes
    */
@@ -316,7 +316,7 @@ final class WeightRows {
       long from = address(s, start);
       long to = scores + 4L * (start - first);
       if (Quantized.is(types[s])) {
-        QuantizedStream.dots(
+        QuantizedGemv.dots(
             types[s],
             from,
             strides[s],
@@ -328,7 +328,7 @@ final class WeightRows {
             to,
             sums);
       } else {
-        Stream.dots(from, strides[s], types[s] == DType.BF16, count, columns, x, to, sums);
+        Gemv.dots(from, strides[s], types[s] == DType.BF16, count, columns, x, to, sums);
       }
     }
   }
@@ -349,7 +349,7 @@ final class WeightRows {
       long from = address(s, start);
       long factors = weights + 4L * (start - first);
       if (Quantized.is(types[s])) {
-        QuantizedStream.weightedSum(
+        QuantizedGemv.weightedSum(
             types[s],
             from,
             strides[s],
@@ -362,7 +362,7 @@ final class WeightRows {
             scratch);
       } else {
         boolean bf16 = types[s] == DType.BF16;
-        Stream.weightedSum(from, strides[s], bf16, count, factors, columns, sum);
+        Gemv.weightedSum(from, strides[s], bf16, count, factors, columns, sum);
       }
     }
   }

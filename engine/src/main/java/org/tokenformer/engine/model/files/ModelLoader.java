@@ -17,8 +17,8 @@ import org.tokenformer.engine.model.ModelWeights;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.TokenSelection;
-import org.tokenformer.engine.model.TokenShare;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
@@ -123,7 +123,8 @@ public final class ModelLoader {
           SequencedMap<String, Tensor> weights = new LinkedHashMap<>();
           TensorNames.shapes(config)
               .forEach((name, shape) -> weights.put(name, loader.copy(tensors, name, shape)));
-          return new ModelWeights(config, config, weights, TokenShare.ALL, List.of(), frozenRows);
+          return new ModelWeights(
+              config, config, weights, TokenFraction.ALL, List.of(), frozenRows);
         },
         () -> {});
   }

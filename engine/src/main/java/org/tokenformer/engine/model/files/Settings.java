@@ -91,8 +91,8 @@ final class Settings extends Fields {
   /** One entry of numbers of parameter tokens for each layer. */
   private List<LayerSizes> layers() throws ModelFormatException {
     int count = integer("num_layers");
-    if (count < 1 || count > TokenFormerConfig.MOST_LAYERS) { // before as many are made
-      throw problem("num_layers", count + " is not in 1 to " + TokenFormerConfig.MOST_LAYERS);
+    if (count < 1 || count > TokenFormerConfig.MAX_LAYERS) { // before as many are made
+      throw problem("num_layers", count + " is not in 1 to " + TokenFormerConfig.MAX_LAYERS);
     }
     int[] qkv = perLayer("qkv_slot_num", count);
     int[] proj = perLayer("proj_slot_num", count);

@@ -15,9 +15,9 @@ import org.tokenformer.engine.model.Block;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.Network;
-import org.tokenformer.engine.model.Pass;
+import org.tokenformer.engine.model.PassContext;
 import org.tokenformer.engine.model.TokenFormer;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.training.TrainingMemory.Chunk;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -34,8 +34,8 @@ public final class Backpropagation implements AutoCloseable {
   private final TrainingShape shape;
   private final MemoryScope scope;
   private final TrainingMemory memory;
-  private final Pass forward;
-  private final Pass backward;
+  private final PassContext forward;
+  private final PassContext backward;
   private final float[] losses; // of each row
 
   /**
@@ -53,11 +53,11 @@ public final class Backpropagation implements AutoCloseable {
     losses = new float[shape.rows()];
     Sequence sequence = new Sequence(shape.sequence(), 0, null);
     List<Sequence> sequences = Collections.nCopies(shape.batch(), sequence);
-    forward = new Pass(backend, network.rotary(), sequences);
+    forward = new PassContext(backend, network.rotary(), sequences);
     scope = backend.openScope();
     try {
       memory = new TrainingMemory(model.config(), trainable.trained(), shape, scope);
-      backward = new Pass(backend, negated(network.rotary()), sequences);
+      backward = new PassContext(backend, negated(network.rotary()), sequences);
     } catch (RuntimeException | Error e) {
       scope.close();
       throw e;
@@ -86,8 +86,8 @@ public final class Backpropagation implements AutoCloseable {
   }
 
   /**
-   * Gradients of what is trained, by the weight's name, as {@link #learn} has added them up: F32,
-   * in the shapes of {@link TrainableModel#trainedWeights}.
+   * Gradients of what is trained, by the weight's name, as {@link #accumulateGradients} has added
+   * them up: F32, in the shapes of {@link TrainableModel#trainedWeights}.
    */
   public SequencedMap<String, Tensor> gradients() {
     return memory.gradients().byName();
@@ -104,14 +104,15 @@ public final class Backpropagation implements AutoCloseable {
   }
 
   /** Learns with all of the parameter tokens. */
-  public double learn(
+  public double accumulateGradients(
       int[] ids,
       int[] targets,
       float weight,
       float dropout,
       DropoutSeeds seeds,
       @Nullable Cancellation cancellation) {
-    return learn(ids, targets, weight, dropout, seeds, TokenShare.ALL, cancellation);
+    return accumulateGradients(
+        ids, targets, weight, dropout, seeds, TokenFraction.ALL, cancellation);
   }
 
   /**
@@ -123,25 +124,25 @@ public final class Backpropagation implements AutoCloseable {
    *     micro-batches for their mean
    * @param dropout fraction of Θ that is left out, 0 to below 1
    * @param seeds of the dropout
-   * @param share of each Pattention's tokens, the first, that this micro-batch learns with
+   * @param fraction of each Pattention's tokens, the first, that this micro-batch learns with
    * @return the sum of the losses of all rows, in nats
    * @throws IndexOutOfBoundsException if an id or target is not in the vocabulary
    * @throws java.util.concurrent.CancellationException between two layers, if asked to; the
    *     gradients are not to be used then
    */
-  public double learn(
+  public double accumulateGradients(
       int[] ids,
       int[] targets,
       float weight,
       float dropout,
       DropoutSeeds seeds,
-      TokenShare share,
+      TokenFraction fraction,
       @Nullable Cancellation cancellation) {
     check(ids, targets);
     model.lifetime().enter();
     try {
-      List<Block> blocks = blocks(share);
-      List<Activations> layers = layers(blocks, share, dropout, seeds);
+      List<Block> blocks = blocks(fraction);
+      List<Activations> layers = layers(blocks, fraction, dropout, seeds);
       network.forward(forward, blocks, layers, ids, 0, cancellation);
       backend.zero(memory.flow().stream());
       for (Chunk chunk : memory.chunks()) {
@@ -168,23 +169,23 @@ public final class Backpropagation implements AutoCloseable {
     }
   }
 
-  private List<Block> blocks(TokenShare share) {
+  private List<Block> blocks(TokenFraction fraction) {
     List<Block> all = network.blocks();
-    return share.isAll()
+    return fraction.isAll()
         ? all
-        : all.stream().map(block -> BlockDropout.first(block, share)).toList();
+        : all.stream().map(block -> BlockDropout.first(block, fraction)).toList();
   }
 
   /** What the blocks work with, for their numbers of tokens and with dropout on Θ. */
   private List<Activations> layers(
-      List<Block> blocks, TokenShare share, float dropout, DropoutSeeds seeds) {
-    if (share.isAll() && dropout == 0) {
+      List<Block> blocks, TokenFraction fraction, float dropout, DropoutSeeds seeds) {
+    if (fraction.isAll() && dropout == 0) {
       return memory.layers();
     }
     List<Activations> layers = new ArrayList<>();
     for (int i = 0; i < blocks.size(); i++) {
       Activations layer = memory.layers().get(i);
-      Activations own = share.isAll() ? layer : BlockDropout.narrowed(layer, blocks.get(i));
+      Activations own = fraction.isAll() ? layer : BlockDropout.narrowed(layer, blocks.get(i));
       layers.add(dropout == 0 ? own : BlockDropout.withDropout(own, dropout, seeds, i));
     }
     return layers;

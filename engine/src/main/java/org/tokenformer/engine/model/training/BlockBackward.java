@@ -7,7 +7,7 @@ import org.tokenformer.engine.model.Activations;
 import org.tokenformer.engine.model.Activations.Saved;
 import org.tokenformer.engine.model.Block;
 import org.tokenformer.engine.model.BlockPattention;
-import org.tokenformer.engine.model.Pass;
+import org.tokenformer.engine.model.PassContext;
 import org.tokenformer.engine.model.Pattention;
 import org.tokenformer.engine.model.PerPattention;
 import org.tokenformer.engine.tensor.Tensor;
@@ -17,7 +17,7 @@ import org.tokenformer.engine.tensor.Tensor;
  * to those of its parameter tokens.
  */
 final class BlockBackward {
-  private final Pass pass;
+  private final PassContext pass;
   private final Backend backend;
   private final Block block;
   private final PerPattention<Pattention> pattentions;
@@ -35,7 +35,7 @@ final class BlockBackward {
    * @param d gradients in flight
    */
   BlockBackward(
-      Pass pass,
+      PassContext pass,
       Block block,
       Activations a,
       PerPattention<ParameterGradients> weights,

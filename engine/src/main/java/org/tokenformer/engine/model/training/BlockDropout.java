@@ -8,7 +8,7 @@ import org.tokenformer.engine.model.Activations.Saved;
 import org.tokenformer.engine.model.Block;
 import org.tokenformer.engine.model.Pattention;
 import org.tokenformer.engine.model.PerPattention;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
@@ -17,17 +17,17 @@ final class BlockDropout {
   private BlockDropout() {}
 
   /** With the first tokens of each Pattention only; every τ stays. */
-  static Block first(Block block, TokenShare share) {
+  static Block first(Block block, TokenFraction fraction) {
     return Block.of(
-        block.pattentions().map(pattention -> first(pattention, share)),
+        block.pattentions().map(pattention -> first(pattention, fraction)),
         block.attention().heads(),
         block.attention().layer(),
         block.epsilon());
   }
 
-  private static Pattention first(Pattention pattention, TokenShare share) {
+  private static Pattention first(Pattention pattention, TokenFraction fraction) {
     int all = Math.toIntExact(pattention.tokens().count());
-    return new Pattention(pattention.tokens().first(share.of(all)));
+    return new Pattention(pattention.tokens().first(fraction.of(all)));
   }
 
   /** Scores of as many parameter tokens as the block has, at the beginning of their memory. */

@@ -56,7 +56,7 @@ final class LayerMemory {
 
     Tensor allocate(Shape shape) {
       Tensor next = whole.view(used / DType.F32.bytes(), shape);
-      used += CountedMemory.aligned(shape.bytes(DType.F32));
+      used += CountingMemoryScope.aligned(shape.bytes(DType.F32));
       return next;
     }
   }
@@ -65,7 +65,7 @@ final class LayerMemory {
   private long largestLayer() {
     long most = 0;
     for (LayerSizes sizes : config.layers()) {
-      CountedMemory counted = new CountedMemory();
+      CountingMemoryScope counted = new CountingMemoryScope();
       layer(sizes, branch, branch, of -> counted.allocate(DType.F32, of));
       most = Math.max(most, counted.allocatedBytes());
     }

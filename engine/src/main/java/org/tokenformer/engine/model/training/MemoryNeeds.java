@@ -57,9 +57,9 @@ public final class MemoryNeeds {
    * and a chunk of logits. A backend adds packed copies of the weights in use.
    */
   public long activationBytes(TrainingShape shape) {
-    CountedMemory all = new CountedMemory();
+    CountingMemoryScope all = new CountingMemoryScope();
     new TrainingMemory(config, trained, shape, all);
-    CountedMemory gradients = new CountedMemory();
+    CountingMemoryScope gradients = new CountingMemoryScope();
     new Gradients(config, trained, gradients);
     return all.allocatedBytes() - gradients.allocatedBytes();
   }

@@ -16,7 +16,7 @@ import org.tokenformer.engine.model.Block;
 import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.ConfigException;
-import org.tokenformer.engine.model.Pass;
+import org.tokenformer.engine.model.PassContext;
 import org.tokenformer.engine.model.Pattention;
 import org.tokenformer.engine.model.PerPattention;
 import org.tokenformer.engine.model.TokenFormer;
@@ -48,7 +48,7 @@ public final class ThetaProbe implements AutoCloseable {
   private final TokenFormer model;
   private final TrainingShape shape;
   private final MemoryScope scope;
-  private final Pass pass;
+  private final PassContext pass;
   private final List<Activations> layers;
   private final Tensor thetas; // (T · the largest N)
   private final float[] numbers;
@@ -66,7 +66,8 @@ public final class ThetaProbe implements AutoCloseable {
     shape = new TrainingShape(batch, sequence, true);
     shape.checkFits(model.config());
     Sequence one = new Sequence(sequence, 0, null);
-    pass = new Pass(model.backend(), model.network().rotary(), Collections.nCopies(batch, one));
+    pass =
+        new PassContext(model.backend(), model.network().rotary(), Collections.nCopies(batch, one));
     scope = model.backend().openScope();
     try {
       layers = new LayerMemory(model.config(), shape, scope).activations();

@@ -11,7 +11,7 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.files.ModelLoader;
@@ -110,7 +110,7 @@ public final class TrainableModel implements AutoCloseable {
    *
    * @param fraction of each Pattention's tokens, the first, that the step learns with
    */
-  public long multipliedWeights(TokenShare fraction) {
+  public long multipliedWeights(TokenFraction fraction) {
     long sum = 0;
     for (Map.Entry<String, Shape> entry : trained.shapes().entrySet()) {
       String name = entry.getKey();

@@ -12,13 +12,13 @@ import org.tokenformer.engine.tensor.Tensor;
 /**
  * All that a forward and a backward pass compute in, planned from the shapes: gradients of the
  * weights, each block's activations, the gradients of activations and one chunk of logits. In
- * {@link CountedMemory} it tells the bytes of a run before it starts.
+ * {@link CountingMemoryScope} it tells the bytes of a run before it starts.
  */
 final class TrainingMemory {
   /** Elements of logits in flight, (rows, V), unless the fewest rows need more. */
   private static final int LOGITS = 1 << 24;
 
-  private static final int FEWEST_ROWS = 64;
+  private static final int MIN_ROWS = 64;
 
   /**
    * Consecutive rows whose logits are computed together: views.
@@ -64,8 +64,8 @@ final class TrainingMemory {
 
   private void addChunks(MemoryScope scope) {
     int vocabulary = config.vocabularySize();
-    int fitting = LOGITS / vocabulary / FEWEST_ROWS * FEWEST_ROWS;
-    int most = Math.min(shape.rows(), Math.max(FEWEST_ROWS, fitting));
+    int fitting = LOGITS / vocabulary / MIN_ROWS * MIN_ROWS;
+    int most = Math.min(shape.rows(), Math.max(MIN_ROWS, fitting));
     Tensor logits = scope.allocate(DType.F32, Shape.of(most, vocabulary));
     Tensor hidden = layers.activations().getLast().output();
     for (int from = 0; from < shape.rows(); from += most) {

@@ -12,7 +12,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
  *     before its backward pass: much less memory, a third more work
  */
 public record TrainingShape(int batch, int sequence, boolean recompute) {
-  private static final int MOST_ROWS = 1 << 24;
+  private static final int MAX_ROWS = 1 << 24;
 
   /** Checks the numbers. */
   public TrainingShape {
@@ -22,12 +22,12 @@ public record TrainingShape(int batch, int sequence, boolean recompute) {
     if (sequence < 1) {
       throw ConfigException.notAllowed("sequence", sequence, "at least 1");
     }
-    if ((long) batch * sequence > MOST_ROWS) {
+    if ((long) batch * sequence > MAX_ROWS) {
       throw ConfigException.of(
           "batch",
           batch,
           "%d sequences of %d are more than %d tokens; use a smaller batch and accumulate"
-              .formatted(batch, sequence, MOST_ROWS));
+              .formatted(batch, sequence, MAX_ROWS));
     }
   }
 

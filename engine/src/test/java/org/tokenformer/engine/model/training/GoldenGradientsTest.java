@@ -40,8 +40,8 @@ final class GoldenGradientsTest {
     return GoldenCase.tests((golden, computing) -> {
       try (Backend backend = computing.open();
           TrainableModel model = golden.trainable(backend);
-          Backpropagation learning = new Backpropagation(model, golden.shape(false))) {
-        double loss = learn(learning, golden);
+          Backpropagation backpropagation = new Backpropagation(model, golden.shape(false))) {
+        double loss = accumulate(backpropagation, golden);
         double expectedLoss = golden.values("loss_f64").data()[0];
         assertEquals(expectedLoss, loss, LOSS * expectedLoss);
 
@@ -51,7 +51,7 @@ final class GoldenGradientsTest {
                 (name, released) -> expected.put(name, golden.values("grad." + released).data()));
         double all = norm(expected.values().stream().flatMapToDouble(Arrays::stream).toArray());
         double worst = 0;
-        for (Map.Entry<String, float[]> gradient : gradients(learning).entrySet()) {
+        for (Map.Entry<String, float[]> gradient : gradients(backpropagation).entrySet()) {
           double[] wanted = Objects.requireNonNull(expected.remove(gradient.getKey()));
           double error = norm(difference(wanted, gradient.getValue()));
           double tolerance = OF_ITSELF * norm(wanted) + OF_ALL * all;
@@ -101,8 +101,9 @@ final class GoldenGradientsTest {
       kept.zeroGradients();
       recomputed.zeroGradients();
       float weight = 1f / kept.shape().rows();
-      double loss = kept.learn(ids, targets, weight, dropout, SEEDS, null);
-      assertEquals(loss, recomputed.learn(ids, targets, weight, dropout, SEEDS, null));
+      double loss = kept.accumulateGradients(ids, targets, weight, dropout, SEEDS, null);
+      assertEquals(
+          loss, recomputed.accumulateGradients(ids, targets, weight, dropout, SEEDS, null));
       assertSameBits(gradients(kept), gradients(recomputed));
     }
   }
@@ -114,9 +115,9 @@ final class GoldenGradientsTest {
       for (int threads : computing == Computing.SCALAR ? new int[] {1} : new int[] {1, 2, 3, 7}) {
         try (Backend backend = computing.open(threads);
             TrainableModel model = golden.trainable(backend);
-            Backpropagation learning = new Backpropagation(model, golden.shape(false))) {
-          learn(learning, golden);
-          Map<String, float[]> gradients = gradients(learning);
+            Backpropagation backpropagation = new Backpropagation(model, golden.shape(false))) {
+          accumulate(backpropagation, golden);
+          Map<String, float[]> gradients = gradients(backpropagation);
           if (expected.isEmpty()) {
             expected.putAll(gradients);
           }
@@ -127,16 +128,17 @@ final class GoldenGradientsTest {
   }
 
   /** The mean loss; its gradients are left. */
-  private static double learn(Backpropagation learning, GoldenCase golden) {
-    int rows = learning.shape().rows();
+  private static double accumulate(Backpropagation backpropagation, GoldenCase golden) {
+    int rows = backpropagation.shape().rows();
     int[] targets = golden.targets();
-    return learning.learn(golden.inputs(), targets, 1f / rows, 0, SEEDS, null) / rows;
+    return backpropagation.accumulateGradients(golden.inputs(), targets, 1f / rows, 0, SEEDS, null)
+        / rows;
   }
 
-  private static Map<String, float[]> gradients(Backpropagation learning) {
+  private static Map<String, float[]> gradients(Backpropagation backpropagation) {
     Map<String, float[]> gradients = new LinkedHashMap<>();
-    for (Map.Entry<String, Tensor> entry : learning.gradients().entrySet()) {
-      gradients.put(entry.getKey(), Tensors.get(learning.backend(), entry.getValue()));
+    for (Map.Entry<String, Tensor> entry : backpropagation.gradients().entrySet()) {
+      gradients.put(entry.getKey(), Tensors.get(backpropagation.backend(), entry.getValue()));
     }
     return gradients;
   }

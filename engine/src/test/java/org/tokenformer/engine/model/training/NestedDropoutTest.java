@@ -21,7 +21,7 @@ import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
@@ -31,7 +31,7 @@ import org.tokenformer.engine.testing.Tensors;
 
 /** A micro-batch that learns with the first parameter tokens only. */
 final class NestedDropoutTest {
-  private static final TokenShare SHARE = new TokenShare(BigDecimal.valueOf(40));
+  private static final TokenFraction SHARE = new TokenFraction(BigDecimal.valueOf(40));
   private static final DropoutSeeds DROPOUT = new DropoutSeeds(3, 1, 0);
   private static final TrainingShape SHAPE = new TrainingShape(3, 21, false);
 
@@ -64,8 +64,9 @@ final class NestedDropoutTest {
           Backpropagation plain = new Backpropagation(cut, SHAPE)) {
         nested.zeroGradients();
         plain.zeroGradients();
-        double loss = plain.learn(ids, targets, 0.01f, 0.2f, DROPOUT, null);
-        assertEquals(loss, nested.learn(ids, targets, 0.01f, 0.2f, DROPOUT, SHARE, null));
+        double loss = plain.accumulateGradients(ids, targets, 0.01f, 0.2f, DROPOUT, null);
+        assertEquals(
+            loss, nested.accumulateGradients(ids, targets, 0.01f, 0.2f, DROPOUT, SHARE, null));
         plain
             .gradients()
             .forEach((name, expected) -> {

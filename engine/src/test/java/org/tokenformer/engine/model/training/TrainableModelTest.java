@@ -18,7 +18,7 @@ import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
-import org.tokenformer.engine.model.TokenShare;
+import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
@@ -44,10 +44,10 @@ final class TrainableModelTest {
       assertEquals(trainable.model().weights(), trainable.trainedWeights());
       long tokens = 3 * 5 + 6 + 10;
       long head = (long) Models.VOCABULARY * CHANNELS;
-      assertEquals(2 * tokens * CHANNELS + head, trainable.multipliedWeights(TokenShare.ALL));
+      assertEquals(2 * tokens * CHANNELS + head, trainable.multipliedWeights(TokenFraction.ALL));
       long half = 3 * 3 + 3 + 5;
       assertEquals(
-          2 * half * CHANNELS + head, trainable.multipliedWeights(TokenShare.parse("50%")));
+          2 * half * CHANNELS + head, trainable.multipliedWeights(TokenFraction.parse("50%")));
     }
   }
 

@@ -8,7 +8,7 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /** Memory that is only counted: what a plan asks of it is what the plan will take. */
-final class CountedMemory implements MemoryScope {
+final class CountingMemoryScope implements MemoryScope {
   /** Where tensors begin: at multiples of so many bytes. */
   static final int ALIGNMENT = 64;
 

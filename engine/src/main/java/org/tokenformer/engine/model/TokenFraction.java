@@ -13,17 +13,17 @@ import java.util.regex.Pattern;
  *
  * @param percent above 0 and at most 100; exact, so that 55 % of 100 are 55
  */
-public record TokenShare(BigDecimal percent) {
+public record TokenFraction(BigDecimal percent) {
   private static final BigDecimal HUNDRED = BigDecimal.valueOf(100);
 
   /** All of them. */
-  public static final TokenShare ALL = new TokenShare(HUNDRED);
+  public static final TokenFraction ALL = new TokenFraction(HUNDRED);
 
   private static final String FIELD = "tokens";
   private static final Pattern TEXT = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)%");
 
   /** Checks the number. */
-  public TokenShare {
+  public TokenFraction {
     if (percent.signum() <= 0 || percent.compareTo(HUNDRED) > 0) {
       throw ConfigException.notAllowed(
           FIELD, percent.toPlainString() + "%", "above 0% and at most 100%");
@@ -36,12 +36,12 @@ public record TokenShare(BigDecimal percent) {
    *
    * @throws ConfigException if it is none
    */
-  public static TokenShare parse(String text) {
-    Matcher share = TEXT.matcher(text);
-    if (!share.matches()) {
+  public static TokenFraction parse(String text) {
+    Matcher matcher = TEXT.matcher(text);
+    if (!matcher.matches()) {
       throw ConfigException.notAllowed(FIELD, quote(text), "a share of the tokens, as 50%");
     }
-    return new TokenShare(new BigDecimal(share.group(1)));
+    return new TokenFraction(new BigDecimal(matcher.group(1)));
   }
 
   /** Whether none is left out. */
@@ -51,8 +51,8 @@ public record TokenShare(BigDecimal percent) {
 
   /** That share of so many, at least one. */
   public int of(int count) {
-    BigDecimal share = percent.multiply(BigDecimal.valueOf(count));
-    return share.divide(HUNDRED, 0, RoundingMode.CEILING).intValueExact();
+    BigDecimal part = percent.multiply(BigDecimal.valueOf(count));
+    return part.divide(HUNDRED, 0, RoundingMode.CEILING).intValueExact();
   }
 
   /** As {@link #parse} reads it. */

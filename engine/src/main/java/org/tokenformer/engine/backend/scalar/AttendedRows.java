@@ -12,7 +12,7 @@ import org.tokenformer.engine.tensor.Tensor;
  * @param batch the rows of all sequences
  * @param first row of this sequence
  */
-record Seen(Tensor batch, int first, Sequence sequence, Pages pages) {
+record AttendedRows(Tensor batch, int first, Sequence sequence, Pages pages) {
   /** Keys or values of a layer. */
   interface Pages {
     Tensor of(KeyValueCache cache, int page);

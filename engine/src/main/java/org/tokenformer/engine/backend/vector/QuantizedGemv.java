@@ -19,11 +19,11 @@ import jdk.incubator.vector.VectorOperators;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * {@link Stream} for weights of few bits: one token against rows in the layout of {@link
+ * {@link Gemv} for weights of few bits: one token against rows in the layout of {@link
  * org.tokenformer.engine.tensor.Quantized}. The integers of a group are summed up as floats, and
  * the sum is scaled once.
  */
-final class QuantizedStream {
+final class QuantizedGemv {
   /** Bytes of x or y from one nibble of an int to its next. */
   private static final long NIBBLE = BLOCK_INTS * (long) Float.BYTES;
 
@@ -36,7 +36,7 @@ final class QuantizedStream {
    */
   private static final int TOUCHED_ROWS = 32;
 
-  private QuantizedStream() {}
+  private QuantizedGemv() {}
 
   /**
    * scores[i] = A[i]·x for m rows of A.
@@ -45,7 +45,7 @@ final class QuantizedStream {
    * @param a {@code stride} bytes from row to row
    * @param scales {@code scaleStride} bytes from row to row
    * @param x k floats
-   * @param sums scratch of {@link Stream#SCRATCH_BYTES}
+   * @param sums scratch of {@link Gemv#SCRATCH_BYTES}
    */
   static void dots(
       DType type,
@@ -60,8 +60,8 @@ final class QuantizedStream {
       long sums) {
     boolean bytes = type == DType.I8;
     int whole = whole(bytes, k);
-    for (int i = 0; i < m; i += Stream.ROWS) {
-      int rows = Math.min(Stream.ROWS, m - i);
+    for (int i = 0; i < m; i += Gemv.ROWS) {
+      int rows = Math.min(Gemv.ROWS, m - i);
       for (int r = 0; r < rows; r++) {
         long row = a + (i + r) * stride;
         long scale = scales + (i + r) * scaleStride;
@@ -73,7 +73,7 @@ final class QuantizedStream {
         }
       }
       for (int r = 0; r < rows; r++) {
-        float sum = (float) Stream.sum(sums + r * VECTOR_BYTES);
+        float sum = (float) Gemv.sum(sums + r * VECTOR_BYTES);
         long row = a + (i + r) * stride;
         long scale = scales + (i + r) * scaleStride;
         for (int p = whole; p < k; p++) {
@@ -270,7 +270,7 @@ final class QuantizedStream {
       long scale2 = pair ? scale + scaleStride : scale;
       if (p % TOUCHED_ROWS == 0) {
         int rows = Math.min(TOUCHED_ROWS, k - p);
-        touched |= Simd.touch(row, (rows - 1) * stride + type.rowBytes(columns));
+        touched |= Simd.prefetch(row, (rows - 1) * stride + type.rowBytes(columns));
       }
       if (bytes) {
         addRowsI8(

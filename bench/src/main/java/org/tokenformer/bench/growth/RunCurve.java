@@ -12,15 +12,15 @@ import org.jspecify.annotations.Nullable;
  *
  * @param points at least one, in the order of their steps; some steps may be left out
  */
-record Course(Arm arm, int seed, List<Point> points) {
+record RunCurve(Arm arm, int seed, List<Point> points) {
   private static final Pattern NAME = Pattern.compile("(.+)-(\\d{1,9})");
 
   /** By arm, then seed. */
-  static final Comparator<Course> ORDER =
-      Comparator.comparing(Course::arm).thenComparingInt(Course::seed);
+  static final Comparator<RunCurve> ORDER =
+      Comparator.comparing(RunCurve::arm).thenComparingInt(RunCurve::seed);
 
   /** Copies the points. */
-  Course {
+  RunCurve {
     points = List.copyOf(points);
     if (points.isEmpty()) {
       throw new IllegalArgumentException(arm.prefix() + "-" + seed + ": has no steps");
@@ -28,12 +28,12 @@ record Course(Arm arm, int seed, List<Point> points) {
   }
 
   /** A course by the name of its run, such as {@code grown-once-2}; null if no arm is called so. */
-  static @Nullable Course named(String name, List<Point> points) {
+  static @Nullable RunCurve named(String name, List<Point> points) {
     Matcher parts = NAME.matcher(name);
     if (parts.matches()) {
       for (Arm arm : Arm.values()) {
         if (arm.prefix().equals(parts.group(1))) {
-          return new Course(arm, Integer.parseInt(parts.group(2)), points);
+          return new RunCurve(arm, Integer.parseInt(parts.group(2)), points);
         }
       }
     }

@@ -18,19 +18,19 @@ import org.tokenformer.engine.tensor.Tensor;
  * A model with what it takes to teach it: activations, gradients and moments. Closing it frees all
  * of them.
  */
-final class Learner implements AutoCloseable {
+final class TrainingState implements AutoCloseable {
   private final TrainableModel model;
-  private final Backpropagation learning;
+  private final Backpropagation backpropagation;
   private final Optimizer optimizer;
 
   /** With all moments 0. Where this fails the model stays open. */
-  Learner(TrainableModel model, TrainingShape shape, OptimizerOptions options) {
+  TrainingState(TrainableModel model, TrainingShape shape, OptimizerOptions options) {
     this.model = model;
-    learning = new Backpropagation(model, shape);
+    backpropagation = new Backpropagation(model, shape);
     try {
       optimizer = new Optimizer(model, options);
     } catch (RuntimeException | Error e) {
-      learning.close();
+      backpropagation.close();
       throw e;
     }
   }
@@ -39,8 +39,8 @@ final class Learner implements AutoCloseable {
     return model;
   }
 
-  Backpropagation learning() {
-    return learning;
+  Backpropagation backpropagation() {
+    return backpropagation;
   }
 
   Optimizer optimizer() {
@@ -53,7 +53,7 @@ final class Learner implements AutoCloseable {
    *
    * @param seed of the new rows
    */
-  Learner grown(Growth growth, TrainingOptions options, long seed) {
+  TrainingState grown(Growth growth, TrainingOptions options, long seed) {
     GrowthOptions growing = options.growth();
     boolean onlyNew = growing.trainsOnlyNew(growth.after());
     Backend backend = model.backend();
@@ -66,8 +66,8 @@ final class Learner implements AutoCloseable {
     }
     Runnable undo = next::close;
     try {
-      learning.close(); // before as much is asked for anew
-      Learner grown = new Learner(next, options.shape(), optimizer.options());
+      backpropagation.close(); // before as much is asked for anew
+      TrainingState grown = new TrainingState(next, options.shape(), optimizer.options());
       undo = grown::close;
       if (!onlyNew) {
         Growth.carryOver(optimizer.firstMoments(), grown.optimizer.firstMoments(), backend);
@@ -96,7 +96,7 @@ final class Learner implements AutoCloseable {
 
   @Override
   public void close() {
-    learning.close();
+    backpropagation.close();
     optimizer.close();
     model.close();
   }

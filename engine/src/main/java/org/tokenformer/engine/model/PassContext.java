@@ -11,4 +11,4 @@ import org.tokenformer.engine.backend.Sequence;
  * @param rotary angles by which queries and keys are rotated; those of a backward pass are negated
  * @param sequences whose rows are in flight
  */
-public record Pass(Backend backend, RotaryTable rotary, List<Sequence> sequences) {}
+public record PassContext(Backend backend, RotaryTable rotary, List<Sequence> sequences) {}

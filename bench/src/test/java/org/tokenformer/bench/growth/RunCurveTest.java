@@ -7,20 +7,20 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class CourseTest {
+class RunCurveTest {
   private static final double NONE = Double.NaN;
 
   private static Point point(int step, long parameters, double smoothed, double validLoss) {
     return new Point(step, parameters, 0.01 * step, 2.0 * step, smoothed, validLoss);
   }
 
-  private static Course course(Point... points) {
-    return new Course(Arm.GROWN_ONCE, 1, List.of(points));
+  private static RunCurve course(Point... points) {
+    return new RunCurve(Arm.GROWN_ONCE, 1, List.of(points));
   }
 
   @Test
   void aLossIsReachedOnTheLineBetweenTwoValidations() {
-    Course course =
+    RunCurve course =
         course(
             point(10, 5, 6, 6.0),
             point(15, 5, 6, NONE),
@@ -35,20 +35,20 @@ class CourseTest {
 
   @Test
   void theFirstTimeCountsWhereTheLossRisesAgain() {
-    Course course = course(point(10, 5, 6, 6.0), point(20, 5, 5, 5.0), point(30, 5, 5, 5.5));
+    RunCurve course = course(point(10, 5, 6, 6.0), point(20, 5, 5, 5.0), point(30, 5, 5, 5.5));
     assertEquals(0.15, course.petaflopsToReach(5.5), 1e-12);
   }
 
   @Test
   void aRiseIsTheHighestLossOfTheStepsAfterAGrowth() {
-    Course course =
+    RunCurve course =
         course(
             point(1, 5, 9.0, NONE),
             point(2, 5, 4.0, NONE),
             point(3, 8, 4.1, NONE),
             point(4, 8, 3.9, NONE),
             point(5, 8, 4.4, NONE));
-    List<Course.Rise> two = course.rises(2);
+    List<RunCurve.Rise> two = course.rises(2);
     assertEquals(1, two.size());
     assertEquals(2, two.getFirst().before().step());
     assertEquals(4.1, two.getFirst().highest());
@@ -58,13 +58,13 @@ class CourseTest {
 
   @Test
   void aFallAfterAGrowthIsARiseBelowZero() {
-    Course course = course(point(1, 5, 4.0, NONE), point(2, 8, 3.8, NONE));
+    RunCurve course = course(point(1, 5, 4.0, NONE), point(2, 8, 3.8, NONE));
     assertEquals(-5, course.rises(50).getFirst().percent(), 1e-9);
   }
 
   @Test
   void everyGrowthOfARunIsFound() {
-    Course course =
+    RunCurve course =
         course(point(1, 5, 4, NONE), point(2, 8, 4, NONE), point(3, 8, 4, NONE), point(4, 9, 4, 4));
     assertEquals(List.of(1, 3), course.growths().stream().map(Point::step).toList());
   }
@@ -72,12 +72,12 @@ class CourseTest {
   @Test
   void aRunIsKnownByItsName() {
     List<Point> points = List.of(point(1, 5, 4, 4));
-    Course course = Course.named("grown-in-steps-12", points);
+    RunCurve course = RunCurve.named("grown-in-steps-12", points);
     assertNotNull(course);
     assertEquals(Arm.GROWN_IN_STEPS, course.arm());
     assertEquals(12, course.seed());
     assertEquals("grown-in-steps-12", course.name());
-    assertNull(Course.named("sweep-small-0.002-1", points));
-    assertNull(Course.named("grown-once", points));
+    assertNull(RunCurve.named("sweep-small-0.002-1", points));
+    assertNull(RunCurve.named("grown-once", points));
   }
 }

@@ -22,7 +22,7 @@ import jdk.incubator.vector.VectorOperators;
  * shift, written out at each place: as a method of its own it was boxed. The steps of the addresses
  * are parameters for the reason that {@link Tile} gives.
  */
-final class Stream {
+final class Gemv {
   /** Rows whose sums are kept as vectors until their lanes are added, all rows together. */
   static final int ROWS = 16;
 
@@ -34,7 +34,7 @@ final class Stream {
 
   private static final long HALF_BYTES = VECTOR_BYTES / 2;
 
-  private Stream() {}
+  private Gemv() {}
 
   /**
    * scores[i] = A[i]·x for m rows of A.

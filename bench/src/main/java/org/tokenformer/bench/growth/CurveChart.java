@@ -20,7 +20,7 @@ import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
 /** A chart in which each run is a line in the colour of its arm, and a growth a dot on it. */
-final class Lines {
+final class CurveChart {
   private static final Color INK = new Color(0x22, 0x2B, 0x38);
   private static final Color GRID = new Color(0xE4, 0xE7, 0xEC);
   private static final Shape DOT = new Ellipse2D.Double(-5, -5, 10, 10);
@@ -31,7 +31,7 @@ final class Lines {
   private final Set<Arm> named = EnumSet.noneOf(Arm.class);
 
   /** Adds a line; the legend names the first one of an arm only. */
-  XYSeries line(Course course) {
+  XYSeries line(RunCurve course) {
     XYSeries series = add(course, "", course.arm().label());
     int index = data.indexOf(series.getKey());
     renderer.setSeriesStroke(
@@ -41,7 +41,7 @@ final class Lines {
   }
 
   /** Adds dots. */
-  XYSeries dots(Course course) {
+  XYSeries dots(RunCurve course) {
     XYSeries series = add(course, " grows", "");
     int index = data.indexOf(series.getKey());
     renderer.setSeriesLinesVisible(index, false);
@@ -51,7 +51,7 @@ final class Lines {
     return series;
   }
 
-  private XYSeries add(Course course, String what, String label) {
+  private XYSeries add(RunCurve course, String what, String label) {
     XYSeries series = new XYSeries(course.name() + what);
     series.setDescription(label);
     data.addSeries(series);

@@ -14,7 +14,7 @@ import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 
 /** Where a run begins: at its first step, or where an earlier one stopped. */
-sealed interface Beginning {
+sealed interface RunStart {
   /** Makes the model that a run begins with. */
   interface Weights {
     TrainableModel on(Backend backend) throws IOException;
@@ -60,8 +60,8 @@ sealed interface Beginning {
   RunFolder folder(Path folder, int keep) throws IOException;
 
   /** A new run, of a new model or of one that has learned elsewhere. */
-  record First(TokenFormerConfig config, Path tokenizer, GrowthOptions growth, Weights weights)
-      implements Beginning {
+  record NewRun(TokenFormerConfig config, Path tokenizer, GrowthOptions growth, Weights weights)
+      implements RunStart {
     @Override
     public int stepsDone() {
       return 0;
@@ -99,7 +99,7 @@ sealed interface Beginning {
   }
 
   /** A run that goes on. */
-  record Resumed(SavedRun run) implements Beginning {
+  record ResumedRun(SavedRun run) implements RunStart {
     @Override
     public TokenFormerConfig config() {
       return run.config();

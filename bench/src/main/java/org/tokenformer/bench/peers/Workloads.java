@@ -33,11 +33,11 @@ import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /** The kinds of work of {@link Turns}. */
-final class Works {
+final class Workloads {
   private static final String DOCUMENT_END = "\n<|endoftext|>\n";
   private static final int WARM_UP_STEPS = 3;
 
-  private Works() {}
+  private Workloads() {}
 
   static Turns.Work of(String[] args) throws IOException {
     return switch (args[0]) {
