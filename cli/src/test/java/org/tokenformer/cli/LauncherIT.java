@@ -153,6 +153,52 @@ class LauncherIT {
   }
 
   @Test
+  void takesANewerJdkWhereThereIsNo25AndSaysSoInOneLine() throws Exception {
+    Path newer = fakeJdk("jdks/jdk 26", "26.0.1");
+    fakeJdk("jdks/jdk 24", "24.0.2");
+    Shell only =
+        new Shell(checkout).with("TF_JDK_FOLDERS", temporary.resolve("jdks").toString());
+    Shell.Result version = only.run("./tokenformer --version");
+    assertEquals(0, version.code(), version.err());
+    assertTrue(version.out().startsWith("tokenformer "), version.out());
+    String note =
+        "note: using JDK 26 (%s); this program is tested on JDK 25 only%n".formatted(newer);
+    assertEquals(note, version.err());
+    assertEquals(
+        new Shell.Result(2, "", "error: unknown command 'foo'; see 'tokenformer --help'\n"),
+        only.run("./tokenformer foo --quiet"));
+    executable(fakeMaven.resolve("mvn"), "echo \"$JAVA_HOME\"");
+    Shell.Result build =
+        only.with("MAVEN", fakeMaven.toString()).run("PATH=\"$MAVEN:$PATH\" ./build");
+    assertEquals(new Shell.Result(0, newer + "\n", note), build);
+  }
+
+  @Test
+  void prefers25ToANewerJdkUnlessTheUserNamesThat() throws Exception {
+    Path newer = fakeJdk("both/jdk-27", "27");
+    Path tested = fakeJdk("both/jdk-25", "25.0.1");
+    Shell both =
+        new Shell(checkout)
+            .with("TF_JDK_FOLDERS", temporary.resolve("both").toString())
+            .with("JAVA_HOME", newer.toString());
+    String find = ". ./find-jdk.sh; tf_find_jdk; echo \"$JAVA_HOME$tf_note\"";
+    assertEquals(new Shell.Result(0, tested + "\n", ""), both.run(find));
+    Shell.Result named = both.with("TF_JAVA_HOME", newer.toString()).run(find);
+    assertTrue(named.out().startsWith(newer + "note: using JDK 27"), named.out());
+  }
+
+  /** A folder that calls itself a JDK of some version and runs the one of this test. */
+  private static Path fakeJdk(String name, String version) throws IOException {
+    Path folder = temporary.resolve(name);
+    Path bin = Files.createDirectories(folder.resolve("bin"));
+    Files.writeString(folder.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
+    for (String tool : List.of("java", "javac")) {
+      executable(bin.resolve(tool), "exec '" + JDK + "/bin/" + tool + "' \"$@\"");
+    }
+    return folder;
+  }
+
+  @Test
   void withoutAJdk25BothScriptsSaySoInOneLine() throws Exception {
     Path tools = Files.createDirectories(temporary.resolve("tools"));
     for (String script : List.of("./tokenformer --version", "./build")) {
@@ -170,7 +216,7 @@ class LauncherIT {
                   """
                       + script);
       assertEquals(2, result.code());
-      assertTrue(result.err().startsWith("error: no JDK 25 was found"), result.err());
+      assertTrue(result.err().startsWith("error: no JDK 25 or newer was found"), result.err());
       assertEquals(1, result.err().lines().count(), result.err());
       assertEquals("", result.out());
     }
