@@ -285,10 +285,10 @@ public final class LanguageModel implements AutoCloseable {
             "the prompt has %d ids, but the model's context has %d positions; shorten the prompt"
                 .formatted(prompt.length, context));
       }
-      long wanted = (long) prompt.length + options.maxTokens();
+      long longest = (long) prompt.length + options.maxTokens();
       calls.enter();
       try {
-        session = model.newSession((int) Math.min(context, wanted), cacheType);
+        session = model.newSession((int) Math.min(context, longest), cacheType);
       } catch (RuntimeException | Error e) {
         calls.exit();
         throw e;

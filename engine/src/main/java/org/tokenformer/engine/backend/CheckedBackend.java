@@ -540,7 +540,7 @@ public final class CheckedBackend implements Backend {
     }
     if (!cache.isReserved(sequence.start(), sequence.rows())) {
       throw new IllegalArgumentException(
-          "cache must have unshared pages for %d rows from position %d, not only %d positions"
+          "cache must have unshared pages for %d rows from position %d; it has %d positions"
               .formatted(sequence.rows(), sequence.start(), cache.capacity()));
     }
   }

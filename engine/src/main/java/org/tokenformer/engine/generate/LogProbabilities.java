@@ -55,7 +55,7 @@ public final class LogProbabilities {
     best[rank] = id;
   }
 
-  /** Returns that of any id; negative infinity if its probability is 0. */
+  /** Returns the log-probability of an id; negative infinity if its probability is 0. */
   public double of(int id) {
     return logits[id] - logSum;
   }

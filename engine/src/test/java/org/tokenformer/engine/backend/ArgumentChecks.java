@@ -63,8 +63,8 @@ abstract class ArgumentChecks {
   }
 
   static Tensor freed(Tensor like) {
-    try (HostScope gone = new HostScope()) {
-      return gone.allocate(like.dtype(), like.shape());
+    try (HostScope closed = new HostScope()) {
+      return closed.allocate(like.dtype(), like.shape());
     }
   }
 

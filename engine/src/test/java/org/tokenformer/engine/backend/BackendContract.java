@@ -279,8 +279,8 @@ abstract class BackendContract {
       }
       for (int rows : new int[] {1, 19, 65}) {
         Tensor x = activations(rows, 24, 1);
-        float[] cut = thetasMatch(x, new ParameterTokens(theta, 5, parts));
-        assertArrayEquals(thetas(backend, x, ParameterTokens.of(theta, 5, keys, unit)), cut);
+        float[] divided = thetasMatch(x, new ParameterTokens(theta, 5, parts));
+        assertArrayEquals(thetas(backend, x, ParameterTokens.of(theta, 5, keys, unit)), divided);
       }
     }
   }
@@ -339,11 +339,11 @@ abstract class BackendContract {
         parts.add(new ParameterTokens.Segment(k, values.rows(first, rows), rows, true));
         first += rows;
       }
-      ParameterTokens cut = new ParameterTokens(theta, 5, parts);
+      ParameterTokens divided = new ParameterTokens(theta, 5, parts);
       for (int rows : new int[] {1, 2, 19}) {
         Tensor x = activations(rows, 24, 1);
-        assertArrayEquals(pattention(backend, x, whole), pattention(backend, x, cut));
-        pattentionMatches(x, cut);
+        assertArrayEquals(pattention(backend, x, whole), pattention(backend, x, divided));
+        pattentionMatches(x, divided);
       }
     }
   }

@@ -285,8 +285,11 @@ final class CheckedBackendTest extends ArgumentChecks {
     Tensor bytes = of(DType.I8, 9, 6);
     Tensor scales = f32(9, 1);
     passes("embed", () -> backend.embed(bytes.withScales(scales), ids, 0, out));
-    Tensor gone = bytes.withScales(freed(scales));
-    refused(IllegalStateException.class, "scales of table", () -> backend.embed(gone, ids, 0, out));
+    Tensor freedScales = bytes.withScales(freed(scales));
+    refused(
+        IllegalStateException.class,
+        "scales of table",
+        () -> backend.embed(freedScales, ids, 0, out));
     Tensor inside = bytes.withScales(out.view(Shape.of(9, 1)));
     overlaps("out", "scales of table", () -> backend.embed(inside, ids, 0, out));
   }

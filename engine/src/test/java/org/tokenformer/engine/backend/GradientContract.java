@@ -226,8 +226,8 @@ abstract class GradientContract {
         Tensor x = activations(rows, 24, 1);
         Tensor dy = activations(rows, 40, 1);
         float[][] expected = pattentionBackward(backend, x, whole, SOME, dy);
-        ParameterTokens cut = new ParameterTokens(theta, 5, parts);
-        assertArrayEquals(expected, pattentionBackward(backend, x, cut, SOME, dy));
+        ParameterTokens divided = new ParameterTokens(theta, 5, parts);
+        assertArrayEquals(expected, pattentionBackward(backend, x, divided, SOME, dy));
         ParameterTokens frozen = new ParameterTokens(theta, 5, someFrozen);
         pattentionMatches(x, frozen, SOME, dy);
         for (int i = 1; i < expected.length; i++) {

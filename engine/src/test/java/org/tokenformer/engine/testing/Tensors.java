@@ -102,10 +102,10 @@ public final class Tensors {
 
   /** Truncates numbers to BF16. */
   public static float[] bf16(float[] values) {
-    float[] cut = new float[values.length];
-    for (int i = 0; i < cut.length; i++) {
-      cut[i] = Float.intBitsToFloat(Float.floatToRawIntBits(values[i]) & 0xFFFF0000);
+    float[] truncated = new float[values.length];
+    for (int i = 0; i < truncated.length; i++) {
+      truncated[i] = Float.intBitsToFloat(Float.floatToRawIntBits(values[i]) & 0xFFFF0000);
     }
-    return cut;
+    return truncated;
   }
 }

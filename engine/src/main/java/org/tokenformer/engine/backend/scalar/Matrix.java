@@ -11,7 +11,7 @@ import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Accesses the elements of a tensor by row and column: F32, BF16, or quantised weights, which are
+ * Access to the elements of a tensor by row and column: F32, BF16, or quantised weights, which are
  * read-only.
  */
 record Matrix(
