@@ -29,7 +29,7 @@ import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions.Stage;
 import org.tokenformer.engine.train.Schedule;
 
-/** Programs learn from exceptions what people read in them. */
+/** The accessors of exceptions give programs what the messages tell users. */
 final class EngineProblemTest {
   private static void problem(
       String field, String value, String allowed, String line, Executable action) {
@@ -61,8 +61,8 @@ final class EngineProblemTest {
     problem(
         "threads",
         "0",
-        "in 1 to 1024",
-        "threads: 0 is not in 1 to 1024",
+        "between 1 and 1024",
+        "threads: 0 is not between 1 and 1024",
         () -> Backends.open("auto", 0));
     problem(
         "min_lr",
@@ -97,7 +97,7 @@ final class EngineProblemTest {
         "backend",
         "cuda",
         "null",
-        "backend: 'cuda' is unknown; known are auto, scalar and vector",
+        "backend: 'cuda' is unknown; use auto, scalar or vector",
         () -> Backends.open("cuda", 1));
   }
 
