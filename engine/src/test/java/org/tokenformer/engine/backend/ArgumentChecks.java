@@ -17,12 +17,12 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** What the tests of {@link CheckedBackend} are made with. */
+/** Shared checks for the tests of {@link CheckedBackend}. */
 abstract class ArgumentChecks {
   private final HostScope scope = new HostScope();
   private final List<String> calls = new ArrayList<>();
 
-  /** Notes what gets through. */
+  /** Checks arguments and records the calls that reach the wrapped backend. */
   final Backend backend =
       new CheckedBackend(
           (Backend)
@@ -42,7 +42,10 @@ abstract class ArgumentChecks {
     scope.close();
   }
 
-  /** A cache with pages for so many positions; what it is made of is not the checked backend's. */
+  /**
+   * Creates a cache with pages for {@code capacity} positions; it belongs to a backend other than
+   * the checked one.
+   */
   final KeyValueCache cache(int layers, DType dtype, int capacity, int channels) {
     pools.add(new CachePool(new ScalarBackend(), layers, channels, dtype));
     KeyValueCache cache = new KeyValueCache(pools.getLast());
@@ -81,7 +84,7 @@ abstract class ArgumentChecks {
     void with(Tensor tensor);
   }
 
-  /** The message begins with the argument's name, and says what it must be. */
+  /** Expects a message that starts with the argument's name and says what it must be. */
   final void refused(String name, Executable call) {
     refused(RuntimeException.class, name, call);
   }
@@ -90,14 +93,14 @@ abstract class ArgumentChecks {
     refusedAs(type, name + " must ", call);
   }
 
-  /** The same for what shares bytes: both are named. */
+  /** Expects a message about shared bytes that names both arguments. */
   final void overlaps(String result, String operand, Executable call) {
     refusedAs(IllegalArgumentException.class, result + " must not overlap " + operand + ", ", call);
   }
 
-  final void refusedAs(Class<? extends RuntimeException> type, String beginning, Executable call) {
+  final void refusedAs(Class<? extends RuntimeException> type, String prefix, Executable call) {
     String message = String.valueOf(assertThrows(type, call).getMessage());
-    assertTrue(message.startsWith(beginning), message);
+    assertTrue(message.startsWith(prefix), message);
     assertEquals(List.of(), calls);
   }
 
@@ -107,7 +110,7 @@ abstract class ArgumentChecks {
     calls.clear();
   }
 
-  /** An F32 matrix of one shape, and nothing else. */
+  /** Expects that every tensor except an F32 matrix of one shape is refused. */
   final void onlyActivations(String name, Tensor good, Call call) {
     long rows = good.rows();
     long columns = good.columns();
@@ -126,7 +129,7 @@ abstract class ArgumentChecks {
     refused(IllegalStateException.class, name, () -> call.with(freed(good)));
   }
 
-  /** The same for a result. */
+  /** Expects the same for a result, which must also be writable. */
   final void onlyResults(String name, Tensor good, Call call) {
     onlyActivations(name, good, call);
     refused(IllegalArgumentException.class, name, () -> call.with(readOnly(good)));
@@ -144,7 +147,7 @@ abstract class ArgumentChecks {
     refused(IllegalStateException.class, name, () -> call.with(freed(good)));
   }
 
-  /** A vector of F32 that is written to. */
+  /** Expects that every tensor except a writable F32 vector is refused. */
   final void onlyGradients(String name, long size, Call call) {
     for (Tensor bad :
         List.of(
@@ -161,9 +164,10 @@ abstract class ArgumentChecks {
   }
 
   /**
-   * Results, which come after the inputs, share no byte with another operand; they may touch.
+   * Expects that results, which follow the inputs, may be adjacent to another operand but share no
+   * byte with it.
    *
-   * @param names of all operands
+   * @param names names of all operands
    */
   final void apart(int inputs, String names, Consumer<Tensor[]> call, Tensor... operands) {
     String[] name = names.split(" ", -1);

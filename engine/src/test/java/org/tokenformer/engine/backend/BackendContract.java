@@ -24,13 +24,13 @@ import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
 /**
- * The contract of {@link Backend}, held against the scalar reference at sizes that hurt. Errors are
- * measured against the sum of the magnitudes that were added, and NaN never passes.
+ * The contract of {@link Backend}, checked against the scalar reference at awkward sizes. Errors
+ * are measured relative to the sum of the magnitudes of the terms, and NaN never passes.
  */
 abstract class BackendContract {
   private static final double TOLERANCE = 1e-5;
 
-  /** What weights may be. */
+  /** Types that weights may have. */
   private static final List<DType> WEIGHTS = List.of(DType.F32, DType.BF16, DType.I8, DType.I4);
 
   private final Backend reference = new CheckedBackend(new ScalarBackend());
@@ -165,7 +165,10 @@ abstract class BackendContract {
     pattentionMatches(activations(1, 4098, 1), tokens);
   }
 
-  /** |error| is held against Σ|θ·W|, with θ had from the reference by values that are 1 or 0. */
+  /**
+   * Compares |error| with Σ|θ·W|; θ comes from the reference, run with an identity matrix as the
+   * values.
+   */
   private void pattentionMatches(Tensor x, ParameterTokens tokens) {
     int n = (int) tokens.count();
     Tensor identity = unit(n);
@@ -196,8 +199,9 @@ abstract class BackendContract {
       first += (int) segment.rows();
     }
     if (tokens.theta() == Theta.SOFTMAX) {
-      // An error of a score is a relative error of its exponential: a score of large terms whose
-      // sum cancels carries their rounding, some units of 2⁻²⁴ of Σ|x·K|.
+      // An error of a score is a relative error of its exponential. If large terms of a score
+      // cancel,
+      // their rounding errors remain: a few units of 2⁻²⁴ of Σ|x·K|.
       double[] terms = scoreMagnitudes(x, tokens);
       for (int i = 0; i < magnitudes.length; i++) {
         magnitudes[i] *= 1 + 4 * 0x1p-24 * terms[i / columns] / (2 * TOLERANCE);
@@ -207,7 +211,7 @@ abstract class BackendContract {
     compare(what, pattention(reference, x, tokens), pattention(backend, x, tokens), magnitudes, 2);
   }
 
-  /** The largest Σ|x·K| of each row. */
+  /** Returns the largest Σ|x·K| of each row. */
   private double[] scoreMagnitudes(Tensor x, ParameterTokens tokens) {
     float[] rows = Tensors.get(reference, x);
     int channels = (int) tokens.inputChannels();
@@ -272,7 +276,7 @@ abstract class BackendContract {
       List<ParameterTokens.Segment> parts = new ArrayList<>();
       int first = 0;
       for (int rows : new int[] {1, 130, 0, 7, 163}) {
-        // More rows than are in use, except in the last segment.
+        // Tensors have more rows than are in use, except in the last segment.
         Tensor k = keys.rows(first, 301 - first);
         parts.add(new ParameterTokens.Segment(k, unit.rows(first, 301 - first), rows, true));
         first += rows;
@@ -285,7 +289,9 @@ abstract class BackendContract {
     }
   }
 
-  /** Holds θ against the output for values that are 1 or 0, and against the reference's θ. */
+  /**
+   * Compares θ with the output for an identity matrix as the values, and with the reference's θ.
+   */
   private float[] thetasMatch(Tensor x, ParameterTokens unit) {
     Tensor scores = memory.allocate(DType.F32, SavedScores.shape(x.rows(), unit.count()));
     Tensor weighed = memory.allocate(DType.F32, Shape.of(x.rows(), unit.count()));
@@ -295,7 +301,7 @@ abstract class BackendContract {
     float[] thetas = Tensors.get(backend, actual);
     float[] expected = Tensors.get(backend, weighed);
     float[] ofReference = thetas(reference, x, unit);
-    // The reference weighs by scores that have not been rounded to F32 yet.
+    // The reference computes outputs from scores that are not yet rounded to F32.
     double rounded = backend.name().equals("scalar") ? 4e-6 : 0;
     for (int i = 0; i < expected.length; i++) {
       String what = unit.theta() + " x " + x + ", element " + i;
@@ -317,7 +323,7 @@ abstract class BackendContract {
     return Tensors.get(b, thetas);
   }
 
-  /** The unit matrix. */
+  /** Returns the identity matrix. */
   private Tensor unit(int n) {
     float[] one = new float[n * n];
     for (int i = 0; i < n; i++) {
@@ -415,7 +421,7 @@ abstract class BackendContract {
     for (int i = last; i < actual.length; i++) {
       spoiled |= !Float.isFinite(actual[i]);
     }
-    assertTrue(spoiled, "a number that is none vanished");
+    assertTrue(spoiled, "NaN or infinity disappeared");
   }
 
   @Test
@@ -526,11 +532,14 @@ abstract class BackendContract {
     }
   }
 
-  /** Two layers; nothing may read what was not written, so that is NaN. */
+  /**
+   * Creates a cache of two layers, filled with NaN, since positions that were not written must not
+   * be read.
+   */
   private KeyValueCache cache(Backend b, DType dtype, int capacity, int channels) {
     CachePool pool = new CachePool(b, 2, channels, dtype);
     pools.add(pool);
-    if (random.nextBoolean()) { // else pages follow each other in memory, as they come
+    if (random.nextBoolean()) { // otherwise the pages are contiguous in memory
       new KeyValueCache(pool).reserve(0, 1 + random.nextInt(200));
     }
     KeyValueCache cache = new KeyValueCache(pool);
@@ -747,7 +756,10 @@ abstract class BackendContract {
     return both;
   }
 
-  /** Runs an operation on both backends; the tolerance is relative to 1 + |reference|. */
+  /**
+   * Runs an operation on both backends and compares the results, with a tolerance relative to 1 +
+   * |reference|.
+   */
   private void same(Function<Backend, Tensor> operation, double tolerance) {
     float[] expected = Tensors.get(reference, operation.apply(reference));
     float[] actual = Tensors.get(backend, operation.apply(backend));

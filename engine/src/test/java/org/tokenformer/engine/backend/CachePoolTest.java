@@ -20,7 +20,7 @@ import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Pages of caches: how many, whose, and when they go. */
+/** Tests the number, sharing and freeing of cache pages. */
 final class CachePoolTest {
   private static final int PAGE = CachePool.PAGE;
 

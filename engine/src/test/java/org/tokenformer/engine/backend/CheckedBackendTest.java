@@ -12,7 +12,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Every wrong argument is refused by its name, before anything is computed. */
+/** Tests that every invalid argument is refused, by name, before anything is computed. */
 final class CheckedBackendTest extends ArgumentChecks {
   // (T, C) = (4, 6), V = 9, N = 5, C' = 8, 2 heads, R = 2
   private final Tensor x = f32(4, 6);
