@@ -74,7 +74,7 @@ final class Workers implements AutoCloseable {
    */
   Workers(int threads, long singleThreadNanos) {
     this.singleThreadNanos = singleThreadNanos;
-    // With more threads than cores, the others need this core to make progress: never spin.
+    // With more threads than cores, the others need this core to make progress.
     spinNanos = threads > Runtime.getRuntime().availableProcessors() ? 0 : SPIN_NANOS;
     parked = new AtomicIntegerArray(threads);
     members = new Thread[threads];

@@ -6,8 +6,7 @@
  * vectors of tokens, parameter tokens are broadcast, and one register-blocked micro-kernel serves
  * keys, values, the output head and attention over the KV cache alike. Norms, Θ and softmax are
  * then plain arithmetic down the lanes, without horizontal sums. One or two tokens read the weights
- * row by row instead ({@link Gemv}), up to 48 in blocks of rows ({@link
- * org.tokenformer.engine.backend.vector.FewTokens}).
+ * row by row instead ({@link Gemv}), up to 48 in blocks of rows ({@link FewTokens}).
  *
  * <p>Sums are added in the order of the parameter tokens, in chunks whose positions are fixed,
  * whatever the number of threads and the cuts between segments. Appended zero rows therefore change
