@@ -164,7 +164,7 @@ abstract class ArgumentChecks {
    * Expects that results, listed after the inputs, share no byte with another operand; they may be
    * adjacent.
    *
-   * @param names of all operands
+   * @param names names of all operands
    */
   final void apart(int inputs, String names, Consumer<Tensor[]> call, Tensor... operands) {
     String[] name = names.split(" ", -1);

@@ -196,8 +196,9 @@ abstract class BackendContract {
       first += (int) segment.rows();
     }
     if (tokens.theta() == Theta.SOFTMAX) {
-      // An error of a score is a relative error of its exponential: a score of large terms whose
-      // sum cancels carries their rounding, some units of 2⁻²⁴ of Σ|x·K|.
+      // An error of a score is a relative error of its exponential. If large terms of a score
+      // cancel,
+      // their rounding errors remain: a few units of 2⁻²⁴ of Σ|x·K|.
       double[] terms = scoreMagnitudes(x, tokens);
       for (int i = 0; i < magnitudes.length; i++) {
         magnitudes[i] *= 1 + 4 * 0x1p-24 * terms[i / columns] / (2 * TOLERANCE);
@@ -272,7 +273,7 @@ abstract class BackendContract {
       List<ParameterTokens.Segment> parts = new ArrayList<>();
       int first = 0;
       for (int rows : new int[] {1, 130, 0, 7, 163}) {
-        // More rows than are in use, except in the last segment.
+        // Tensors have more rows than are in use, except in the last segment.
         Tensor k = keys.rows(first, 301 - first);
         parts.add(new ParameterTokens.Segment(k, unit.rows(first, 301 - first), rows, true));
         first += rows;
@@ -747,7 +748,10 @@ abstract class BackendContract {
     return both;
   }
 
-  /** Runs an operation on both backends; the tolerance is relative to 1 + |reference|. */
+  /**
+   * Runs an operation on both backends and compares the results, with a tolerance relative to 1 +
+   * |reference|.
+   */
   private void same(Function<Backend, Tensor> operation, double tolerance) {
     float[] expected = Tensors.get(reference, operation.apply(reference));
     float[] actual = Tensors.get(backend, operation.apply(backend));

@@ -98,7 +98,8 @@ final class FiniteDifferencesTest {
 
   @Test
   void pattention() {
-    // With few scores a step may cross the point where all are 0 and Θ jumps; a product cannot.
+    // With few scores, a step may cross the point where all are 0 and Θ jumps. A score that is a
+    // single product cannot.
     for (int[] size : new int[][] {{1, 1, 1, 1}, {1, 3, 5, 2}, {7, 5, 11, 3}, {3, 13, 7, 17}}) {
       for (Theta theta : Theta.values()) {
         for (Dropout dropout : List.of(Dropout.NONE, new Dropout(0.4f, random.nextInt()))) {

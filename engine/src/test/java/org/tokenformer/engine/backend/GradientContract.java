@@ -215,7 +215,7 @@ abstract class GradientContract {
       List<ParameterTokens.Segment> someFrozen = new ArrayList<>();
       int first = 0;
       for (int rows : new int[] {1, 130, 0, 7, 163}) {
-        // More rows than are in use, except in the last segment.
+        // Tensors have more rows than are in use, except in the last segment.
         Tensor k = keys.rows(first, 301 - first);
         Tensor v = values.rows(first, 301 - first);
         parts.add(new ParameterTokens.Segment(k, v, rows, true));
@@ -502,7 +502,8 @@ abstract class GradientContract {
         }
         Tensor losses = memory.allocate(DType.F32, Shape.of(rows));
         backend.crossEntropy(logits, targets, 2, losses);
-        assertArrayEquals(Tensors.get(backend, losses), actual[1], "the same losses");
+        assertArrayEquals(
+            Tensors.get(backend, losses), actual[1], "losses with and without backward");
       }
     }
   }
@@ -576,7 +577,7 @@ abstract class GradientContract {
         }
         System.arraycopy(expected[i], 3 * 24, actual[i], 3 * 24, 70 * 24);
       }
-      assertTrue(spoiled, "NaN vanished");
+      assertTrue(spoiled, "NaN disappeared");
       assertArrayEquals(expected, actual);
     }
   }
@@ -645,7 +646,10 @@ abstract class GradientContract {
     }
   }
 
-  /** Runs an operation on both backends; the magnitudes are those of each of its gradients. */
+  /**
+   * Runs an operation on both backends and compares each gradient; {@code magnitudes} has one array
+   * per gradient.
+   */
   private void compare(String what, Function<Backend, float[][]> operation, double[][] magnitudes) {
     float[][] expected = operation.apply(reference);
     float[][] actual = operation.apply(backend);
@@ -709,7 +713,7 @@ abstract class GradientContract {
     }
   }
 
-  /** a·|b|. */
+  /** Returns a·|b|. */
   private static double[][] sums(double[][] a, double[][] b, int columns) {
     double[][] turned = GradientMagnitudes.transposed(GradientMagnitudes.absolute(b), columns);
     return GradientMagnitudes.product(a, turned);

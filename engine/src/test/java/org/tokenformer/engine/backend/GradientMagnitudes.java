@@ -33,7 +33,7 @@ final class GradientMagnitudes {
   /**
    * Returns the magnitudes for {@link Backend#pattentionBackward}.
    *
-   * @param scale of the dropout
+   * @param scale scale of the dropout
    */
   static Scores pattention(
       Theta kind,
@@ -159,7 +159,7 @@ final class GradientMagnitudes {
     return all;
   }
 
-  /** a·bᵀ. */
+  /** Returns a·bᵀ. */
   static double[][] product(double[][] a, double[][] b) {
     double[][] product = new double[a.length][b.length];
     for (int i = 0; i < a.length; i++) {

@@ -31,10 +31,10 @@ final class OptimiserTest {
     memory.close();
   }
 
-  /** Three steps of torch.optim.AdamW in float64. */
+  /** Compares with three steps of torch.optim.AdamW in float64. */
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void adamwIsThatOfPyTorch(Computing computing) {
+  void adamwMatchesPyTorch(Computing computing) {
     float[][] gradients = {
       {0.5f, -2, 0, 1e-3f, 3}, {-0.25f, -1, 0, 2, 0.125f}, {1.5f, 0.75f, -4, 0, -0.5f}
     };
