@@ -162,7 +162,7 @@ class TorchBadInputTest {
           b.putShort(directory(b, 1) + 8, (short) 0x808);
         }),
         name,
-        "behind its data");
+        "after its data");
   }
 
   @Test
@@ -367,7 +367,7 @@ class TorchBadInputTest {
   void expandedViews() throws IOException {
     refuses(
         Kind.LIMIT, tensor(number(3), number(0), tuple(1L << 40), tuple(0)), "1099511627776", "3");
-    // Each view is harmless, but a thousand of them want 24 times the file.
+    // Each view is harmless, but a thousand of them need 24 times the file.
     int side = 300;
     StringBuilder pickle = new StringBuilder("\u0080\u0002}(");
     String one = tensor(number((long) side * side), number(0), tuple(side, side), tuple(1, side));
