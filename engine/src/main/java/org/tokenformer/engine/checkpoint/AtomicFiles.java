@@ -99,10 +99,7 @@ public final class AtomicFiles {
     syncFolder(folderOf(target));
   }
 
-  /**
-   * Rejects a target whose folder does not exist: the most frequent failure, with a clearer message
-   * than the system's.
-   */
+  /** Rejects a target without a folder, the most frequent failure, with a clear message. */
   static void requireFolder(Path target) throws CheckpointException {
     Path folder = folderOf(target);
     if (!Files.isDirectory(folder)) {

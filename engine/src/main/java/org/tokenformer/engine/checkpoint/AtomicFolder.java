@@ -157,10 +157,7 @@ public final class AtomicFolder {
     }
   }
 
-  /**
-   * Deletes a tree without following links. Files that cannot be deleted stay under the temporary
-   * name.
-   */
+  /** Deletes a tree without following links. Files that cannot be deleted stay. */
   private static void deleteTreeQuietly(Path root) {
     try {
       Files.walkFileTree(

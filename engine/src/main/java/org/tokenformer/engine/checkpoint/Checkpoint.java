@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.SequencedMap;
 
 /**
- * An open file of named tensors. Opening validates everything; afterwards only a change of the file
- * itself can cause errors, see {@link LoadMode}. Safe for use by many threads.
+ * An open file of named tensors. Opening validates names, types, shapes and bounds; afterwards only
+ * a change of the file itself can cause errors, see {@link LoadMode}. Safe for use by many threads.
  */
 public sealed interface Checkpoint extends AutoCloseable permits SafetensorsFile, TorchCheckpoint {
   /** Returns the path under which the file was opened. */

@@ -19,9 +19,7 @@ public final class CheckpointException extends IOException implements EngineProb
 
   /** The causes. Each has its own test. */
   public enum Kind {
-    /**
-     * The file does not exist, is not a regular file, does not fit in memory, or cannot be read.
-     */
+    /** The file does not exist, is not a regular file, or cannot be read into memory. */
     CANNOT_READ,
     /** The operating system refuses to write: no space, no permission, no such folder. */
     CANNOT_WRITE,
@@ -120,7 +118,7 @@ public final class CheckpointException extends IOException implements EngineProb
   }
 
   /**
-   * Returns the operating system's reason in words: the message of {@code Files} is often only the
+   * Returns the reason in words: the message of an exception of {@code Files} is often only the
    * path.
    */
   public static String reason(IOException e) {

@@ -49,10 +49,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
     }
   }
 
-  /**
-   * Copies the first {@code size} bytes of a file, which may have become shorter since its size was
-   * read.
-   */
+  /** Copies the first {@code size} bytes of a file, which may be shorter by now. */
   static MemorySegment copy(Path path, FileChannel channel, long size, Arena arena)
       throws IOException {
     MemorySegment bytes = allocate(path, arena, size);

@@ -82,7 +82,7 @@ record SafetensorsHeader(
   }
 
   /**
-   * Checks that tensors have no holes or overlaps and that the last one ends where the file does.
+   * Checks that there are no holes or overlaps and that the last tensor ends where the file does.
    */
   private void checkLayout(Path path, long dataBytes) throws CheckpointException {
     long expected = 0;

@@ -72,9 +72,7 @@ final class SafetensorsParser {
     return new SafetensorsHeader(entries, metadata, dataStart);
   }
 
-  /**
-   * Reads the next key of the object {@code owner} (empty for the header) and rejects duplicates.
-   */
+  /** Reads a key of the object {@code owner} (empty for the header) and rejects duplicates. */
   private String name(Set<String> seen, String owner) throws IOException {
     String name = json.nextName();
     TensorLimits.checkName(path, name);

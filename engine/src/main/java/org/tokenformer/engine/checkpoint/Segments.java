@@ -38,9 +38,7 @@ final class Segments {
     return Integer.toUnsignedLong(bytes.get(INT, offset));
   }
 
-  /**
-   * Reads eight bytes; unsigned values of 2⁶³ and more become negative, for the caller to reject.
-   */
+  /** Reads eight bytes; unsigned values from 2⁶³ become negative, for the caller to reject. */
   static long i64(MemorySegment bytes, long offset) {
     return bytes.get(LONG, offset);
   }
@@ -54,7 +52,7 @@ final class Segments {
       }
       return;
     }
-    // Only a byte[] can be viewed as a ByteBuffer, not arrays of other types.
+    // Of all arrays, only a byte[] can be viewed as a ByteBuffer.
     byte[] staging = staging(bytes);
     for (long at = 0; at < bytes.byteSize(); at += staging.length) {
       write(out, ByteBuffer.wrap(staging, 0, stage(bytes, at, staging)));

@@ -24,7 +24,7 @@ final class TorchStorage {
   }
 
   /**
-   * Returns the type of a class in the module {@code torch}, or null if it is not one of the above.
+   * Returns the type of a class in the module {@code torch}, or null if it is none of the above.
    */
   static @Nullable DType dtype(String className) {
     for (DType dtype : DType.values()) {

@@ -17,9 +17,7 @@ import org.tokenformer.engine.tensor.Shape;
 final class TorchViews {
   private static final List<String> CONTAINERS = List.of("module", "state_dict", "model");
 
-  /**
-   * Limit on all copies, in file sizes: a small file may describe any number of transposed views.
-   */
+  /** Limit on copies, in file sizes: a small file may describe any number of transposed views. */
   private static final long COPY_FACTOR = 4;
 
   private final FileBytes file;
@@ -128,9 +126,7 @@ final class TorchViews {
     return entry.data();
   }
 
-  /**
-   * Returns the shape, after a check that the first and the last element are inside the storage.
-   */
+  /** Returns the shape, after checking that the first and last element are inside the storage. */
   private Shape checkedShape(String name, Tensor tensor) throws CheckpointException {
     long[] sizes = tensor.sizes;
     long[] strides = tensor.strides;

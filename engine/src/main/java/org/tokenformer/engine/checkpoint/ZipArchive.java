@@ -64,10 +64,7 @@ final class ZipArchive {
     this.bytes = bytes;
   }
 
-  /**
-   * Reads and checks the directory and all local headers; returns null if this is not a zip
-   * archive.
-   */
+  /** Reads and checks the directory and all local headers; null if this is not a zip archive. */
   static @Nullable ZipArchive read(Path path, MemorySegment bytes) throws CheckpointException {
     ZipEnd end = ZipEnd.find(path, bytes);
     if (end == null) {

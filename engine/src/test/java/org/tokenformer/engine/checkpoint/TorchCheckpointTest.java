@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Checkpoints that torch wrote, and what must be found in them. */
+/** Checkpoints written by torch, and their expected contents. */
 class TorchCheckpointTest {
   @TempDir Path folder;
 

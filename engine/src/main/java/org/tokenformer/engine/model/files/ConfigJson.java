@@ -16,10 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
-/**
- * Reads and writes {@code config.json}, the configuration in a model folder, without unknown
- * fields.
- */
+/** Reads and writes a model folder's {@code config.json}; unknown fields are errors. */
 public final class ConfigJson {
   private static final String MODEL_TYPE = "tokenformer";
   private static final List<String> FIELDS =

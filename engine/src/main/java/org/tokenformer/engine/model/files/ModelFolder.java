@@ -218,8 +218,8 @@ public final class ModelFolder implements AutoCloseable {
   public SequencedMap<String, NamedTensor> floatTensors() throws ModelFormatException {
     if (isQuantized()) {
       throw new ModelFormatException(
-          ("%s: the weights are quantised, but this needs floating-point weights; convert them"
-                  + " with 'tokenformer quantize --type f32' first")
+          ("%s: the weights are quantised, but this operation needs floating-point weights;"
+                  + " convert them with 'tokenformer quantize --type f32' first")
               .formatted(weightsFile()));
     }
     return tensors();

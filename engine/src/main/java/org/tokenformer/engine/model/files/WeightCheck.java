@@ -24,7 +24,7 @@ public final class WeightCheck {
     List<String> bad = notFinite(tensors);
     if (!bad.isEmpty()) {
       throw new ModelFormatException(
-          "%s: tensor %s%s holds NaN or infinite weights; the model is damaged, use another copy"
+          "%s: tensor %s%s holds NaN or infinite weights: the model is damaged; use another copy"
               .formatted(
                   file,
                   bad.getFirst(),

@@ -29,7 +29,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.testing.Models;
 
-/** Configurations that are none: one line with the file, the field and the value. */
+/** Invalid configurations: a one-line message with the file, the field and the value. */
 final class ConfigJsonTest {
   @TempDir private Path folder;
 
@@ -87,7 +87,7 @@ final class ConfigJsonTest {
     return refused(json.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** The field with another value, or without any if null. */
+  /** Reads a configuration with another value of the field, or without the field if null. */
   private String refused(String field, @Nullable String value) {
     Map<String, String> fields = fields();
     if (value == null) {
@@ -164,8 +164,8 @@ final class ConfigJsonTest {
         "[null] | history: null is not an object of sizes",
         "[{}] | history: num_layers: is missing",
         "[{SIZES,\"ffn_slot_num\":96.5}] | history: ffn_slot_num: 96.5 is not a whole number",
-        "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: a list of length 1, but num_layers is 2",
-        "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: a list of 0 for num_layers 2",
+        "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: is a list of length 1, but num_layers is 2",
+        "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: is a list of length 0",
         "[{SIZES,\"ffn_slot_num\":\"9\"}] | history: ffn_slot_num: 9 is not a whole number",
         "[{SIZES,\"ffn_slot_num\":97}] | entry 0 has more than what the model grew to after it",
         "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 has more than what",
@@ -261,9 +261,9 @@ final class ConfigJsonTest {
         "num_attention_heads; 5; does not divide hidden_size 24",
         "num_attention_heads; 48; does not divide",
         "tokenizer_vocab_size; 41; is more than vocab_size 40",
-        "qkv_slot_num; [24]; a list of length 1, but num_layers is 2",
-        "qkv_slot_num; [24, 24, 24]; a list of length 3, but num_layers is 2",
-        "qkv_slot_num; []; a list of length 0",
+        "qkv_slot_num; [24]; is a list of length 1, but num_layers is 2",
+        "qkv_slot_num; [24, 24, 24]; is a list of length 3, but num_layers is 2",
+        "qkv_slot_num; []; is a list of length 0",
         "ffn_slot_num; [24, null]; 'null' is not a whole number",
         "ffn_slot_num; [24, 0]; 0 is not in 1 to",
         "proj_slot_num; [24, 1.5]; '1.5' is not a whole number",

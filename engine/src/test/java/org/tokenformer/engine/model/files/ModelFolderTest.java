@@ -49,7 +49,7 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Model folders: what is saved opens again, and what is none is refused by name. */
+/** Model folders: a saved folder opens again, and an invalid one is rejected by name. */
 final class ModelFolderTest {
   private static final TokenFormerConfig CONFIG = Models.config(Theta.L2_NORM_GELU);
 
@@ -156,7 +156,7 @@ final class ModelFolderTest {
     }
   }
 
-  /** The folder with its list of tensors changed. */
+  /** Saves the folder with a changed list of tensors. */
   private void damaged(Consumer<List<NamedTensor>> change) throws IOException {
     Models.save(folder, CONFIG, DType.F32, 1);
     try (Arena arena = Arena.ofConfined()) {

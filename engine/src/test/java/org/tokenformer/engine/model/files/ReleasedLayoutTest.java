@@ -38,7 +38,7 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** There and back: released names, settings, types and scales. */
+/** Export and import: released names, settings, types and scales. */
 final class ReleasedLayoutTest {
   private static final Path SETTINGS = Path.of("config.yml");
   private static final Path CHECKPOINT = Path.of("pytorch_model.bin");
@@ -236,7 +236,8 @@ final class ReleasedLayoutTest {
   void tokenizerAndContext() throws IOException {
     TokenFormerConfig config = config(Theta.SOFTMAX);
     Map<String, Object> settings = ReleasedLayout.settings(config);
-    assertTrue(oneLine(refused(settings, 41)).contains("has 40 rows, but the tokenizer has 41 ids"));
+    assertTrue(
+        oneLine(refused(settings, 41)).contains("has 40 rows, but the tokenizer has 41 ids"));
     assertTrue(oneLine(refused(settings, 0)).contains("tokenizer_vocab_size: 0"));
     settings.remove("max_position_embeddings");
     assertEquals(
