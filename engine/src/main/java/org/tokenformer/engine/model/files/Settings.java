@@ -92,7 +92,7 @@ final class Settings extends Fields {
   private List<LayerSizes> layers() throws ModelFormatException {
     int count = integer("num_layers");
     if (count < 1 || count > TokenFormerConfig.MAX_LAYERS) { // before allocating that many
-      throw problem("num_layers", count + " is not in 1 to " + TokenFormerConfig.MAX_LAYERS);
+      throw problem("num_layers", count + " is not between 1 and " + TokenFormerConfig.MAX_LAYERS);
     }
     int[] qkv = perLayer("qkv_slot_num", count);
     int[] proj = perLayer("proj_slot_num", count);

@@ -241,9 +241,10 @@ final class ConfigJsonTest {
         "max_position_embeddings"
       })
   void wrongIntegers(String field) {
+    String problem = field.equals("num_layers") ? "is not between 1 and" : "is not in 1 to";
     for (String value : List.of("0", "-1", "16777217", "2147483647", "-2147483648")) {
       String message = refused(field, value);
-      assertTrue(message.contains(value) && message.contains("is not in 1 to"), message);
+      assertTrue(message.contains(value) && message.contains(problem), message);
     }
     for (String value : List.of("4294967297", "1e300", "-1e18", "9".repeat(300))) {
       assertTrue(refused(field, value).contains("is far too large"));
@@ -267,7 +268,7 @@ final class ConfigJsonTest {
         "ffn_slot_num; [24, null]; 'null' is not a whole number",
         "ffn_slot_num; [24, 0]; 0 is not in 1 to",
         "proj_slot_num; [24, 1.5]; '1.5' is not a whole number",
-        "num_layers; 4097; is not in 1 to 4096",
+        "num_layers; 4097; is not between 1 and 4096",
         "rotary_pct; 0.4; the number must be even",
         "rotary_pct; 0.1; rotates 0 of the 8 channels",
         "rotary_pct; 0; is not above 0",
