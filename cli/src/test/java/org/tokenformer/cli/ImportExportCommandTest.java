@@ -120,7 +120,7 @@ class ImportExportCommandTest {
     refusesFile(option, data.resolve("dtypes.bin"), "word_embeddings.weight", "missing");
     refusesFile(option, folder.resolve("none"), "none", "no such file");
     refusesFile(option, folder, folder.toString());
-    refusesFile(option, golden().resolve("config.yml"), "config.yml", "no complete zip");
+    refusesFile(option, golden().resolve("config.yml"), "config.yml", "not a complete zip");
     refusesFile(
         option,
         CommandLineFixtures.golden("untied-full-rotary").resolve("pytorch_model.bin"),

@@ -152,12 +152,12 @@ final class QuantizedModelTest {
       Path target = save(good);
       refused(target, good, scales, null, scales + " (7, 1) is missing");
       refused(
-          target, good, scales, of(scales, DType.F32, arena, 7, 2), "(7, 2)", "asks for (7, 1)");
+          target, good, scales, of(scales, DType.F32, arena, 7, 2), "(7, 2)", "requires (7, 1)");
       refused(target, good, scales, of(scales, DType.BF16, arena, 7, 1), "BF16", "F32");
       refused(target, good, name, of(name, DType.U8, arena, 7, 24), "(7, 24)", "(7, 64)");
       refused(target, good, name, of(name, DType.I8, arena, 7, 64), "(7, 64)", "(7, 24)");
       refused(target, good, name, of(name, DType.I16, arena, 7, 24), name, "I16");
-      refused(target, good, name, of(name, DType.F32, arena, 7, 24), scales, "no part");
+      refused(target, good, name, of(name, DType.F32, arena, 7, 24), scales, "not part of");
       refused(target, good, name, null, name, "missing");
       String norm = TensorNames.NORM_WEIGHT;
       refused(target, good, norm, of(norm, DType.I8, arena, 24), norm, "I8");
