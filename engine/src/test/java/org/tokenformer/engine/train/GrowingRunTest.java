@@ -244,14 +244,16 @@ final class GrowingRunTest {
     refused("is not a step and sizes", () -> GrowthOptions.Stage.parse("3:ffn=9\n"));
     refused("grow_at: 3:ffn=x: ffn: 'x'", () -> GrowthOptions.Stage.parse("3:ffn=x"));
     refused(
-        "comes after '5:ffn=70'",
+        "follows '5:ffn=70'",
         () -> options(false, GrowthInit.ZERO, "5:ffn=70", "5:ffn=80").growth());
-    refused("comes after the last of 12 steps", () -> options(false, GrowthInit.ZERO, "12:ffn=70"));
+    refused(
+        "would grow the model after the last of 12 steps",
+        () -> options(false, GrowthInit.ZERO, "12:ffn=70"));
     refused(
         "50 of layer 1; growth only adds",
         () -> options(false, GrowthInit.ZERO, "3:ffn=40").growth().check(config, 0));
     refused(
-        "freeze_old: the model never grew",
+        "freeze_old: the model has never grown",
         () -> options(true, GrowthInit.ZERO).growth().check(config, 0));
     assertFalse(options(true, GrowthInit.ZERO, "3:ffn=70").growth().trainsOnlyNew(config));
   }

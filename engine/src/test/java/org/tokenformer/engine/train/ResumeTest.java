@@ -308,15 +308,15 @@ final class ResumeTest {
     String json = Files.readString(state);
     for (String[] change :
         new String[][] {
-          {"\"step\": 3", "\"step\": -3", "counts less than nothing"},
+          {"\"step\": 3", "\"step\": -3", "has a negative count"},
           {"\"step\": 3", "\"step\": 4", "step: 4 is more than the run's 3 steps"},
-          {"\"losses\": 3", "\"losses\": -3", "counts less than nothing"},
+          {"\"losses\": 3", "\"losses\": -3", "has a negative count"},
           {"\"lowest_loss\": ", "\"lowest_loss\": 1e999, \"x\": ", "JSON forbids NaN and inf"},
           {"\"sequence\": 16", "\"sequence\": 999", "sequence: 999 is more than the model's"},
           {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
           {"\"format\": 2", "\"format\": 3", "format: 3 is not 2"},
           {"\"lr\": 0.01", "\"lr\": 0", "lr: 0.0 is not a number above 0"},
-          {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a whole number"},
+          {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a 64-bit integer"},
           {"\"data_sha256\"", "\"data_sha\"", "data_sha256: is missing"},
           {"{", "[", "is not valid JSON"},
         }) {

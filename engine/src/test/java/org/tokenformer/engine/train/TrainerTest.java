@@ -163,11 +163,11 @@ final class TrainerTest {
     assertEquals(0, trend.high());
     assertEquals(5 - 99 * 0.02 + 19 * 0.02, trend.smoothed(), 0.01); // it lags 19 steps
     for (int i = 0; i < LossTrend.MAX_HIGH; i++) {
-      assertTrue(!trend.exploded());
+      assertTrue(!trend.diverged());
       trend = trend.after(7);
     }
-    assertTrue(trend.exploded());
-    assertTrue(!trend.after(3).exploded());
+    assertTrue(trend.diverged());
+    assertTrue(!trend.after(3).diverged());
   }
 
   @Test

@@ -127,10 +127,8 @@ final class TrainingOptionTest {
 
   @Test
   void helpSaysTheDefault() {
-    assertEquals(
-        "Sequences that are computed together, by default 8.", TrainingOption.BATCH.help());
-    assertEquals(
-        "The highest learning rate, by default 0.001.", TrainingOption.LEARNING_RATE.help());
+    assertEquals("Sequences per micro-batch. Default: 8.", TrainingOption.BATCH.help());
+    assertEquals("Maximum learning rate. Default: 0.001.", TrainingOption.LEARNING_RATE.help());
     assertNull(TrainingOption.BETA1.help());
     assertEquals(List.of("default", "released"), TrainingOption.INIT.choices());
     for (TrainingOption<?> option : TrainingOption.all()) {

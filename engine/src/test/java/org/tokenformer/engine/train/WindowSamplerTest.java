@@ -90,7 +90,7 @@ final class WindowSamplerTest {
   void oneWindowIsTheLeast() {
     DataTooShortException e =
         assertThrows(DataTooShortException.class, () -> new WindowSampler(64, 64, 1));
-    assertEquals("has 64 tokens, one window of 64 needs 65", e.shortage());
+    assertEquals("has 64 tokens, but one window of 64 needs 65", e.shortage());
     assertEquals(
         "the stream " + e.shortage() + "; use more text or a shorter window", e.getMessage());
     assertEquals(0, new WindowSampler(65, 64, 1).next());
