@@ -27,9 +27,8 @@ public final class TrainingOption<T> {
   /** Placeholder of the default in a help text. */
   private static final String DEFAULT = "{default}";
 
-  // In the order of state files. TrainingChoices computes a default of null from the data, the
-  // model
-  // or other options.
+  // In the order of state files. If a default is null, TrainingChoices computes it from the data,
+  // the model or other options.
 
   /** {@link Schedule#steps}. */
   public static final TrainingOption<Integer> STEPS =
@@ -137,7 +136,8 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           1.0,
           options -> options.optimizer().clip(),
-          "Maximum L2 norm of all gradients together; larger ones are scaled down. Default: {default}.");
+          "Maximum L2 norm of all gradients together; larger ones are scaled down. Default:"
+              + " {default}.");
 
   /** {@link TrainingOptions#dropout}. */
   public static final TrainingOption<Double> DROPOUT =

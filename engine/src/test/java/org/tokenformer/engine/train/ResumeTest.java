@@ -37,7 +37,7 @@ import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 
-/** Runs that stop and go on, and what becomes of their checkpoints when something fails. */
+/** Stopping and resuming runs, and checkpoints after failures. */
 final class ResumeTest {
   private static final int STEPS = 26;
 
@@ -53,7 +53,7 @@ final class ResumeTest {
     Files.writeString(tokenizer, "{\"any\": 1}");
   }
 
-  /** Keeps what it hears, and goes on when a checkpoint fails, if nothing else was asked for. */
+  /** Records all events; continues after a failed checkpoint by default. */
   private static final class Heard implements RunListener {
     final List<Double> losses = new ArrayList<>();
     final List<Double> smoothed = new ArrayList<>();
@@ -102,7 +102,7 @@ final class ResumeTest {
   }
 
   private static TrainingRun.Validation validation() {
-    TokenSource data = TokenSource.of(Runs.pattern(400, 2)); // a window of the model's context
+    TokenSource data = TokenSource.of(Runs.pattern(400, 2)); // at least one window of the model's context length
     return new TrainingRun.Validation(
         (model, cancellation) -> Evaluator.loss(model, data, cancellation), 8);
   }
@@ -303,7 +303,7 @@ final class ResumeTest {
       Files.write(file, whole);
       assertEquals(3, saved().stepsDone());
     }
-    // A state that somebody wrote by hand, with sums that fit.
+    // An edited state with matching checksums.
     Path state = checkpoint.resolve(CheckpointFiles.STATE);
     String json = Files.readString(state);
     for (String[] change :
@@ -429,7 +429,7 @@ final class ResumeTest {
       copy(last(folder), folder.resolve(".step-000004.1x2y.tmp"));
       Files.createSymbolicLink(folder.resolve(".latest.1x2y.tmp"), Path.of("step-000004"));
       Files.writeString(folder.resolve(".model.safetensors.1x2y.tmp"), "half a copy");
-      // Killed between the new checkpoint and the link to it.
+      // Killed after the new checkpoint was written, before the link to it.
       copy(last(folder), folder.resolve("step-000005"));
       RunFolder.resume(folder, 2).close();
       List<String> expected = new ArrayList<>(whole);

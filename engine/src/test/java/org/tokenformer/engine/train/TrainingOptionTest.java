@@ -18,9 +18,9 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.TrainingShape;
 
-/** The table of options, and the runs that choices of them make. */
+/** The table of options and the runs configured with it. */
 final class TrainingOptionTest {
-  /** No value is the default. */
+  /** Options none of which has its default. */
   private static final TrainingOptions OTHER =
       new TrainingOptions(
           new Schedule(900, 7, 0.5, 0.25),
