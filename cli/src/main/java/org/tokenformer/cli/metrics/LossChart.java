@@ -29,8 +29,8 @@ import org.tokenformer.cli.metrics.TrainingMetrics.Step;
 import org.tokenformer.cli.metrics.TrainingMetrics.Validation;
 
 /**
- * Charts of a run over the tokens seen: training loss (per step and smoothed) and validation loss on
- * top, learning rate and gradient norm below.
+ * Charts of a run over the tokens seen: training loss (per step and smoothed) and validation loss
+ * on top, learning rate and gradient norm below.
  */
 final class LossChart {
   static final int WIDTH = 1080;

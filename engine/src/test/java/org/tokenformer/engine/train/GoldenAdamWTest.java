@@ -25,9 +25,9 @@ import org.tokenformer.engine.testing.GoldenCase;
 import org.tokenformer.engine.testing.Tensors;
 
 /**
- * Six AdamW steps compared with PyTorch in double precision. Some cases are chaotic, so float32 cannot
- * come closer: the tolerance of each number is at least twice the error of PyTorch's own float32
- * run.
+ * Six AdamW steps compared with PyTorch in double precision. Some cases are chaotic, so float32
+ * cannot come closer: the tolerance of each number is at least twice the error of PyTorch's own
+ * float32 run.
  */
 final class GoldenAdamWTest {
   private static final double LOSSES = 3e-4; // relative; of norms too

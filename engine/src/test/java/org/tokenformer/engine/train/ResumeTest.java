@@ -102,7 +102,8 @@ final class ResumeTest {
   }
 
   private static TrainingRun.Validation validation() {
-    TokenSource data = TokenSource.of(Runs.pattern(400, 2)); // at least one window of the model's context length
+    TokenSource data =
+        TokenSource.of(Runs.pattern(400, 2)); // at least one window of the model's context length
     return new TrainingRun.Validation(
         (model, cancellation) -> Evaluator.loss(model, data, cancellation), 8);
   }

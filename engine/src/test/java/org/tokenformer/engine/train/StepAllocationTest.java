@@ -13,7 +13,8 @@ import org.tokenformer.engine.testing.HeapUse;
 
 /** Steps allocate hardly any heap and no native memory. */
 final class StepAllocationTest {
-  private static final long MAX_BYTES = 10 << 10; // per step: its metrics and small objects, no tensors
+  private static final long MAX_BYTES =
+      10 << 10; // per step: its metrics and small objects, no tensors
   private static final int STEPS = 50; // per measurement
   private static final long BUDGET_NANOS = 60_000_000_000L;
 
@@ -34,7 +35,7 @@ final class StepAllocationTest {
             new Trainer(
                 model, TokenSource.of(Runs.pattern(500, 1)), Runs.options(1_000_000, 2, 0.1))) {
       long nativeBytes = HostScope.liveBytes();
-      // Repeats until the JIT is done: in interpreted code vectors are objects on the heap.
+      // Repeats until the code is compiled; until then vectors are heap objects.
       while (!(best < MAX_BYTES) && System.nanoTime() < end) {
         long before = HeapUse.allocatedBytes();
         for (int i = 0; i < STEPS; i++) {
