@@ -127,7 +127,8 @@ class TrainSafetyTest {
     Result result = CommandLineHarness.runWithSmallFiles(64, arguments.toArray(String[]::new));
     assertEquals(2, result.code(), result.err());
     String line = lines(result, "not saved").getFirst();
-    assertTrue(line.endsWith("; there is no checkpoint to resume from yet"), line);
+    String end = "; there is no checkpoint yet to resume from; fix the problem and start again";
+    assertTrue(line.endsWith(end), line);
     for (String name : CommandLineFixtures.content(run)) {
       assertTrue(name.matches("metrics\\..*|train-plot\\..*|\\.lock"), name);
     }

@@ -147,7 +147,7 @@ public final class TrainingRun {
                 trainer.stepsDone(),
                 CheckpointException.reason(reason),
                 last == null
-                    ? "there is no checkpoint to resume from yet"
+                    ? "there is no checkpoint yet to resume from; fix the problem and start again"
                     : "the last good checkpoint is "
                         + last
                         + "; fix the problem and resume the run"),

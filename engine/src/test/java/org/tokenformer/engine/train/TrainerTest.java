@@ -204,7 +204,7 @@ final class TrainerTest {
       try (Trainer trainer = new Trainer(model, TokenSource.of(ids), options)) {
         TrainingDataException beyond =
             assertThrows(TrainingDataException.class, () -> trainer.step(null));
-        assertTrue(String.valueOf(beyond.getMessage()).contains("id 37, at 9,"));
+        assertTrue(String.valueOf(beyond.getMessage()).contains("id 37 at position 9,"));
       }
       TrainingOptions tooLong =
           new TrainingOptions(
