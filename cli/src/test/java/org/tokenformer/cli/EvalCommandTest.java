@@ -120,7 +120,7 @@ class EvalCommandTest {
     Path data = datasets.resolve("stream-huggingface.arrow");
     refuses(data, data + ": id 4095 at position 2 (row 0) is not in 0 to 499, the vocabulary");
     data = datasets.resolve("empty.arrow");
-    refuses(data, "--data " + data + ": has 0 tokens, one window of 128 needs 129");
+    refuses(data, "--data " + data + ": has 0 tokens, but one window of 128 needs 129");
     data = datasets.resolve("other-columns.arrow");
     refuses(data, data + ": has no column input_ids, only text, labels");
     data = datasets.resolve("compressed-lz4.arrow");

@@ -210,18 +210,19 @@ class TrainCommandTest {
             List.of("--sequence", "0", "--sequence: 0 is not at least 1"),
             List.of("--sequence", "33", "--sequence: 33 is more than the model's context of 32"),
             List.of("--accumulate", "0", "--accumulate: 0 is not at least 1"),
-            List.of("--min-lr", "1", "--min-lr: 1.0 is not in 0 to the learning rate of 0.01"),
+            List.of(
+                "--min-lr", "1", "--min-lr: 1.0 is not between 0 and the learning rate of 0.01"),
             List.of("--min-lr", "NaN", "--min-lr: NaN"),
             List.of("--min-lr", "-Infinity", "--min-lr: -Infinity"),
-            List.of("--warmup", "-1", "--warmup: -1 is not in 0 to the"),
+            List.of("--warmup", "-1", "--warmup: -1 is not between 0 and the"),
             List.of("--weight-decay", "-0.1", "--weight-decay: -0.1"),
             List.of("--clip", "0", "--clip: 0.0 is not a number above 0"),
             List.of("--clip", "NaN", "--clip: NaN"),
             List.of("--clip", "Infinity", "--clip: Infinity"),
             List.of("--weight-decay", "NaN", "--weight-decay: NaN"),
             List.of("--weight-decay", "Infinity", "--weight-decay: Infinity"),
-            List.of("--dropout", "-0.1", "--dropout: -0.1 is not in 0 to below 1"),
-            List.of("--dropout", "NaN", "--dropout: NaN is not in 0 to below 1"),
+            List.of("--dropout", "-0.1", "--dropout: -0.1 is not at least 0 and below 1"),
+            List.of("--dropout", "NaN", "--dropout: NaN is not at least 0 and below 1"),
             List.of("--accumulate", "-1", "--accumulate: -1 is not at least 1"),
             List.of("--steps", "-8", "--steps: -8 is not at least 1"),
             List.of("--steps", "NaN", "'--steps': 'NaN' is not an int; see 'tokenformer train"),
@@ -229,7 +230,7 @@ class TrainCommandTest {
             List.of("--accumulate", "4294967296", "'4294967296' is not an int"),
             List.of("--dropout", "much", "'--dropout': 'much' is not a double"),
             List.of("--on-save-error", "panic", "'panic' is not one of continue, stop"),
-            List.of("--dropout", "1", "--dropout: 1.0 is not in 0 to below 1"),
+            List.of("--dropout", "1", "--dropout: 1.0 is not at least 0 and below 1"),
             List.of("--save-every", "0", "--save-every: 0 is not at least 1"),
             List.of("--eval-every", "-1", "--eval-every: -1 is not at least 1"),
             List.of("--keep", "0", "--keep: 0 is not at least 1"),
@@ -286,9 +287,10 @@ class TrainCommandTest {
     refuses(none + ": no such file", newModel(none, run));
     refuses(folder + ": is a folder", newModel(folder, run));
     Path brief = Files.writeString(folder.resolve("brief"), "Once upon a time.");
-    refuses("--data " + brief + ": has 11 tokens, one window of 32 needs 33", newModel(brief, run));
     refuses(
-        "--valid " + brief + ": has 11 tokens, one window of 32 needs 33",
+        "--data " + brief + ": has 11 tokens, but one window of 32 needs 33", newModel(brief, run));
+    refuses(
+        "--valid " + brief + ": has 11 tokens, but one window of 32 needs 33",
         newModel(data, run, "--valid", brief));
     Path bytes = Files.write(folder.resolve("bytes"), new byte[] {'a', (byte) 0xFF});
     refuses(bytes + ": line 1 is not UTF-8", newModel(bytes, run));
@@ -297,7 +299,8 @@ class TrainCommandTest {
     Path ids = CommandLineFixtures.testData("dataset/wide-id.arrow");
     refuses("is not in 0 to 499, the vocabulary", newModel(ids, run));
     Path empty = Files.createFile(folder.resolve("empty.txt"));
-    refuses("--data " + empty + ": has 0 tokens, one window of 32 needs 33", newModel(empty, run));
+    refuses(
+        "--data " + empty + ": has 0 tokens, but one window of 32 needs 33", newModel(empty, run));
     assertFalse(Files.exists(run));
   }
 

@@ -67,8 +67,8 @@ final class EngineProblemTest {
     problem(
         "min_lr",
         "1.0",
-        "in 0 to the learning rate of 0.01",
-        "min_lr: 1.0 is not in 0 to the learning rate of 0.01",
+        "between 0 and the learning rate of 0.01",
+        "min_lr: 1.0 is not between 0 and the learning rate of 0.01",
         () -> new Schedule(8, 0, 0.01, 1));
     problem(
         "tokens",
