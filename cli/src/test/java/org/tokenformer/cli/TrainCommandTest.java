@@ -269,7 +269,7 @@ class TrainCommandTest {
     refuses("--hidden: 0 is not in 1 to", list(small, "--hidden", "0", "--heads", "1"));
     List<String> huge = list(base, "-t", tokenizer, "--hidden", "16777216", "--heads", "1");
     refuses("more bytes than can be counted", list(huge, "--layers", "4096"));
-    refuses("--layers: -2 is not in 1 to 4096", list(huge, "--layers", "-2"));
+    refuses("--layers: -2 is not between 1 and 4096", list(huge, "--layers", "-2"));
     refuses(
         "1.51G parameters with --batch 4096 --sequence 2048 need ",
         list(base, "-t", tokenizer, "--preset", "1.5B", "--batch", "4096"));

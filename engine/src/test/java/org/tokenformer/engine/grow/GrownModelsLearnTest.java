@@ -272,7 +272,7 @@ final class GrownModelsLearnTest {
     TokenFormerConfig config = Models.config(Theta.L2_NORM_GELU);
     ConfigException e = assertThrows(ConfigException.class, () -> new MemoryNeeds(config, true));
     assertEquals(
-        "freeze_old: the model never grew, so that nothing of it is new; grow it first",
+        "freeze_old: the model never grew, so it has no new parameter tokens; grow it first",
         e.getMessage());
   }
 }

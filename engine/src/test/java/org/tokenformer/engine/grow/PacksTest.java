@@ -274,7 +274,7 @@ final class PacksTest {
     Path changed = PackFixtures.touched(grown, folder.resolve("changed"), tensor);
     if (tensor.contains(".proj.") || !tensor.startsWith("layers")) {
       assertEquals(
-          "%s: is no pack behind %s: %s was changed; train with --freeze-old"
+          "%s: cannot be saved as a pack for %s: %s was changed; train with --freeze-old"
               .formatted(changed, base, tensor),
           refused(base, changed));
     }
@@ -295,7 +295,7 @@ final class PacksTest {
     Path grown = PackFixtures.learned(base, folder.resolve("grown"), PLAN, 1);
     Path deeper = PackFixtures.learned(base, folder.resolve("deeper"), "layers=3", 1);
     assertEquals(
-        "%s: is no pack behind %s: it has 3 layers instead of 2; a pack holds parameter tokens only"
+        "%s: cannot be saved as a pack for %s: it has 3 layers instead of 2; a pack holds parameter tokens only"
             .formatted(deeper, base),
         refused(base, deeper));
     assertTrue(
@@ -304,7 +304,7 @@ final class PacksTest {
                 "layers.0.ffn has 31 tokens instead of 70; name the model that it grew from"));
     assertTrue(
         refused(base, base)
-            .endsWith("no parameter tokens were added; grow it first, as 'tokenformer grow' does"));
+            .endsWith("no parameter tokens were added; grow it first with 'tokenformer grow'"));
     Path scaled =
         PackFixtures.configured(
             grown,
@@ -312,7 +312,7 @@ final class PacksTest {
             c -> c.withLayers(c.layers(), Map.of("layers.1.ffn", 5f), c.history()));
     assertTrue(
         refused(base, scaled)
-            .endsWith("instead of 5.5677643; grow with the init zero, which keeps it"));
+            .endsWith("instead of 5.5677643; grow with the init 'zero', which keeps τ"));
     Path softmax = PackFixtures.base(folder.resolve("softmax"), Theta.SOFTMAX, DType.F32);
     assertTrue(
         refused(softmax, grown)
@@ -359,7 +359,7 @@ final class PacksTest {
       String message = String.valueOf(e.getMessage());
       assertTrue(
           message.startsWith(
-              pack + ": belongs to another model than " + other + ": its base has the fingerprint"),
+              pack + ": does not belong to " + other + ": its base has the fingerprint"),
           message);
       assertTrue(message.endsWith("; attach it to the model that it was trained on"), message);
     }
@@ -502,20 +502,20 @@ final class PacksTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "tokenformer_pack | | is not a pack; tokenformer pack save makes one",
-        "tokenformer_pack | 2 | its version is 2 instead of 1; save it anew",
+        "tokenformer_pack | | is not a pack; tokenformer pack save makes one from a grown model",
+        "tokenformer_pack | 2 | its version is 2 instead of 1; save it again",
         "name | | metadata has no name; fetch it again",
         "name | a\\nb | metadatas name a\\u000ab is not one line of 1 to 200 characters",
         "base_sha256 | | metadata has no base_sha256",
         "base_sha256 | 12ab | metadatas base_sha256 12ab is not a SHA-256",
         "base_num_layers | 5000 | metadatas base_num_layers 5000 is more than 4096",
         "base_num_layers | -2 | metadatas base_num_layers -2 is not a number from 1 to 999999999",
-        "base_num_layers | 1 | is no key or value of a Pattention of its base",
+        "base_num_layers | 1 | does not hold keys or values of a Pattention of its base",
         "base_hidden_size | 25 | tokens of its base are (N, 25)",
         "base_hidden_size | x | metadatas base_hidden_size x is not a number from 1 to 999999999",
         "parameter_tokens | 1e9 | metadatas parameter_tokens 1e9 is not a number from 1 to 999999999",
         "parameter_tokens | 99999999999999999999 | is not a number from 1 to 999999999",
-        "parameter_tokens | 5 | has 77 parameter tokens, its metadata says 5",
+        "parameter_tokens | 5 | it has 77 parameter tokens, but its metadata says 5",
       })
   void aPackWithBrokenMetadataIsRefused(String key, String value, String part) throws IOException {
     Path pack = pack("pack", PLAN, 1);
@@ -556,21 +556,22 @@ final class PacksTest {
     Map<List<NamedTensor>, String> cases = new LinkedHashMap<>();
     cases.put(List.of(good), "layers.1.ffn has values without keys");
     cases.put(List.of(floats(keys, 10, 24)), "layers.1.ffn has keys without values");
-    cases.put(List.of(), "has 0 parameter tokens, its metadata says 10");
+    cases.put(List.of(), "it has 0 parameter tokens, but its metadata says 10");
     cases.put(List.of(floats(keys, 9, 24), good), "has keys of (9, 24) and values of (10, 24)");
-    cases.put(List.of(floats(keys, 10, 23), good), "is (10, 23), tokens of its base are (N, 24)");
-    cases.put(List.of(floats(keys, 0, 24), good), "is (0, 24), tokens of its base are (N, 24)");
-    cases.put(List.of(vector, good), "is (240), tokens of its base are (N, 24)");
-    cases.put(List.of(integers, good), "is I32, weights are F32, BF16, F16 or F64");
+    cases.put(
+        List.of(floats(keys, 10, 23), good), "is (10, 23), but tokens of its base are (N, 24)");
+    cases.put(List.of(floats(keys, 0, 24), good), "is (0, 24), but tokens of its base are (N, 24)");
+    cases.put(List.of(vector, good), "is (240), but tokens of its base are (N, 24)");
+    cases.put(List.of(integers, good), "is I32, but weights must be F32, BF16, F16 or F64");
     cases.put(List.of(nan, good), "tensor " + keys + " holds NaN or infinite weights");
     cases.put(
         List.of(floats(keys, 10, 24), good, floats("embedding.weight", 40, 24)),
-        "tensor 'embedding.weight' is no key or value of a Pattention of its base");
+        "tensor 'embedding.weight' does not hold keys or values of a Pattention of its base");
     cases.put(
         List.of(
             floats(query + "key_param_tokens", 10, 24),
             floats(query + "value_param_tokens", 10, 24)),
-        "query, key and value of layer 0 have 10, 0 and 0 tokens, which must be equally many");
+        "query, key and value of layer 0 must have equally many tokens, not 10, 0 and 0");
     for (Map.Entry<List<NamedTensor>, String> hostile : cases.entrySet()) {
       String message = hostile(metadata, hostile.getKey());
       assertTrue(message.contains(hostile.getValue()), message);
@@ -585,7 +586,9 @@ final class PacksTest {
           assertThrows(
               ModelFormatException.class,
               () -> Packs.open(List.of(file), opened, TokenFraction.ALL, LoadMode.MAP));
-      assertTrue(String.valueOf(e.getMessage()).endsWith("has not the sizes of its base"));
+      assertTrue(
+          String.valueOf(e.getMessage())
+              .endsWith("the sizes in its metadata are not those of its base"));
     }
   }
 
@@ -619,7 +622,7 @@ final class PacksTest {
               ModelFormatException.class,
               () -> Packs.open(List.of(pack), opened, TokenFraction.ALL, LoadMode.MAP));
       assertEquals(
-          pack + ": is too much for its base: history: 1024 growths, a model has at most 1023",
+          pack + ": does not fit its base: history: 1024 growths; a model can have at most 1023",
           e.getMessage());
     }
   }

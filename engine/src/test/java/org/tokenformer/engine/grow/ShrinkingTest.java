@@ -324,8 +324,7 @@ final class ShrinkingTest {
     String message =
         assertThrows(ConfigException.class, () -> ShrinkPlan.mostImportant(config, larger, equal))
             .getMessage();
-    assertEquals(
-        "layers.1.attention.proj: 25 is more than the 24 parameter tokens that there are", message);
+    assertEquals("layers.1.attention.proj: 25 is more than its 24 parameter tokens", message);
     List<LayerSizes> one = LARGE.subList(0, 1);
     assertThrows(ConfigException.class, () -> ShrinkPlan.random(config, one, 1));
   }

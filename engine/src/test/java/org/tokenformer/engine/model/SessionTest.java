@@ -200,7 +200,7 @@ final class SessionTest {
           String message =
               assertThrows(IllegalArgumentException.class, () -> session.truncate(length))
                   .getMessage();
-          assertEquals("cannot cut a session of 30 positions to " + length, message);
+          assertEquals("cannot truncate a session of 30 positions to " + length, message);
         }
         session.truncate(30);
         session.truncate(0);
@@ -384,7 +384,7 @@ final class SessionTest {
             refused(IllegalArgumentException.class, session, 1, 2));
         for (int id : new int[] {-1, 40, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
           assertEquals(
-              "id " + id + " at 0 is not in 0 to 39",
+              "id " + id + " at index 0 is not between 0 and 39",
               refused(IndexOutOfBoundsException.class, session, id));
         }
         fresh.prefill(ids);

@@ -56,7 +56,7 @@ final class TokenSelectionTest {
   @ValueSource(strings = {"", "%", "50", "-5%", "+5%", "1e1%", "5 %", "5%%", "NaN%", ".5%", "5.%"})
   void whatIsNoShareIsRefused(String text) {
     ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
-    assertEquals("tokens: '" + text + "' is not a share of the tokens, as 50%", e.getMessage());
+    assertEquals("tokens: '" + text + "' is not a percentage such as 50%", e.getMessage());
   }
 
   @ParameterizedTest

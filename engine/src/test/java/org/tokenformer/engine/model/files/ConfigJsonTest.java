@@ -167,7 +167,7 @@ final class ConfigJsonTest {
         "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: a list of 1 for num_layers 2",
         "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: a list of 0 for num_layers 2",
         "[{SIZES,\"ffn_slot_num\":\"9\"}] | history: ffn_slot_num: 9 is not a whole number",
-        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 has more than what the model grew to after it",
+        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 is larger than what the model grew to afterwards",
         "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 has more than what",
         "[{SIZES,\"ffn_slot_num\":8,\"heads\":8}] | history: heads: is unknown",
         "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | more than",
@@ -184,7 +184,8 @@ final class ConfigJsonTest {
   void aHistoryOfFarTooManyGrowthsIsRefused() {
     String entry = "{\"num_layers\":1,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}";
     String all = String.join(",", Collections.nCopies(1024, entry));
-    assertTrue(refused("history", "[" + all + "]").contains("1024 growths, a model has at most"));
+    assertTrue(
+        refused("history", "[" + all + "]").contains("1024 growths; a model can have at most"));
     Map<String, String> fields = fields();
     fields.put("history", "[" + entry.replace("\"ffn_slot_num\":1", "\"ffn_slot_num\":0") + "]");
     assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not in 1 to"));

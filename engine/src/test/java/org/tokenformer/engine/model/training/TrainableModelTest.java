@@ -82,7 +82,7 @@ final class TrainableModelTest {
               ConfigException.class,
               () -> new TrainableModel(PLAIN, tensors, backend, true).close());
       assertEquals(
-          "freeze_old: the model never grew, so that nothing of it is new; grow it first",
+          "freeze_old: the model never grew, so it has no new parameter tokens; grow it first",
           e.getMessage());
     }
   }
