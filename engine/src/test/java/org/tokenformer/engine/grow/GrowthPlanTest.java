@@ -21,7 +21,7 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 
-/** What plans say, what they make of a model, and what they are refused for. */
+/** Growth plans: parsing, target sizes and rejected plans. */
 final class GrowthPlanTest {
   private static final TokenFormerConfig CONFIG =
       Models.config(
@@ -67,7 +67,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void laterSizesCountAndNewLayersAreLikeTheLast() {
+  void laterSizesApplyAndNewLayersAreLikeTheLast() {
     assertEquals(
         List.of(
             new LayerSizes(9, 6, 40),
@@ -78,7 +78,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void theHistoryTellsWhatWasThereBefore() {
+  void theHistoryHoldsTheSizesBefore() {
     TokenFormerConfig once = Growth.of(CONFIG, GrowthPlan.parse("ffn=60"), GrowthInit.ZERO).after();
     TokenFormerConfig twice =
         Growth.of(once, GrowthPlan.parse("layers=3"), GrowthInit.ZERO).after();
@@ -86,7 +86,7 @@ final class GrowthPlanTest {
     assertEquals(List.of(CONFIG.layers(), once.layers()), twice.history());
   }
 
-  /** ‖s‖₂ and √N grow alike, ‖exp(s)‖₁ and N too; zero keys leave τ. */
+  /** ‖s‖₂ grows as √N and ‖exp(s)‖₁ as N; zero-initialised keys keep τ. */
   @Test
   void tauStaysOrGrowsWithTheTokens() {
     GrowthPlan plan = GrowthPlan.parse("ffn=60@0");
@@ -110,7 +110,8 @@ final class GrowthPlanTest {
     assertEquals(
         Map.of("layers.0.ffn", 8f, "layers.1.ffn", 5f),
         Growth.of(softmax, plan, GrowthInit.SPLIT).after().taus());
-    // 60 tokens with the τ of 30 that grow by zero keys: 60's own when it was their own before.
+    // Zero-initialised keys keep τ: a τ equal to the default of 60 is no longer stored for 60
+    // tokens.
     TokenFormerConfig back =
         Models.config(
             Theta.L2_NORM_GELU, CONFIG.layers(), Map.of("layers.0.ffn", (float) Math.sqrt(60)));
@@ -118,7 +119,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void softmaxCannotGrowByZeroKeys() {
+  void softmaxCannotGrowWithZeroKeys() {
     TokenFormerConfig softmax = Models.config(Theta.SOFTMAX, CONFIG.layers(), Map.of());
     assertEquals(
         "init: 'zero' cannot grow a softmax model without changing it, since each new key adds"
@@ -130,7 +131,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void aSplitGoesByWholeMultiples() {
+  void aSplitNeedsWholeMultiples() {
     assertEquals(
         "ffn: 70 is not a whole multiple of the 30 of layer 0, but 'split' makes the same number"
             + " of copies of every token; use 90, or the init 'zero'",
@@ -174,11 +175,11 @@ final class GrowthPlanTest {
         "ffn=64, | '' is not one of qkv=N, proj=N, ffn=N and layers=N",
         "layers=3,layers=4 | layers: is given twice"
       })
-  void whatCannotBeIsRefused(String plan, String message) {
+  void invalidPlansAreRefused(String plan, String message) {
     assertEquals(message, refused(CONFIG, plan, GrowthInit.ZERO));
   }
 
-  /** What a program may ask for and a text cannot. */
+  /** Sizes that a program can request but a text cannot. */
   @Test
   void absurdSizesAreRefused() {
     assertEquals("ffn: 0 is not between 1 and 16777216", refusedSize(0, 0, 0));
@@ -201,7 +202,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void textsOfStrangersAreShownInQuotes() {
+  void foreignTextIsQuoted() {
     assertEquals(
         "'a\\u001b' is not one of qkv=N, proj=N, ffn=N and layers=N",
         refused(CONFIG, "a\033", GrowthInit.ZERO));
@@ -223,7 +224,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void aModelGrowsAThousandTimesAndNoMore() {
+  void growthsOfAModelAreLimited() {
     TokenFormerConfig config = CONFIG;
     for (int i = 1; i < 1024; i++) {
       GrowthPlan plan = GrowthPlan.parse("ffn=" + (30 + i));

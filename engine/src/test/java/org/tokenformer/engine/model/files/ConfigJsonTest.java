@@ -168,9 +168,9 @@ final class ConfigJsonTest {
         "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: a list of 0 for num_layers 2",
         "[{SIZES,\"ffn_slot_num\":\"9\"}] | history: ffn_slot_num: 9 is not a whole number",
         "[{SIZES,\"ffn_slot_num\":97}] | entry 0 is larger than what the model grew to afterwards",
-        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 has more than what",
+        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 is larger than what",
         "[{SIZES,\"ffn_slot_num\":8,\"heads\":8}] | history: heads: is unknown",
-        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | more than",
+        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | larger than",
         "[{\"num_layers\":0,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers",
         "[{\"num_layers\":1e9,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers"
       })
@@ -188,7 +188,7 @@ final class ConfigJsonTest {
         refused("history", "[" + all + "]").contains("1024 growths; a model can have at most"));
     Map<String, String> fields = fields();
     fields.put("history", "[" + entry.replace("\"ffn_slot_num\":1", "\"ffn_slot_num\":0") + "]");
-    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not in 1 to"));
+    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not between 1 and"));
   }
 
   @Test
@@ -242,9 +242,10 @@ final class ConfigJsonTest {
         "max_position_embeddings"
       })
   void wrongIntegers(String field) {
+    String problem = field.equals("num_layers") ? "is not in 1 to" : "is not between 1 and";
     for (String value : List.of("0", "-1", "16777217", "2147483647", "-2147483648")) {
       String message = refused(field, value);
-      assertTrue(message.contains(value) && message.contains("is not in 1 to"), message);
+      assertTrue(message.contains(value) && message.contains(problem), message);
     }
     for (String value : List.of("4294967297", "1e300", "-1e18", "9".repeat(300))) {
       assertTrue(refused(field, value).contains("is far too large"));
@@ -266,7 +267,7 @@ final class ConfigJsonTest {
         "qkv_slot_num; [24, 24, 24]; a list of 3 for num_layers 2",
         "qkv_slot_num; []; a list of 0",
         "ffn_slot_num; [24, null]; 'null' is not a whole number",
-        "ffn_slot_num; [24, 0]; 0 is not in 1 to",
+        "ffn_slot_num; [24, 0]; 0 is not between 1 and",
         "proj_slot_num; [24, 1.5]; '1.5' is not a whole number",
         "num_layers; 4097; is not in 1 to 4096",
         "rotary_pct; 0.4; the number must be even",
