@@ -23,8 +23,9 @@ import org.tokenformer.engine.tensor.Tensor;
 
 /**
  * One growth of a model: parameter tokens are appended to its Pattentions, and new layers follow
- * its last one. New layers change nothing initially, since the values of their projection and
- * feed-forward network are 0. Embedding, head, last normalisation and C stay (paper, section 3.3).
+ * its last one. In an exact growth new layers change nothing initially, since the values of their
+ * projection and feed-forward network are 0. Embedding, head, last normalisation and C stay (paper,
+ * section 3.3).
  */
 public final class Growth {
   private final TokenFormerConfig before;

@@ -15,7 +15,7 @@ import org.tokenformer.engine.tensor.Shape;
 
 /** Creates the new rows of keys and values. */
 final class GrowthRows {
-  /** Standard deviation by which the parts of a zero differ, relative to that of new values. */
+  /** Standard deviation of the parts of a zero, relative to that of new values. */
   private static final double ZERO_SPLIT_SCALE = 0.1;
 
   private final GrowthInit init;

@@ -144,7 +144,7 @@ public final class Packs implements AutoCloseable {
     long offset = 0;
     for (NamedTensor part : parts) {
       MemorySegment to = data.asSlice(offset, part.shape().bytes(dtype));
-      if (part.dtype() == dtype) { // also for F64, which can only be converted from
+      if (part.dtype() == dtype) { // also for F64: conversion to F64 is not supported
         to.copyFrom(part.data());
       } else {
         FloatConversion.convert(part.dtype(), part.data(), dtype, to);
