@@ -159,19 +159,19 @@ class GrowCommandTest {
       quoteCharacter = '"',
       value = {
         " | nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, as --ffn 2048",
-        "--ffn 10 | --ffn: 10 is less than the 96 of layer 0; growth only adds, 'tokenformer shrink'"
-            + " takes away",
-        "--ffn x | --ffn: 'x' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
+        "--ffn 10 | --ffn: 10 is less than the 96 of layer 0; growth only adds, use 'tokenformer shrink'"
+            + " to remove tokens",
+        "--ffn x | --ffn: 'x' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
         "--ffn 300@0-7 | --ffn=300@0-7: there is no layer 7; the layers are 0 to 1",
-        "--ffn 999999999 | --ffn: 999999999 is not in 1 to 16777216",
+        "--ffn 999999999 | --ffn: 999999999 is not between 1 and 16777216",
         "--qkv 16777216 --proj 16777216 --ffn 16777216 --layers 4096 | a growth to ",
-        "--layers 0 | --layers: '0' is not a number of layers",
+        "--layers 0 | --layers: '0' is not a number of layers between 1 and 4096",
         "--layers 1 | --layers: 1 is less than the model's 2; growth only adds",
-        "--layers 99999999999 | --layers: '99999999999' is not a number of layers",
-        "--layers 2 | the model has layers=2 already; give larger sizes",
-        "--ffn 300 --init split | --ffn: 300 is not a whole multiple of the 96 of layer 0, and"
-            + " 'split' parts every token into as many; use 384, or the init 'zero'",
+        "--layers 99999999999 | --layers: '99999999999' is not a number of layers between 1 and 4096",
+        "--layers 2 | the model already has layers=2; give larger sizes",
+        "--ffn 300 --init split | --ffn: 300 is not a whole multiple of the 96 of layer 0, but"
+            + " 'split' makes the same number of copies of every token; use 384, or the init 'zero'",
         "--ffn 300 --init one | 'one' is not one of zero, split, released; see 'tokenformer grow"
             + " --help'",
         "--ffn 300 --data none | none: no such file or folder",
@@ -186,7 +186,7 @@ class GrowCommandTest {
   @Test
   void refusesModelsAndFoldersByTheirCause() throws IOException {
     CommandLineFixtures.assertRefused(
-        List.of("--init: 'zero' cannot grow a softmax model", "use 'split', by whole multiples"),
+        List.of("--init: 'zero' cannot grow a softmax model", "use 'split' and whole multiples"),
         grow(softmax, "--ffn", "192"));
     CommandLineFixtures.assertRefused(
         List.of("none: no such folder"), grow(folder.resolve("none"), "--ffn", "192"));

@@ -224,9 +224,9 @@ class PackCommandTest {
       value = {
         "0% | --tokens: 0% is not above 0% and at most 100%; see 'tokenformer generate --help'",
         "101% | --tokens: 101% is not above 0% and at most 100%",
-        "-5% | --tokens: '-5%' is not a share of the tokens, as 50%",
-        "half | --tokens: 'half' is not a share of the tokens, as 50%",
-        "50 | --tokens: '50' is not a share of the tokens, as 50%"
+        "-5% | --tokens: '-5%' is not a percentage such as 50%",
+        "half | --tokens: 'half' is not a percentage such as 50%",
+        "50 | --tokens: '50' is not a percentage such as 50%"
       })
   void whatIsNoShareIsRefused(String fraction, String message) {
     CommandLineFixtures.assertRefused(
@@ -261,7 +261,7 @@ class PackCommandTest {
         }) {
       CommandLineFixtures.assertRefused(
           List.of(
-              pack + ": belongs to another model than " + other,
+              pack + ": does not belong to " + other,
               "attach it to the model that it was trained on"),
           with(command, "-m", other.toString(), "-p", pack.toString()));
     }

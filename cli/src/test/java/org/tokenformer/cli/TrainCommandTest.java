@@ -234,7 +234,7 @@ class TrainCommandTest {
             List.of("--save-every", "0", "--save-every: 0 is not at least 1"),
             List.of("--eval-every", "-1", "--eval-every: -1 is not at least 1"),
             List.of("--keep", "0", "--keep: 0 is not at least 1"),
-            List.of("--qkv", "0", "--qkv: 0 is not in 1 to"),
+            List.of("--qkv", "0", "--qkv: 0 is not between 1 and"),
             List.of("--theta", "relu", "--theta: 'relu' is not one of l2_norm_gelu"),
             List.of("--init", "loud", "'loud' is not one of default, released"))) {
       refuses(bad.getLast(), newModel(data, run, bad.get(0), bad.get(1)));
@@ -267,10 +267,10 @@ class TrainCommandTest {
     List<String> small = list(base, "-t", tokenizer, "--layers", "2");
     refuses(
         "--heads: 3 does not divide --hidden 32", list(small, "--hidden", "32", "--heads", "3"));
-    refuses("--hidden: 0 is not in 1 to", list(small, "--hidden", "0", "--heads", "1"));
+    refuses("--hidden: 0 is not between 1 and", list(small, "--hidden", "0", "--heads", "1"));
     List<String> huge = list(base, "-t", tokenizer, "--hidden", "16777216", "--heads", "1");
     refuses("more bytes than can be counted", list(huge, "--layers", "4096"));
-    refuses("--layers: -2 is not in 1 to 4096", list(huge, "--layers", "-2"));
+    refuses("--layers: -2 is not between 1 and 4096", list(huge, "--layers", "-2"));
     refuses(
         "1.51G parameters with --batch 4096 --sequence 2048 need ",
         list(base, "-t", tokenizer, "--preset", "1.5B", "--batch", "4096"));

@@ -247,7 +247,7 @@ final class LanguageModelTest {
         String message =
             String.valueOf(
                 assertThrows(IndexOutOfBoundsException.class, failing::toArray).getMessage());
-        assertEquals("id " + bad + " at 1 is not in 0 to 39", message);
+        assertEquals("id " + bad + " at index 1 is not between 0 and 39", message);
         assertEquals(memory, HostScope.liveBytes());
       }
       assertThrows(IllegalArgumentException.class, () -> model.stream(new int[0], sampled(3, 1)));

@@ -73,8 +73,8 @@ final class EngineProblemTest {
     problem(
         "tokens",
         "'x'",
-        "a share of the tokens, as 50%",
-        "tokens: 'x' is not a share of the tokens, as 50%",
+        "a percentage such as 50%",
+        "tokens: 'x' is not a percentage such as 50%",
         () -> TokenFraction.parse("x"));
   }
 
@@ -84,14 +84,14 @@ final class EngineProblemTest {
         "batch",
         "16777217",
         "null",
-        "batch: 16777217 sequences of 1 are more than 16777216 tokens; use a smaller batch and"
+        "batch: 16777217 sequences of length 1 exceed 16777216 tokens; use a smaller batch and"
             + " accumulate",
         () -> new TrainingShape((1 << 24) + 1, 1, false));
     problem(
         "preset",
         "7B",
         "null",
-        "preset: '7B' is unknown; known are " + Presets.names(),
+        "preset: '7B' is unknown; choose one of " + Presets.names(),
         () -> Presets.get("7B"));
     problem(
         "backend",
@@ -106,8 +106,8 @@ final class EngineProblemTest {
     problem(
         "grow_at",
         "3:layers=0",
-        "a number of layers",
-        "grow_at: 3:layers=0: layers: '0' is not a number of layers",
+        "a number of layers between 1 and 4096",
+        "grow_at: 3:layers=0: layers: '0' is not a number of layers between 1 and 4096",
         () -> Stage.parse("3:layers=0"));
     ConfigException layer =
         assertThrows(

@@ -59,10 +59,10 @@ final class QuantizedModelTest {
     }
   }
 
-  /** Nothing but rounding lies between few bits and the floats that they stand for. */
+  /** Quantised weights compute the same as the floats that they represent, up to rounding. */
   @ParameterizedTest
   @EnumSource
-  void computesWithTheWeightsThatTheIntegersStandFor(WeightType type) {
+  void computesWithTheWeightsThatTheIntegersRepresent(WeightType type) {
     Random random = Seeds.random("QuantizedModelTest." + type);
     int[] ids = Models.ids(random, 70);
     try (Arena arena = Arena.ofShared();
@@ -113,7 +113,7 @@ final class QuantizedModelTest {
 
   @ParameterizedTest
   @EnumSource(names = {"Q8", "Q4"})
-  void foldersKeepThemAndTrainingWantsFloats(WeightType type) throws IOException {
+  void foldersStoreThemAndTrainingNeedsFloats(WeightType type) throws IOException {
     Random random = Seeds.random("QuantizedModelTest.folders." + type);
     int[] ids = Models.ids(random, 20);
     try (Arena arena = Arena.ofShared();

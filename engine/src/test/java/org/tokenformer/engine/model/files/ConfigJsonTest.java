@@ -167,10 +167,10 @@ final class ConfigJsonTest {
         "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: is a list of length 1, but num_layers is 2",
         "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: is a list of length 0",
         "[{SIZES,\"ffn_slot_num\":\"9\"}] | history: ffn_slot_num: 9 is not a whole number",
-        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 has more than what the model grew to after it",
-        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 has more than what",
+        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 is larger than what the model grew to afterwards",
+        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 is larger than what",
         "[{SIZES,\"ffn_slot_num\":8,\"heads\":8}] | history: heads: is unknown",
-        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | more than",
+        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | larger than",
         "[{\"num_layers\":0,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers",
         "[{\"num_layers\":1e9,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers"
       })
@@ -184,10 +184,11 @@ final class ConfigJsonTest {
   void aHistoryOfFarTooManyGrowthsIsRefused() {
     String entry = "{\"num_layers\":1,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}";
     String all = String.join(",", Collections.nCopies(1024, entry));
-    assertTrue(refused("history", "[" + all + "]").contains("1024 growths, a model has at most"));
+    assertTrue(
+        refused("history", "[" + all + "]").contains("1024 growths; a model can have at most"));
     Map<String, String> fields = fields();
     fields.put("history", "[" + entry.replace("\"ffn_slot_num\":1", "\"ffn_slot_num\":0") + "]");
-    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not in 1 to"));
+    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not between 1 and"));
   }
 
   @Test
@@ -241,7 +242,7 @@ final class ConfigJsonTest {
         "max_position_embeddings"
       })
   void wrongIntegers(String field) {
-    String problem = field.equals("num_layers") ? "is not between 1 and" : "is not in 1 to";
+    String problem = field.equals("num_layers") ? "is not in 1 to" : "is not between 1 and";
     for (String value : List.of("0", "-1", "16777217", "2147483647", "-2147483648")) {
       String message = refused(field, value);
       assertTrue(message.contains(value) && message.contains(problem), message);
@@ -266,7 +267,7 @@ final class ConfigJsonTest {
         "qkv_slot_num; [24, 24, 24]; is a list of length 3, but num_layers is 2",
         "qkv_slot_num; []; is a list of length 0",
         "ffn_slot_num; [24, null]; 'null' is not a whole number",
-        "ffn_slot_num; [24, 0]; 0 is not in 1 to",
+        "ffn_slot_num; [24, 0]; 0 is not between 1 and",
         "proj_slot_num; [24, 1.5]; '1.5' is not a whole number",
         "num_layers; 4097; is not between 1 and 4096",
         "rotary_pct; 0.4; the number must be even",
