@@ -325,7 +325,8 @@ class TrainCommandTest {
         writer.endRow();
         writer.finish();
       }
-      List<String> parts = List.of(foreign + ": ", " " + id + " ", "is not in the vocabulary (0 to 499)");
+      List<String> parts =
+          List.of(foreign + ": ", " " + id + " ", "is not in the vocabulary (0 to 499)");
       CommandLineFixtures.assertRefused(parts, TrainFixtures.run(newModel(foreign, run)));
     }
     assertFalse(Files.exists(run));

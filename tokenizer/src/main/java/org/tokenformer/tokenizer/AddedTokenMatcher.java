@@ -92,7 +92,9 @@ final class AddedTokenMatcher {
     return to;
   }
 
-  /** Returns the end (high half) and index of the longest token that begins at {@code at}, or -1. */
+  /**
+   * Returns the end (high half) and index of the longest token that begins at {@code at}, or -1.
+   */
   private long longest(byte[] b, int at, int to) {
     long best = -1;
     int node = 0;

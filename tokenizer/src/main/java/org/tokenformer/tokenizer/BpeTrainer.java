@@ -66,7 +66,8 @@ public final class BpeTrainer {
                 + minimum);
       }
       if (minFrequency < 0) {
-        throw new IllegalArgumentException("the minimum frequency must be at least 0, not " + minFrequency);
+        throw new IllegalArgumentException(
+            "the minimum frequency must be at least 0, not " + minFrequency);
       }
     }
   }
@@ -75,7 +76,8 @@ public final class BpeTrainer {
    * Trains on the files. Each line is normalised and split into words on its own, as in HF. Memory
    * grows with the number of distinct words and the longest line, not with the size of the text.
    *
-   * @throws TokenizerException if a file does not exist, is not UTF-8, or has a line longer than 1 GiB
+   * @throws TokenizerException if a file does not exist, is not UTF-8, or has a line longer than 1
+   *     GiB
    * @throws IllegalStateException if the distinct words exceed 1 GiB in total
    * @throws IOException if a file cannot be read
    */

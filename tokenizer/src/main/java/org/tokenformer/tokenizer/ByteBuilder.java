@@ -31,9 +31,7 @@ final class ByteBuilder {
     return array;
   }
 
-  /**
-   * Appends {@code b[from, to)} after the first {@code used} bytes; returns the new length.
-   */
+  /** Appends {@code b[from, to)} after the first {@code used} bytes; returns the new length. */
   int append(int used, byte[] b, int from, int to) {
     grow(used, (long) used + to - from);
     System.arraycopy(b, from, array, used, to - from);

@@ -10,8 +10,8 @@ import java.io.InputStream;
  * <p>A line that is exactly {@code <|endoftext|>} separates documents. The last newline of a
  * document is dropped, and so are empty documents. The ids are the same as for the whole document
  * at once, but are returned in runs, so that memory stays small for a text of any size. A document
- * is a single run if the tokenizer splits words by anything but the GPT-2 pattern or if added tokens
- * may span lines.
+ * is a single run if the tokenizer splits words by anything but the GPT-2 pattern or if added
+ * tokens may span lines.
  *
  * <p>For one thread at a time.
  *

@@ -56,11 +56,11 @@ record Fields(Map<?, ?> values, String where, Problems problems) {
     throw problems.of(where + " must be an object, not " + show(value));
   }
 
-  private TokenizerException wrong(String name, String wanted) {
+  private TokenizerException wrong(String name, String expected) {
     String path = where.isEmpty() ? name : where + "." + name;
     return values.containsKey(name)
-        ? problems.of(path + " must be " + wanted + ", not " + show(values.get(name)))
-        : problems.of(path + " is missing; it must be " + wanted);
+        ? problems.of(path + " must be " + expected + ", not " + show(values.get(name)))
+        : problems.of(path + " is missing; it must be " + expected);
   }
 
   static String show(@Nullable Object value) {

@@ -6,8 +6,8 @@ package org.tokenformer.tokenizer;
  * <pre>{@code 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+}</pre>
  *
  * Each byte of a text belongs to exactly one match. {@code \s} is the Unicode property White_Space.
- * Letters and numbers follow the Unicode version of the running JDK (JDK 25: Unicode 16, the same as
- * HF tokenizers 0.23).
+ * Letters and numbers follow the Unicode version of the running JDK (JDK 25: Unicode 16, the same
+ * as HF tokenizers 0.23).
  */
 final class Gpt2Scanner {
   private static final byte OTHER = 0;
@@ -55,7 +55,8 @@ final class Gpt2Scanner {
     int kind = kindAt(b, i);
     int end = run(b, i, to, kind);
     if (kind == SPACE && end < to) {
-      // \s+(?!\S) matches all but the last, which belongs to the next match; \s+ matches a single one
+      // \s+(?!\S) matches all but the last, which belongs to the next match; \s+ matches a single
+      // one
       int last = Utf8.previous(b, end);
       return last > i ? last : end;
     }

@@ -13,9 +13,9 @@ import java.util.PriorityQueue;
  * Learns merges from words and their counts: repeatedly merges the most frequent adjacent pair, of
  * equals the one with the smaller ids, into a token.
  *
- * <p>Follows HF's trainer exactly, including what looks like an oversight there: a queue entry lists
- * only the words in which its pair was new when the entry was created, and the count of a merged
- * pair is kept. Both matter when two pairs yield the same token.
+ * <p>Follows HF's trainer exactly, including what looks like an oversight there: a queue entry
+ * lists only the words in which its pair was new when the entry was created, and the count of a
+ * merged pair is kept. Both matter when two pairs yield the same token.
  */
 final class MergeLearner {
   private final int[] symbols; // the words end to end, each shrinking in place

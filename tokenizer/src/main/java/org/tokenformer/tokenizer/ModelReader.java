@@ -154,7 +154,9 @@ final class ModelReader {
         int space = merge.indexOf(' ');
         if (space < 0 || merge.indexOf(' ', space + 1) >= 0) {
           throw problems.of(
-              "model.merges: " + Problems.quote(merge) + " is not two tokens separated by one space");
+              "model.merges: "
+                  + Problems.quote(merge)
+                  + " is not two tokens separated by one space");
         }
         merge(merge.substring(0, space), merge.substring(space + 1));
       }

@@ -39,9 +39,7 @@ final class Nfc {
 
   private Nfc() {}
 
-  /**
-   * Normalises well-formed UTF-8 {@code b[from, to)}; returns null if it is already normalised.
-   */
+  /** Normalises well-formed UTF-8 {@code b[from, to)}; returns null if it is already normalised. */
   static @Nullable String normalize(byte[] b, int from, int to) {
     for (int i = from; i < to; i++) {
       if ((b[i] & 0xFF) >= FIRST_BYTE) {

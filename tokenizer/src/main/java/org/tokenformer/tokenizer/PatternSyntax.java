@@ -3,9 +3,9 @@ package org.tokenformer.tokenizer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks that a pattern of a tokenizer file means the same in java.util.regex as in Oniguruma, which
- * HF tokenizers uses, that it cannot match the empty string, and that it cannot backtrack deeply.
- * Supported are:
+ * Checks that a pattern of a tokenizer file means the same in java.util.regex as in Oniguruma,
+ * which HF tokenizers uses, that it cannot match the empty string, and that it cannot backtrack
+ * deeply. Supported are:
  *
  * <ul>
  *   <li>literals, {@code \r \n \t}, escaped punctuation, {@code \s \S \d \D}, general categories

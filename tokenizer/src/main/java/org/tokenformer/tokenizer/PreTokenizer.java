@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Splits normalised text into words for BPE: first by each pattern of the file in order, then as HF's
- * {@code ByteLevel} does. For one thread at a time.
+ * Splits normalised text into words for BPE: first by each pattern of the file in order, then as
+ * HF's {@code ByteLevel} does. For one thread at a time.
  */
 final class PreTokenizer {
   /**

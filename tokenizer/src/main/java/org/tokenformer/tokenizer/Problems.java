@@ -26,6 +26,8 @@ record Problems(String file) {
   /** Returns the first line of an exception's message. */
   static String line(Throwable cause) {
     String message = cause.getMessage();
-    return message == null ? "unexpected error" : message.lines().findFirst().orElse("unexpected error");
+    return message == null
+        ? "unexpected error"
+        : message.lines().findFirst().orElse("unexpected error");
   }
 }

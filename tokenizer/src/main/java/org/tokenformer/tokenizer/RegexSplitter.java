@@ -5,8 +5,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Splits a text by a pattern of the file into the matches and the parts between them, as HF's {@code
- * Split} does with behaviour {@code Isolated}. For one thread at a time.
+ * Splits a text by a pattern of the file into the matches and the parts between them, as HF's
+ * {@code Split} does with behaviour {@code Isolated}. For one thread at a time.
  */
 final class RegexSplitter {
   /**

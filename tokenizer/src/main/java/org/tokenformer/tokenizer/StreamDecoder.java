@@ -6,14 +6,14 @@ import java.util.List;
  * Decodes ids that arrive one at a time, as a model generates them, into text that can be displayed
  * immediately.
  *
- * <p>{@link #accept} returns the text that has become final: complete characters that cannot be part
- * of a stop string. The rest is held back until the next id or {@link #finish}. The concatenation
- * of all returned texts equals the result of {@link Tokenizer#decode} for the same ids, up to the
- * stop string.
+ * <p>{@link #accept} returns the text that has become final: complete characters that cannot be
+ * part of a stop string. The rest is held back until the next id or {@link #finish}. The
+ * concatenation of all returned texts equals the result of {@link Tokenizer#decode} for the same
+ * ids, up to the stop string.
  *
  * <p>The first stop string that is completed ends the stream; if several are completed by the same
- * character, the longest counts. Token boundaries make no difference. The stop string and everything
- * after it are not returned.
+ * character, the longest counts. Token boundaries make no difference. The stop string and
+ * everything after it are not returned.
  *
  * <p>The work is proportional to the length of the text, no matter how much of it is held back. For
  * one thread at a time.
@@ -138,7 +138,9 @@ public final class StreamDecoder {
       return text.length();
     }
 
-    /** Accepts the next character; returns whether the stop string is complete. Not called again. */
+    /**
+     * Accepts the next character; returns whether the stop string is complete. Not called again.
+     */
     boolean advance(char c) {
       while (matched > 0 && text.charAt(matched) != c) {
         matched = fallback[matched];

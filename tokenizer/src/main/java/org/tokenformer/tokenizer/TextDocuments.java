@@ -18,18 +18,18 @@ final class TextDocuments {
    * How documents are cut into pieces.
    *
    * @param divide whether documents may be cut at all
-   * @param wanted minimum size in bytes of a piece that does not end its document
-   * @param largest maximum size in bytes of a piece
+   * @param minBytes minimum size in bytes of a piece that does not end its document
+   * @param maxBytes maximum size in bytes of a piece
    */
-  record Pieces(boolean divide, int wanted, int largest) {
+  record Pieces(boolean divide, int minBytes, int maxBytes) {
     /** Large enough to be fast, small enough for the CPU cache and smooth progress. */
-    private static final int WANTED = 1 << 16;
+    private static final int MIN_BYTES = 1 << 16;
 
     /** Encoding takes about ten times as much memory for ids and buffers. */
-    private static final int LARGEST = 128 << 20;
+    private static final int MAX_BYTES = 128 << 20;
 
     static Pieces of(Tokenizer tokenizer) {
-      return new Pieces(tokenizer.dividesAtNewlines(), WANTED, LARGEST);
+      return new Pieces(tokenizer.dividesAtNewlines(), MIN_BYTES, MAX_BYTES);
     }
   }
 
@@ -70,8 +70,8 @@ final class TextDocuments {
   }
 
   /**
-   * Returns a buffer whose first {@link #length} bytes are the piece, well-formed UTF-8, valid until
-   * the next piece.
+   * Returns a buffer whose first {@link #length} bytes are the piece, well-formed UTF-8, valid
+   * until the next piece.
    */
   byte[] bytes() {
     return text.array();
@@ -109,7 +109,7 @@ final class TextDocuments {
         if (length > 0) {
           return true;
         }
-      } else if (lineStart >= pieces.wanted() && mayCut(lineStart)) {
+      } else if (lineStart >= pieces.minBytes() && mayCut(lineStart)) {
         length = lineStart;
         endsDocument = false;
         return true;
@@ -142,10 +142,10 @@ final class TextDocuments {
       }
       complete = newline < end;
       int count = (complete ? newline + 1 : newline) - start;
-      if (count > pieces.largest() - filled) {
+      if (count > pieces.maxBytes() - filled) {
         throw new TokenizerException(
             "%s: line %d: more than %d bytes must be encoded at once; split the text into lines, or into documents separated by %s lines"
-                .formatted(name, lines + 1, pieces.largest(), Tokenizer.END_OF_TEXT));
+                .formatted(name, lines + 1, pieces.maxBytes(), Tokenizer.END_OF_TEXT));
       }
       filled = text.append(filled, buffer, start, start + count);
       start += count;

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 
 /**
- * A byte-level BPE tokenizer, defined by a {@code tokenizer.json}. Encodes text to ids, the same ids
- * as HF tokenizers, and decodes ids to text. Immutable and safe for concurrent use.
+ * A byte-level BPE tokenizer, defined by a {@code tokenizer.json}. Encodes text to ids, the same
+ * ids as HF tokenizers, and decodes ids to text. Immutable and safe for concurrent use.
  *
  * <pre>{@code
  * Tokenizer tokenizer = Tokenizer.load(Path.of("model/tokenizer.json"));
@@ -227,7 +227,8 @@ public final class Tokenizer {
 
   private void checkId(int id) {
     if (id < 0 || id >= size) {
-      throw new IllegalArgumentException("id " + id + " is not in the vocabulary (0 to " + (size - 1) + ")");
+      throw new IllegalArgumentException(
+          "id " + id + " is not in the vocabulary (0 to " + (size - 1) + ")");
     }
   }
 }

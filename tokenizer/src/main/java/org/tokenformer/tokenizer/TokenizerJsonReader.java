@@ -138,7 +138,8 @@ final class TokenizerJsonReader {
     int room = MAX_ADDED;
     json.beginArray();
     while (json.hasNext()) {
-      AddedToken token = addedToken(Fields.of(value(), "added_tokens[" + tokens.size() + "]", problems));
+      AddedToken token =
+          addedToken(Fields.of(value(), "added_tokens[" + tokens.size() + "]", problems));
       if (token.content().isEmpty()) {
         throw problems.of("added_tokens[" + tokens.size() + "].content must not be empty");
       }
@@ -167,9 +168,9 @@ final class TokenizerJsonReader {
   }
 
   /**
-   * Checks the ids of added tokens. HF assigns these ids itself: the id in the model's vocabulary if
-   * the token is there, otherwise consecutive ids from the vocabulary size in the order of the file.
-   * A file with different ids would be used with other ids than its model was trained with.
+   * Checks the ids of added tokens. HF assigns these ids itself: the id in the model's vocabulary
+   * if the token is there, otherwise consecutive ids from the vocabulary size in the order of the
+   * file. A file with different ids would be used with other ids than its model was trained with.
    */
   private void checkIds(Vocabulary vocabulary) throws TokenizerException {
     int next = vocabulary.size();

@@ -22,7 +22,11 @@ final class Utf8 {
     int n = text.length();
     if (n > MAX_CHARS) {
       throw new IllegalArgumentException(
-          "the text has " + n + " characters; the maximum is " + MAX_CHARS + "; encode it in parts");
+          "the text has "
+              + n
+              + " characters; the maximum is "
+              + MAX_CHARS
+              + "; encode it in parts");
     }
     byte[] out = into.ensure(n);
     int i = 0;
@@ -107,7 +111,7 @@ final class Utf8 {
         i++;
         continue;
       }
-      int length = wanted(b[i]);
+      int length = sequenceLength(b[i]);
       if (length == 0 || wellFormed(b, i, to) < length) {
         return i;
       }
@@ -140,23 +144,25 @@ final class Utf8 {
     for (int back = 1; back <= 3 && back <= to - from; back++) {
       byte first = b[to - back];
       if ((first & 0xC0) != 0x80) {
-        return wanted(first) > back && wellFormed(b, to - back, to) == back ? back : 0;
+        return sequenceLength(first) > back && wellFormed(b, to - back, to) == back ? back : 0;
       }
     }
     return 0;
   }
 
   /** Returns the length of a sequence with this first byte, or 0 if no sequence begins with it. */
-  private static int wanted(byte first) {
+  private static int sequenceLength(byte first) {
     int b = first & 0xFF;
     return b < 0x80 ? 1 : b < 0xC2 ? 0 : b < 0xE0 ? 2 : b < 0xF0 ? 3 : b < 0xF5 ? 4 : 0;
   }
 
-  /** Returns how many bytes at {@code i} are a sequence or the start of one (Unicode, table 3-7). */
+  /**
+   * Returns how many bytes at {@code i} are a sequence or the start of one (Unicode, table 3-7).
+   */
   private static int wellFormed(byte[] b, int i, int to) {
-    int wanted = wanted(b[i]);
-    if (wanted < 2 || i + 1 == to) {
-      return Math.min(wanted, 1);
+    int length = sequenceLength(b[i]);
+    if (length < 2 || i + 1 == to) {
+      return Math.min(length, 1);
     }
     int second = b[i + 1] & 0xFF;
     int low = b[i] == (byte) 0xE0 ? 0xA0 : b[i] == (byte) 0xF0 ? 0x90 : 0x80;
@@ -165,7 +171,7 @@ final class Utf8 {
       return 1;
     }
     int n = 2;
-    while (n < wanted && i + n < to && (b[i + n] & 0xC0) == 0x80) {
+    while (n < length && i + n < to && (b[i + n] & 0xC0) == 0x80) {
       n++;
     }
     return n;

@@ -69,7 +69,10 @@ final class WordCounter {
       while (true) {
         if (used >= MAX_LINE) {
           throw new TokenizerException(
-              file + ": line " + (lines + 1) + " is longer than 1 GiB; split it into shorter lines");
+              file
+                  + ": line "
+                  + (lines + 1)
+                  + " is longer than 1 GiB; split it into shorter lines");
         }
         if (used == buffer.array().length) {
           buffer.grow(used, used + 1L);

@@ -136,8 +136,8 @@ public final class DatasetWriter implements Closeable {
   }
 
   /**
-   * Writes the remaining rows, syncs the file to disk and gives it its name. Nothing can be appended
-   * afterwards.
+   * Writes the remaining rows, syncs the file to disk and gives it its name. Nothing can be
+   * appended afterwards.
    *
    * @throws IllegalStateException if the current row has not been ended
    */
@@ -172,7 +172,9 @@ public final class DatasetWriter implements Closeable {
     if (longRow < 0) {
       writeRows(); // empty rows, if any
       longRow = channel.position();
-      writeBytes(ArrowMetadata.batchMessage(1, filled)); // overwritten with the final counts when the row ends
+      writeBytes(
+          ArrowMetadata.batchMessage(
+              1, filled)); // overwritten with the final counts when the row ends
       writeBytes(ByteBuffer.allocate((int) ArrowMetadata.idsStart(1)));
     }
     writeLongRowIds();

@@ -65,7 +65,8 @@ final class IpcReader {
         case STREAM -> reader.readStream(visitor);
         case null -> {
           String what = start.length == 0 ? "is empty" : "is not an Arrow IPC file or stream";
-          throw new DatasetException(file, what + "; create a dataset from text with 'tokenformer prepare'");
+          throw new DatasetException(
+              file, what + "; create a dataset from text with 'tokenformer prepare'");
         }
       }
     } catch (IndexOutOfBoundsException | IllegalArgumentException | NegativeArraySizeException e) {
@@ -205,11 +206,11 @@ final class IpcReader {
     return value;
   }
 
-  private DatasetException truncated(String what, long wanted, long left) {
+  private DatasetException truncated(String what, long needed, long left) {
     return new DatasetException(
         file,
         "is truncated: %s needs %d more bytes, but only %d are left; write it again"
-            .formatted(what, wanted, left));
+            .formatted(what, needed, left));
   }
 
   private DatasetException damaged(String problem) {

@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ids of one record batch, in the memory-mapped file. Lists are stored end to end, so all ids of
- * a batch are one contiguous run. It starts at the first offset, which is not 0 in a slice.
+ * The ids of one record batch, in the memory-mapped file. Lists are stored end to end, so all ids
+ * of a batch are one contiguous run. It starts at the first offset, which is not 0 in a slice.
  */
 final class TokenBatch {
   private static final ValueLayout.OfInt INT =
@@ -143,7 +143,8 @@ final class TokenBatch {
       int checked = wide < 0 ? count : (int) (wide - from);
       int largest = Integer.MIN_VALUE;
       for (int i = 0; i < checked; i++) { // the JIT vectorises this form
-        largest = Math.max(largest, chunk[i] + Integer.MIN_VALUE); // negative ids become the largest
+        largest =
+            Math.max(largest, chunk[i] + Integer.MIN_VALUE); // negative ids become the largest
       }
       if (checked > 0 && largest >= limit + Integer.MIN_VALUE) {
         return from + indexOutside(chunk, limit);
@@ -177,12 +178,12 @@ final class TokenBatch {
 
   /** Returns the row of an id, counted over the whole dataset. */
   private long rowOf(long index) {
-    long wanted = offset(layout, offsets, 0) + index;
+    long target = offset(layout, offsets, 0) + index;
     long low = 0;
     long high = rows;
-    while (high - low > 1) { // offset(low) <= wanted < offset(high)
+    while (high - low > 1) { // offset(low) <= target < offset(high)
       long middle = (low + high) >>> 1;
-      if (offset(layout, offsets, middle) <= wanted) {
+      if (offset(layout, offsets, middle) <= target) {
         low = middle;
       } else {
         high = middle;

@@ -127,7 +127,8 @@ final class TokenColumn {
   private int buffersOfViews(RecordBatch batch) throws DatasetException {
     long count = 0;
     if (before.views() > batch.variadicBufferCountsLength()) {
-      throw new DatasetException(file, "is damaged: a record batch lacks buffer counts for its view columns");
+      throw new DatasetException(
+          file, "is damaged: a record batch lacks buffer counts for its view columns");
     }
     for (int i = 0; i < before.views(); i++) {
       long more = batch.variadicBufferCounts(i);
@@ -145,7 +146,9 @@ final class TokenColumn {
     long length = buffer.length();
     if (offset < 0 || length < 0 || offset > body.byteSize() - length) {
       throw damaged(
-          firstRow, "a buffer of %d bytes at offset %d in a body of %d".formatted(length, offset, body.byteSize()));
+          firstRow,
+          "a buffer of %d bytes at offset %d in a body of %d"
+              .formatted(length, offset, body.byteSize()));
     }
     return body.asSlice(offset, length);
   }

@@ -51,8 +51,8 @@ public final class TokenDataset implements Closeable {
 
   /**
    * Returns whether a file is a dataset (an Arrow IPC file or stream), judging by its first bytes,
-   * which no UTF-8 text begins with. Returns false for anything that is not a regular file, since it
-   * could not be mapped.
+   * which no UTF-8 text begins with. Returns false for anything that is not a regular file, since
+   * it could not be mapped.
    */
   public static boolean isDataset(Path file) throws IOException {
     if (!Files.isRegularFile(file)) {
@@ -138,7 +138,8 @@ public final class TokenDataset implements Closeable {
   /**
    * Reads and checks all ids.
    *
-   * @throws DatasetException if an id is not in {@code 0..vocabulary-1}; the message names the first
+   * @throws DatasetException if an id is not in {@code 0..vocabulary-1}; the message names the
+   *     first
    */
   public void requireIdsBelow(int vocabulary) throws DatasetException {
     for (int i = 0; i < batches.length; i++) {

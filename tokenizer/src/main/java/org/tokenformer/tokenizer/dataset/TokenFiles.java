@@ -96,8 +96,8 @@ public final class TokenFiles implements Closeable {
    *
    * @param tokenizerJson the file that the tokenizer was loaded from
    * @throws NoSuchFileException if a file is missing; thrown before any file is read
-   * @throws DatasetException if a dataset is damaged or has ids outside the vocabulary, or a text has
-   *     more than {@link #LARGEST_TEXT} bytes
+   * @throws DatasetException if a dataset is damaged or has ids outside the vocabulary, or a text
+   *     has more than {@link #LARGEST_TEXT} bytes
    * @throws org.tokenformer.tokenizer.TokenizerException if a text cannot be encoded
    */
   public static TokenFiles open(

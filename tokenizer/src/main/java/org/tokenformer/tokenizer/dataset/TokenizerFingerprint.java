@@ -16,7 +16,8 @@ import org.tokenformer.tokenizer.Tokenizer;
  * Identifies the tokenizer that produced the ids of a dataset.
  *
  * @param vocabularySize the vocabulary size; all ids are below it
- * @param sha256 the SHA-256 of the bytes of {@code tokenizer.json}, as 64 lower-case hexadecimal digits
+ * @param sha256 the SHA-256 of the bytes of {@code tokenizer.json}, as 64 lower-case hexadecimal
+ *     digits
  */
 public record TokenizerFingerprint(int vocabularySize, String sha256) {
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
@@ -28,10 +29,12 @@ public record TokenizerFingerprint(int vocabularySize, String sha256) {
    */
   public TokenizerFingerprint {
     if (vocabularySize < 1) {
-      throw new IllegalArgumentException("the vocabulary size must be at least 1, not " + vocabularySize);
+      throw new IllegalArgumentException(
+          "the vocabulary size must be at least 1, not " + vocabularySize);
     }
     if (!SHA256.matcher(sha256).matches()) {
-      throw new IllegalArgumentException("sha256 must be 64 lower-case hexadecimal digits, not " + sha256);
+      throw new IllegalArgumentException(
+          "sha256 must be 64 lower-case hexadecimal digits, not " + sha256);
     }
   }
 

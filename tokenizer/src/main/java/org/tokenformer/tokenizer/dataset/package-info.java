@@ -13,9 +13,9 @@
  *
  * <p>{@link org.tokenformer.tokenizer.dataset.TokenFiles} reads texts and datasets as one stream.
  *
- * <p>Only this package uses Arrow, an optional dependency of the module: to use datasets, add {@code
- * org.apache.arrow:arrow-format}; texts alone do not load it. Invalid files are reported by {@link
- * org.tokenformer.tokenizer.dataset.DatasetException} in one line.
+ * <p>Only this package uses Arrow, an optional dependency of the module: to use datasets, add
+ * {@code org.apache.arrow:arrow-format}; texts alone do not load it. Invalid files are reported by
+ * {@link org.tokenformer.tokenizer.dataset.DatasetException} in one line.
  */
 @NullMarked
 package org.tokenformer.tokenizer.dataset;

@@ -19,8 +19,8 @@ import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.flatbuf.Type;
 
 /**
- * Builds an Arrow IPC stream of one record batch with two rows and three ids. Each number can be set
- * to a wrong value. The body has three offsets, padding and three ids.
+ * Builds an Arrow IPC stream of one record batch with two rows and three ids. Each number can be
+ * set to a wrong value. The body has three offsets, padding and three ids.
  */
 final class StreamBuilder {
   short version = MetadataVersion.V5;

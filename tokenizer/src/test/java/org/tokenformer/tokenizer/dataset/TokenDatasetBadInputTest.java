@@ -114,7 +114,8 @@ class TokenDatasetBadInputTest {
   @Test
   void wrongMetadataIsRefused() throws IOException {
     refused(b -> b.endianness = Endianness.Big, "its numbers are big-endian");
-    refused(b -> b.version = MetadataVersion.V3, "its Arrow metadata has version V3; only V4 and V5");
+    refused(
+        b -> b.version = MetadataVersion.V3, "its Arrow metadata has version V3; only V4 and V5");
     refused(b -> b.version = -7, "its Arrow metadata has version V-6");
     refused(b -> b.version = MetadataVersion.V4, null);
     refused(b -> b.firstType = MessageHeader.RecordBatch, "must begin with a schema");
@@ -128,7 +129,8 @@ class TokenDatasetBadInputTest {
     for (int length : new int[] {-2, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
       refused(b -> b.metadataLength = length, "has metadata of " + length + " bytes");
     }
-    refused(b -> b.metadataLength = 1 << 20, "the first message needs 1048576 more bytes, but only");
+    refused(
+        b -> b.metadataLength = 1 << 20, "the first message needs 1048576 more bytes, but only");
     refused(b -> b.metadataLength = 4, "its Arrow metadata is damaged");
   }
 
@@ -157,11 +159,17 @@ class TokenDatasetBadInputTest {
     refused(b -> b.nodes = new long[] {2, 0}, damaged + "fewer nodes or buffers than");
     refused(b -> b.buffers = new long[] {0, 0, 0, 12, 16, 0}, damaged + "fewer nodes or buffers");
     for (long at : new long[] {-1, 21, 33, Long.MAX_VALUE, Long.MIN_VALUE}) {
-      refused(b -> b.buffers[6] = at, damaged + "a buffer of 12 bytes at offset " + at + " in a body of 32");
-      refused(b -> b.buffers[2] = at, damaged + "a buffer of 12 bytes at offset " + at + " in a body of 32");
+      refused(
+          b -> b.buffers[6] = at,
+          damaged + "a buffer of 12 bytes at offset " + at + " in a body of 32");
+      refused(
+          b -> b.buffers[2] = at,
+          damaged + "a buffer of 12 bytes at offset " + at + " in a body of 32");
     }
     for (long length : new long[] {-1, 17, Long.MAX_VALUE, Long.MIN_VALUE}) {
-      refused(b -> b.buffers[7] = length, damaged + "a buffer of " + length + " bytes at offset 16 in a body of 32");
+      refused(
+          b -> b.buffers[7] = length,
+          damaged + "a buffer of " + length + " bytes at offset 16 in a body of 32");
     }
     refused(b -> b.buffers[7] = 8, lists);
     refused(b -> b.buffers[3] = 8, lists);

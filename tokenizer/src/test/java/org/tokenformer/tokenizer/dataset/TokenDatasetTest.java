@@ -103,7 +103,9 @@ class TokenDatasetTest {
       try (TokenDataset dataset = TokenDataset.open(file)) {
         DatasetException e =
             assertThrows(DatasetException.class, () -> dataset.requireIdsBelow(100));
-        String expected = "id %d at position %d (row 3) is not in the vocabulary (0 to 99)".formatted(bad, 3 + at);
+        String expected =
+            "id %d at position %d (row 3) is not in the vocabulary (0 to 99)"
+                .formatted(bad, 3 + at);
         assertTrue(String.valueOf(e.getMessage()).contains(expected), e::getMessage);
       }
     }
@@ -119,10 +121,12 @@ class TokenDatasetTest {
       String expected = file + ": id 4294967296 at position 4 (row 3) ";
       UncheckedIOException e =
           assertThrows(UncheckedIOException.class, () -> dataset.read(2, to, 0, 3));
-      assertEquals(expected + "does not fit int32", Objects.requireNonNull(e.getCause()).getMessage());
+      assertEquals(
+          expected + "does not fit int32", Objects.requireNonNull(e.getCause()).getMessage());
       DatasetException id =
           assertThrows(DatasetException.class, () -> dataset.requireIdsBelow(Integer.MAX_VALUE));
-      assertTrue(String.valueOf(id.getMessage()).startsWith(expected + "is not in the vocabulary (0 to "));
+      assertTrue(
+          String.valueOf(id.getMessage()).startsWith(expected + "is not in the vocabulary (0 to "));
     }
   }
 
