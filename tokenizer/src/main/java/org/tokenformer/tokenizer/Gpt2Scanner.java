@@ -55,8 +55,7 @@ final class Gpt2Scanner {
     int kind = kindAt(b, i);
     int end = run(b, i, to, kind);
     if (kind == SPACE && end < to) {
-      // \s+(?!\S) matches all but the last, which belongs to the next match; \s+ matches a single
-      // one
+      // \s+(?!\S) matches all but the last, which starts the next match; \s+ matches a lone one
       int last = Utf8.previous(b, end);
       return last > i ? last : end;
     }

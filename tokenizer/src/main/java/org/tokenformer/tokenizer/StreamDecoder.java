@@ -138,9 +138,7 @@ public final class StreamDecoder {
       return text.length();
     }
 
-    /**
-     * Accepts the next character; returns whether the stop string is complete. Not called again.
-     */
+    /** Accepts a character; must not be called again after it has returned true (complete). */
     boolean advance(char c) {
       while (matched > 0 && text.charAt(matched) != c) {
         matched = fallback[matched];

@@ -186,8 +186,8 @@ public final class Tokenizer {
   }
 
   /**
-   * Returns the id of a token as written in {@code tokenizer.json}, for example {@code Ġthe} for "
-   * the".
+   * Returns the id of a token as written in {@code tokenizer.json}, for example {@code Ġthe} for a
+   * space and "the".
    */
   public OptionalInt idOf(String token) {
     int id = addedIds.getInt(token);
