@@ -297,7 +297,7 @@ class TrainCommandTest {
     Path column = CommandLineFixtures.testData("dataset/other-columns.arrow");
     refuses("has no column input_ids", newModel(column, run));
     Path ids = CommandLineFixtures.testData("dataset/wide-id.arrow");
-    refuses("is not in 0 to 499, the vocabulary", newModel(ids, run));
+    refuses("is not in the vocabulary (0 to 499)", newModel(ids, run));
     Path empty = Files.createFile(folder.resolve("empty.txt"));
     refuses(
         "--data " + empty + ": has 0 tokens, but one window of 32 needs 33", newModel(empty, run));
@@ -313,7 +313,7 @@ class TrainCommandTest {
       refuses(other + ": column input_ids", newModel(other, run));
     }
     Path absent = CommandLineFixtures.testData("dataset/null-id.arrow");
-    refuses(absent + ": has ids that are null", newModel(absent, run));
+    refuses(absent + ": has null ids", newModel(absent, run));
     byte[] whole =
         Files.readAllBytes(CommandLineFixtures.testData("dataset/file-list-int32.arrow"));
     for (int length : new int[] {9, whole.length / 2, whole.length - 1}) {
@@ -328,7 +328,8 @@ class TrainCommandTest {
         writer.endRow();
         writer.finish();
       }
-      List<String> parts = List.of(foreign + ": ", " " + id + " ", "is not in 0 to 499");
+      List<String> parts =
+          List.of(foreign + ": ", " " + id + " ", "is not in the vocabulary (0 to 499)");
       CommandLineFixtures.assertRefused(parts, TrainFixtures.run(newModel(foreign, run)));
     }
     assertFalse(Files.exists(run));

@@ -69,7 +69,14 @@ class TrainTokenizerCommandTest {
     Path file = folder.resolve("tokenizer.json");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
     refuses(List.of("258", "too small"), "--vocab-size", "256", "--special-token", "x", file, text);
-    refuses(List.of("negative: -1"), "--vocab-size", "300", "--min-frequency", "-1", file, text);
+    refuses(
+        List.of("must be at least 0, not -1"),
+        "--vocab-size",
+        "300",
+        "--min-frequency",
+        "-1",
+        file,
+        text);
     refuses(List.of("twice"), "--vocab-size", "300", "--special-token=<|endoftext|>", file, text);
     refuses(List.of("'x'"), "--vocab-size", "x", file, text);
     refuses(List.of("--vocab-size"), file, text);
