@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     description = {
-      "Measures a model's speed on this machine and compares it with the machine's limits.",
+      "Measures a model's speed and compares it with this machine's peak performance.",
       "prefill processes a whole prompt at once; decode generates token by token; decode_batch"
           + " decodes several conversations in one step; train runs whole training steps. Each"
           + " rate is the median of seven rounds; the spread (±) is half the difference between"
@@ -84,8 +84,8 @@ final class BenchCommand implements Callable<Integer> {
         names = "--preset",
         paramLabel = "NAME",
         description =
-            "Use a model with random weights: laptop-7M, laptop-15M, 150M, 450M, 900M, 1.5B."
-                + " Default: 150M.")
+            "Use a model of this size with random weights. Default: 150M. Presets: laptop-7M,"
+                + " laptop-15M, 150M, 450M, 900M, 1.5B.")
     private String preset = "150M";
   }
 
@@ -315,7 +315,7 @@ final class BenchCommand implements Callable<Integer> {
       console
           .out()
           .println(
-              "machine limits: %s GFLOP/s and %s GB/s (one thread: %s and %s)"
+              "machine peak: %s GFLOP/s and %s GB/s (one thread: %s and %s)"
                   .formatted(
                       Amount.rate(ceilings.flops() / 1e9),
                       Amount.rate(ceilings.bytesPerSecond() / 1e9),

@@ -36,7 +36,7 @@ final class ComputeOptions {
       paramLabel = "NAME",
       defaultValue = "auto",
       description =
-          "Compute backend: ${COMPLETION-CANDIDATES}; auto selects the fastest one available."
+          "Compute backend: ${COMPLETION-CANDIDATES}; auto uses the fastest one available."
               + " Default: auto.")
   private Backend backend = Backend.AUTO;
 
@@ -46,7 +46,7 @@ final class ComputeOptions {
       names = "--threads",
       paramLabel = "N",
       description =
-          "Number of threads; it never changes a result. Default: the number of processors.")
+          "Number of threads; does not affect results. Default: the number of processors.")
   void setThreads(int threads) {
     if (threads < 1 || threads > MAX_THREADS) {
       throw new ParameterException(

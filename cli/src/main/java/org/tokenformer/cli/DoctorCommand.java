@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "doctor",
     description = {
-      "Checks the setup of this machine and measures its limits.",
+      "Checks this machine's setup and measures its peak performance.",
       "Each line is ok, or a warning with advice. Takes about ten seconds. The exit code is 0"
           + " unless a kernel computes wrong results."
     })

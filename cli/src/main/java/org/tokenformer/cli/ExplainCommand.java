@@ -28,11 +28,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "explain",
     description = {
-      "Generates text like 'generate' and writes an HTML page that shows which parameter tokens"
-          + " fired.",
-      "Firing means being activated most strongly. For each token of the text, the page shows the"
-          + " strongest parameter tokens of each layer and the growth stage that added them. It"
-          + " is a single file that works offline."
+      "Generates text and writes an HTML page that shows which parameter tokens fired.",
+      "A parameter token fires when it is among the most strongly activated ones. For each token"
+          + " of the text, the page shows which parameter tokens of each layer fired, and the"
+          + " growth stage that added them. The page is a single file that works offline."
     })
 final class ExplainCommand implements Callable<Integer> {
   private static final String NAME = "explain";

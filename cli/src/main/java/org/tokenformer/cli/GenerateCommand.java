@@ -32,8 +32,8 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       defaultValue = "f32",
       description =
-          "Type of cached keys and values: ${COMPLETION-CANDIDATES}; bf16 rounds them and halves"
-              + " the memory. Default: f32.")
+          "Type of the KV cache: ${COMPLETION-CANDIDATES}; bf16 rounds its values and halves its"
+              + " memory. Default: f32.")
   private FloatType cache = FloatType.F32;
 
   private boolean lineEnded;

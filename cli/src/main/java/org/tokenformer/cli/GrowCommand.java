@@ -34,12 +34,13 @@ import picocli.CommandLine.Option;
 @Command(
     name = "grow",
     description = {
-      "Adds parameter tokens or layers to a model, by default without changing its outputs.",
+      "Grows a model: adds parameter tokens or layers.",
       "SIZE is the new number of parameter tokens per Pattention: 2048 for all layers, 2048@3 for"
           + " layer 3, 2048@0-2 for layers 0 to 2. Size options can be repeated. New layers"
           + " follow the last layer and have its sizes unless a SIZE says otherwise.",
-      "Runs both models on the same tokens and prints the largest change of any logit. If an exact"
-          + " growth changes a logit by more than rounding error, nothing is written."
+      "By default, growth does not change the model's outputs. Both models are run on the same"
+          + " tokens, and the largest change of any logit is printed. If an exact growth"
+          + " changes a logit by more than rounding error, nothing is written."
     })
 final class GrowCommand implements Callable<Integer> {
   /** Random ids that the two models are compared on, unless {@code --data} is given. */
@@ -81,10 +82,11 @@ final class GrowCommand implements Callable<Integer> {
       defaultValue = "zero",
       description = {
         "Initial values of new parameter tokens: ${COMPLETION-CANDIDATES}. Default: zero.",
-        "zero: zero-initialised keys; exact for the gelu activations. split: each token is split"
-            + " into the same number of tokens (sizes must be whole multiples); exact for all"
-            + " activations. released: random keys and values, as in the released training"
-            + " code; changes the outputs considerably."
+        "zero: zero-initialised keys; exact for the gelu activations.",
+        "split: each token is split into several (sizes must be whole multiples); exact for all"
+            + " activations.",
+        "released: random keys and values, as in the released training code; changes the outputs"
+            + " considerably."
       })
   private GrowthInit init = GrowthInit.ZERO;
 
@@ -139,7 +141,7 @@ final class GrowCommand implements Callable<Integer> {
         if (growth.isExact() && !change.isRounding()) {
           throw new IllegalStateException(
               "init '%s' is not exact: a logit changes by %s (relative %s); nothing was written"
-                      .formatted(init, change.absolute(), change.relative()));
+                  .formatted(init, change.absolute(), change.relative()));
         }
         List<NamedTensor> tensors = List.copyOf(weights.byName().values());
         ModelFolder.save(output.path(), ifExists, growth.after(), tensors, tokenizerFile);

@@ -7,8 +7,7 @@ import picocli.CommandLine.Command;
 @Command(
     name = "pack",
     description = {
-      "Knowledge packs: parameter tokens added and trained on top of a base model, in a separate"
-          + " file.",
+      "Saves and merges knowledge packs (trained additional parameter tokens).",
       "A model that was grown with init zero and trained with --freeze-old is its base model plus"
           + " additional parameter tokens. 'save' writes only those to a pack; -p PACK attaches"
           + " packs to the base model when it is loaded; 'merge' combines both into one model"

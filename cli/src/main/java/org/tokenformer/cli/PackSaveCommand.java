@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "save",
     description = {
-      "Saves the parameter tokens that a model has in addition to its base model.",
+      "Saves the parameter tokens that were added to a base model.",
       "All other weights must be identical to the base model's. The pack is a safetensors file"
           + " with the new rows under the names of their tensors."
     })
@@ -35,7 +35,7 @@ final class PackSaveCommand implements Callable<Integer> {
       names = "--base",
       required = true,
       paramLabel = "DIR",
-      description = "Folder of the base model that it was grown from.")
+      description = "Folder of the base model.")
   private @Nullable Path base;
 
   @Option(

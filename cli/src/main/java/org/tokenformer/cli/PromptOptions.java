@@ -70,8 +70,8 @@ final class PromptOptions {
       names = "--repetition-penalty",
       paramLabel = "X",
       description =
-          "Makes tokens of the prompt and of the generated text less probable; 1"
-              + " disables. Default: 1.")
+          "Penalty for tokens that already occur in the prompt or the generated text; 1 disables,"
+              + " higher values penalise more. Default: 1.")
   private double repetitionPenalty = DEFAULTS.repetitionPenalty();
 
   @Option(

@@ -29,14 +29,16 @@ import picocli.CommandLine.Option;
     description = {
       "Makes a model smaller by removing its least important parameter tokens.",
       "The importance of a parameter token is measured on data: the mean of |θ| times the norm of"
-          + " its value. Prints the loss on the data for "
+          + " its value. Prints the loss on the data in "
           + ShrinkCommand.STEPS
-          + " sizes down to the requested one and, for comparison, the mean loss of "
+          + " steps down to the requested sizes and, for comparison, the mean loss of "
           + ShrinkStudy.DRAWS
           + " models with randomly removed tokens. τ is not changed. A few thousand tokens of data"
           + " are enough; the data is read "
           + ShrinkCommand.READS
-          + " times."
+          + " times.",
+      "--qkv, --proj and --ffn give the number of parameter tokens to keep in each Pattention, or a"
+          + " percentage of the present number."
     })
 final class ShrinkCommand implements Callable<Integer> {
   static final int STEPS = 5;
@@ -57,8 +59,8 @@ final class ShrinkCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Data to keep the loss low on: UTF-8 texts, or datasets written by 'tokenformer prepare'"
-              + " or pyarrow.")
+          "Data that the smaller model should predict well: UTF-8 texts, or datasets written by"
+              + " 'tokenformer prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
 
   @Mixin private ShrinkSizeOptions sizes = new ShrinkSizeOptions();

@@ -13,20 +13,19 @@ final class ShrinkSizeOptions {
       names = "--qkv",
       paramLabel = "N|P%",
       description =
-          "Parameter tokens to keep in each query, key and value Pattention: a number, or a"
-              + " percentage of the present number. Default: all.")
+          "Parameter tokens to keep in each query, key and value Pattention. Default: all.")
   private @Nullable TokenCount qkv;
 
   @Option(
       names = "--proj",
       paramLabel = "N|P%",
-      description = "The same for the attention output" + " projection.")
+      description = "Parameter tokens to keep in each attention output projection. Default: all.")
   private @Nullable TokenCount proj;
 
   @Option(
       names = "--ffn",
       paramLabel = "N|P%",
-      description = "The same for the feed-forward" + " Pattention.")
+      description = "Parameter tokens to keep in each feed-forward Pattention. Default: all.")
   private @Nullable TokenCount ffn;
 
   /**

@@ -39,13 +39,13 @@ import picocli.CommandLine.Option;
     name = "train",
     description = {
       "Trains a model on texts or datasets.",
-      "A new model takes its sizes from --preset, from --layers, --hidden and --heads, or from a"
+      "The sizes of a new model are given by --preset, by --layers, --hidden and --heads, or by a"
           + " preset with some sizes changed. -m continues training an existing model. --resume"
           + " continues a stopped or killed run bit-identically.",
       "The run folder (-o) is a model folder that always holds the latest checkpoint. It also"
-          + " contains the checkpoints themselves, the metrics (metrics.jsonl, metrics.arrow)"
-          + " and plots of them (train-plot.html, train-plot.png). Ctrl-C saves a checkpoint"
-          + " and exits; a second Ctrl-C exits at once."
+          + " contains the checkpoints themselves, the metrics (metrics.jsonl and"
+          + " metrics.arrow), and plots of the metrics (train-plot.html and train-plot.png)."
+          + " Ctrl-C saves a checkpoint and exits; a second Ctrl-C exits at once."
     })
 final class TrainCommand implements Callable<Integer> {
   private static final int DEFAULT_INTERVAL = 200;
@@ -68,8 +68,8 @@ final class TrainCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Validation data: the loss on it is measured regularly, as 'tokenformer eval' does. The"
-              + " model is not trained on it.")
+          "Validation data, which is not trained on. Its loss is measured every --eval-every"
+              + " steps, as by 'tokenformer eval'.")
   private List<Path> valid = new ArrayList<>();
 
   @Option(

@@ -20,9 +20,9 @@ import picocli.CommandLine.Parameters;
     name = "train-tokenizer",
     description = {
       "Trains a byte-level BPE tokenizer on texts.",
-      "The resulting tokenizer.json is the same as that of the HF tokenizers trainer, and HF"
-          + " tokenizers can load it. The special tokens get the first ids, followed by the 256"
-          + " bytes and the learned merges."
+      "The vocabulary and merges are the same as those of the HF tokenizers trainer, and HF"
+          + " tokenizers can load the tokenizer.json. The special tokens get the first ids,"
+          + " followed by the 256 bytes and the merges."
     })
 final class TrainTokenizerCommand implements Callable<Integer> {
   private final Console console;
