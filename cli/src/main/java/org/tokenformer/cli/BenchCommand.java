@@ -230,7 +230,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     if (isQuantized()) {
       return skipTrain(
-          source.model + ": quantised weights cannot be trained", "leave train out of" + " --only");
+          source.model + ": quantised weights cannot be trained", "leave train out of --only");
     }
     TrainingNeeds needs = TrainingNeeds.of(config, shape, false);
     long machine = TrainingNeeds.machineBytes();

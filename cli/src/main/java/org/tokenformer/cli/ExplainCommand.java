@@ -47,7 +47,7 @@ final class ExplainCommand implements Callable<Integer> {
       names = {"-o", "--output"},
       paramLabel = "FILE",
       description =
-          "Page to write. Default: explain.html, or explain-2.html and so on if it" + " exists.")
+          "Page to write. Default: explain.html, or explain-2.html and so on if it exists.")
   private @Nullable Path output;
 
   @Option(names = "--force", description = "Overwrite FILE if it exists.")

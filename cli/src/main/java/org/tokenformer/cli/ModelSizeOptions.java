@@ -115,9 +115,8 @@ final class ModelSizeOptions {
           "a new model needs sizes: give --preset (one of %s), or --layers, --hidden and --heads"
               .formatted(String.join(", ", Presets.names())));
     }
-    int channels =
-        Math.clamp(
-            hidden, 1, LARGEST_HIDDEN); // larger values are rejected later, with the option named
+    // Larger values are rejected later, with the option named.
+    int channels = Math.clamp(hidden, 1, LARGEST_HIDDEN);
     return TokenFormerConfig.uniform(
         layers,
         new LayerSizes(channels, channels, 4 * channels),

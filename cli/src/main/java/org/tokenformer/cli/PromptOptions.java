@@ -77,7 +77,7 @@ final class PromptOptions {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Random seed. Default: chosen at" + " random.")
+      description = "Random seed. Default: chosen at random.")
   private @Nullable Long seed;
 
   @Option(

@@ -81,7 +81,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--resume",
-      description = "Resume the run from the latest checkpoint in the run" + " folder.")
+      description = "Resume the run from the latest checkpoint in the run folder.")
   private boolean resume;
 
   @Option(

@@ -46,7 +46,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "0",
       description =
-          "Minimum number of occurrences for a pair to be merged. Default:" + " ${DEFAULT-VALUE}.")
+          "Minimum number of occurrences for a pair to be merged. Default: ${DEFAULT-VALUE}.")
   private long minFrequency;
 
   @Option(

@@ -77,7 +77,7 @@ public final class Console {
       return byNumber.newInstance(descriptor);
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(
-          "the JVM must be started with" + " --add-opens=java.base/java.io=ALL-UNNAMED", e);
+          "the JVM must be started with --add-opens=java.base/java.io=ALL-UNNAMED", e);
     }
   }
 
