@@ -288,8 +288,8 @@ final class TrainCommand implements Callable<Integer> {
         validationData.requireContext("--valid", valid, start.config());
       }
       try (Backend backend = compute.open(console);
-          TrainableModel model = start.model(backend);
-          Trainer trainer = start.trainer(model, trainingData, options)) {
+          TrainableModel initialModel = start.model(backend);
+          Trainer trainer = start.trainer(initialModel, trainingData, options)) {
         run(start, trainer, validationData, interruption);
       }
     }
