@@ -6,8 +6,8 @@ import java.util.List;
 /**
  * How strongly the parameter tokens of one Pattention fired (were activated), reduced to what the
  * page shows: the strongest ones, and a strip of cells. A cell is a range of parameter tokens of
- * one growth stage, as strong as the strongest of them. The strength |θᵢ|·‖Wᵢ‖ is the norm of
- * the parameter token's contribution θᵢWᵢ to the output.
+ * one growth stage, as strong as the strongest of them. The strength |θᵢ|·‖Wᵢ‖ is the norm of the
+ * parameter token's contribution θᵢWᵢ to the output.
  *
  * <p>There is one row per token of the text, and a last row for the whole text, with mean strengths
  * and mean |θ|.
