@@ -128,7 +128,7 @@ class TrainCommandTest {
     List<String> shortly = List.of("train", "--data", data.toString(), "--resume", "-o");
     Result done = CommandLineHarness.run(with(shortly, stopped.toString()));
     assertEquals(0, done.code(), done.err());
-    assertEquals("all 8 steps were done already", done.errorLines().getLast());
+    assertEquals("all 8 steps are already done", done.errorLines().getLast());
     assertArrayEquals(weights(run), weights(stopped));
   }
 
@@ -256,12 +256,14 @@ class TrainCommandTest {
     List<String> base = List.of("train", "--data", data.toString(), "-o", run.toString());
     String tokenizer = TOKENIZER.toString();
     refuses("a new model needs a tokenizer: add -t tokenizer.json", base);
-    refuses("needs sizes: --preset, one of laptop-7M", list(base, "-t", tokenizer));
+    refuses("needs sizes: give --preset (one of laptop-7M", list(base, "-t", tokenizer));
     refuses("--preset: 'huge' is unknown", list(base, "-t", tokenizer, "--preset", "huge"));
     refuses(
-        "-m goes on from a model, --preset makes a new one",
+        "-m continues training a model, but --preset is for a new one",
         list(base, "-m", "x", "--preset", "150M"));
-    refuses("-m goes on from a model, -t makes a new one", list(base, "-m", "x", "-t", tokenizer));
+    refuses(
+        "-m continues training a model, but -t is for a new one",
+        list(base, "-m", "x", "-t", tokenizer));
     refuses("x: no such folder", list(base, "-m", "x"));
     refuses("none.json", list(base, "-t", "none.json", "--preset", "150M"));
     List<String> small = list(base, "-t", tokenizer, "--layers", "2");
@@ -349,7 +351,7 @@ class TrainCommandTest {
     assertEquals(RUN, CommandLineFixtures.content(run));
     List<String> withoutRun = newModel(data, mine);
     withoutRun.add("--resume");
-    refuses(mine + ": has no checkpoint of a run to resume", withoutRun);
+    refuses(mine + ": has no checkpoint to resume from", withoutRun);
   }
 
   @Test
@@ -358,17 +360,18 @@ class TrainCommandTest {
     byte[] before = weights(run);
     for (List<String> other :
         List.of(
-            List.of("--lr", "0.02", "--lr: 0.02 is not the 0.01 of the run that is to go on"),
+            List.of("--lr", "0.02", "--lr: 0.02 is not the 0.01 of the run to resume"),
             List.of("--steps", "9", "--steps: 9 is not the 8"),
             List.of("--batch", "3", "--batch: 3 is not the 2"),
             List.of("--sequence", "16", "--sequence: 16 is not the 32"),
             List.of("--seed", "7", "--seed: 7 is not the 1"),
             List.of("--dropout", "0.5", "--dropout: 0.5 is not the 0.0"),
             List.of(
-                "--layers",
-                "3",
-                "--layers, --hidden, --heads: make another model than that of the run"),
-            List.of("-m", CommandLineFixtures.model(folder).toString(), "is another model"),
+                "--layers", "3", "--layers, --hidden, --heads: do not match the model of the run"),
+            List.of(
+                "-m",
+                CommandLineFixtures.model(folder).toString(),
+                "does not match the model of the run"),
             List.of(
                 "-t",
                 CommandLineFixtures.testData("tokenizer/base/tokenizer.json").toString(),

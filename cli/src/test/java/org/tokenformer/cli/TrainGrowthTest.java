@@ -109,7 +109,7 @@ class TrainGrowthTest {
             List.of("--grow-at", "3:ffn=100", "100 is less than the 128 of layer 0"),
             List.of("--grow-at", "8:ffn=200", "would grow the model after the last of 8 steps"),
             List.of("--grow-at", "3:ffn=200@7", "there is no layer 7"),
-            List.of("--grow-warmup", "5", "no --grow-at says when"),
+            List.of("--grow-warmup", "5", "has no effect without --grow-at"),
             List.of("--grow-init", "loud", "'loud' is not one of zero, split, released"),
             List.of("--value-scale", "0", "--value-scale: 0.0 is not above 0"),
             List.of("--nested", "1.5", "--nested: 1.5 is not between 0 and 1"),

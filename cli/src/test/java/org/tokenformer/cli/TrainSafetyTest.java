@@ -87,7 +87,7 @@ class TrainSafetyTest {
     for (int step = 5; step < 8; step++) {
       String line = unsaved.get(step - 5);
       assertEquals(
-          "warning: step %d was not saved, the run goes on and tries again at the next checkpoint:"
+          "warning: step %d was not saved; training continues and tries again at the next checkpoint:"
                   .formatted(step)
               + " %s: cannot write: File too large; nothing was changed"
                   .formatted(run.resolve("step-00000" + step + "/model.safetensors")),

@@ -52,7 +52,7 @@ class TrainTokenizerCommandTest {
             TRAINED.resolve("text.txt").toString());
     assertEquals(0, result.code(), result.err());
     assertSame(TRAINED.resolve("by-frequency.json"), file);
-    assertTrue(result.err().contains("warning: the texts gave only"), result.err());
+    assertTrue(result.err().contains(" of 9999 ids were created: no remaining pair"), result.err());
   }
 
   private static void assertSame(Path golden, Path trained) throws IOException {
@@ -92,7 +92,7 @@ class TrainTokenizerCommandTest {
   void refusesToReplaceAFileUnlessForced() throws IOException {
     Path file = Files.writeString(folder.resolve("tokenizer.json"), "mine");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
-    refuses(List.of(file + ": exists already", "--force"), "--vocab-size", "300", file, text);
+    refuses(List.of(file + ": already exists", "--force"), "--vocab-size", "300", file, text);
     assertEquals("mine", Files.readString(file));
     Path nowhere = folder.resolve("none").resolve("tokenizer.json");
     refuses(List.of(nowhere + ": cannot write: there is no"), "--vocab-size=300", nowhere, text);
