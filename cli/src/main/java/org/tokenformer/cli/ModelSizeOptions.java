@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 /** The sizes of a new model: a preset, individual options, or a preset with some sizes changed. */
 final class ModelSizeOptions {
   private static final int DEFAULT_CONTEXT = 512;
-  private static final int LARGEST_HIDDEN = 1 << 22;
+  private static final int MAX_HIDDEN = 1 << 22;
 
   @Option(
       names = "--preset",
@@ -116,7 +116,7 @@ final class ModelSizeOptions {
               .formatted(String.join(", ", Presets.names())));
     }
     // Larger values are rejected later, with the option named.
-    int channels = Math.clamp(hidden, 1, LARGEST_HIDDEN);
+    int channels = Math.clamp(hidden, 1, MAX_HIDDEN);
     return TokenFormerConfig.uniform(
         layers,
         new LayerSizes(channels, channels, 4 * channels),

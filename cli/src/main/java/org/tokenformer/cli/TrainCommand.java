@@ -165,7 +165,7 @@ final class TrainCommand implements Callable<Integer> {
 
   private static void atLeastOne(String option, int value) {
     if (value < 1) {
-      throw new UserError(option + ": " + value + " is not at least 1");
+      throw new UserError(option + " must be at least 1, not " + value);
     }
   }
 

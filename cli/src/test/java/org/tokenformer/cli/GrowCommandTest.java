@@ -164,11 +164,11 @@ class GrowCommandTest {
         "--ffn x | --ffn: 'x' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
         "--ffn 300@0-7 | --ffn=300@0-7: there is no layer 7; the layers are 0 to 1",
-        "--ffn 999999999 | --ffn: 999999999 is not in 1 to 16777216",
+        "--ffn 999999999 | --ffn must be between 1 and 16777216, not 999999999",
         "--qkv 16777216 --proj 16777216 --ffn 16777216 --layers 4096 | growing to ",
-        "--layers 0 | --layers: '0' is not a number of layers",
+        "--layers 0 | --layers must be a number of layers between 1 and 4096, not '0'",
         "--layers 1 | --layers: 1 is less than the model's 2; growth only adds",
-        "--layers 99999999999 | --layers: '99999999999' is not a number of layers between 1 and 4096",
+        "--layers 99999999999 | --layers must be a number of layers between 1 and 4096, not '99999999999'",
         "--layers 2 | the model already has layers=2; give larger sizes",
         "--ffn 300 --init split | --ffn: 300 is not a whole multiple of the 96 of layer 0, but"
             + " 'split' makes the same number of copies of every token; use 384, or the init 'zero'",

@@ -109,7 +109,7 @@ class MachineCommandsTest {
     assertBenchRefused(bench, "--only=sleep", "'sleep'", "prefill, decode, decode_batch, train");
     assertBenchRefused(bench, "--sessions=65", "--sessions must be", "1 and 64, not 65");
     assertBenchRefused(bench, "--sequence=257", "--sequence must be", "1 and 256, not 257");
-    assertBenchRefused(bench, "--batch=0", "--batch: 0 is not at least 1");
+    assertBenchRefused(bench, "--batch=0", "--batch must be at least 1, not 0");
     CommandLineFixtures.assertRefused(
         List.of("--preset: 'huge'", "150M"), "bench", "--preset", "huge");
     CommandLineFixtures.assertRefused(

@@ -222,11 +222,11 @@ class PackCommandTest {
       delimiter = '|',
       quoteCharacter = '"',
       value = {
-        "0% | --tokens: 0% is not above 0% and at most 100%; see 'tokenformer generate --help'",
-        "101% | --tokens: 101% is not above 0% and at most 100%",
-        "-5% | --tokens: '-5%' is not a percentage such as 50%",
-        "half | --tokens: 'half' is not a percentage such as 50%",
-        "50 | --tokens: '50' is not a percentage such as 50%"
+        "0% | --tokens must be above 0% and at most 100%, not 0%; see 'tokenformer generate --help'",
+        "101% | --tokens must be above 0% and at most 100%, not 101%",
+        "-5% | --tokens must be a percentage such as 50%, not '-5%'",
+        "half | --tokens must be a percentage such as 50%, not 'half'",
+        "50 | --tokens must be a percentage such as 50%, not '50'"
       })
   void whatIsNoShareIsRefused(String fraction, String message) {
     CommandLineFixtures.assertRefused(
@@ -319,7 +319,7 @@ class PackCommandTest {
         List.of("layers.0.attention.query has 48 tokens instead of 60"),
         with(save, base.toString(), "--base", learned.toString()));
     CommandLineFixtures.assertRefused(
-        List.of("--name: ' ' is not one line of 1 to 200 characters"),
+        List.of("--name must be one line of 1 to 200 characters, not ' '"),
         with(save, learned.toString(), "--base", base.toString(), "--name", " "));
     CommandLineFixtures.assertRefused(List.of("--base"), with(save, learned.toString()));
     assertEquals(List.of(), CommandLineFixtures.content(folder));

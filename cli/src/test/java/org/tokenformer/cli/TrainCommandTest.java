@@ -204,37 +204,39 @@ class TrainCommandTest {
   void refusesNumbersThatMakeNoRun() {
     for (List<String> bad :
         List.of(
-            List.of("--steps", "0", "--steps: 0 is not at least 1"),
-            List.of("--batch", "0", "--batch: 0 is not at least 1"),
-            List.of("--batch", "-3", "--batch: -3 is not at least 1"),
-            List.of("--sequence", "0", "--sequence: 0 is not at least 1"),
+            List.of("--steps", "0", "--steps must be at least 1, not 0"),
+            List.of("--batch", "0", "--batch must be at least 1, not 0"),
+            List.of("--batch", "-3", "--batch must be at least 1, not -3"),
+            List.of("--sequence", "0", "--sequence must be at least 1, not 0"),
             List.of("--sequence", "33", "--sequence: 33 is more than the model's context of 32"),
-            List.of("--accumulate", "0", "--accumulate: 0 is not at least 1"),
+            List.of("--accumulate", "0", "--accumulate must be at least 1, not 0"),
             List.of(
-                "--min-lr", "1", "--min-lr: 1.0 is not between 0 and the learning rate of 0.01"),
+                "--min-lr",
+                "1",
+                "--min-lr must be between 0 and the learning rate of 0.01, not 1.0"),
             List.of("--min-lr", "NaN", "--min-lr: NaN"),
             List.of("--min-lr", "-Infinity", "--min-lr: -Infinity"),
-            List.of("--warmup", "-1", "--warmup: -1 is not between 0 and the"),
+            List.of("--warmup", "-1", "--warmup must be between 0 and the 8 steps, not -1"),
             List.of("--weight-decay", "-0.1", "--weight-decay: -0.1"),
-            List.of("--clip", "0", "--clip: 0.0 is not a number above 0"),
+            List.of("--clip", "0", "--clip must be a number above 0, not 0.0"),
             List.of("--clip", "NaN", "--clip: NaN"),
             List.of("--clip", "Infinity", "--clip: Infinity"),
             List.of("--weight-decay", "NaN", "--weight-decay: NaN"),
             List.of("--weight-decay", "Infinity", "--weight-decay: Infinity"),
-            List.of("--dropout", "-0.1", "--dropout: -0.1 is not at least 0 and below 1"),
-            List.of("--dropout", "NaN", "--dropout: NaN is not at least 0 and below 1"),
-            List.of("--accumulate", "-1", "--accumulate: -1 is not at least 1"),
-            List.of("--steps", "-8", "--steps: -8 is not at least 1"),
+            List.of("--dropout", "-0.1", "--dropout must be at least 0 and below 1, not -0.1"),
+            List.of("--dropout", "NaN", "--dropout must be at least 0 and below 1, not NaN"),
+            List.of("--accumulate", "-1", "--accumulate must be at least 1, not -1"),
+            List.of("--steps", "-8", "--steps must be at least 1, not -8"),
             List.of("--steps", "NaN", "'--steps': 'NaN' is not an int; see 'tokenformer train"),
             List.of("--batch", "1e99", "'--batch': '1e99' is not an int"),
             List.of("--accumulate", "4294967296", "'4294967296' is not an int"),
             List.of("--dropout", "much", "'--dropout': 'much' is not a double"),
             List.of("--on-save-error", "panic", "'panic' is not one of continue, stop"),
-            List.of("--dropout", "1", "--dropout: 1.0 is not at least 0 and below 1"),
-            List.of("--save-every", "0", "--save-every: 0 is not at least 1"),
-            List.of("--eval-every", "-1", "--eval-every: -1 is not at least 1"),
-            List.of("--keep", "0", "--keep: 0 is not at least 1"),
-            List.of("--qkv", "0", "--qkv: 0 is not between 1 and"),
+            List.of("--dropout", "1", "--dropout must be at least 0 and below 1, not 1.0"),
+            List.of("--save-every", "0", "--save-every must be at least 1, not 0"),
+            List.of("--eval-every", "-1", "--eval-every must be at least 1, not -1"),
+            List.of("--keep", "0", "--keep must be at least 1, not 0"),
+            List.of("--qkv", "0", "--qkv must be between 1 and 16777216, not 0"),
             List.of("--theta", "relu", "--theta: 'relu' is not one of l2_norm_gelu"),
             List.of("--init", "loud", "'loud' is not one of default, released"))) {
       refuses(bad.getLast(), newModel(data, run, bad.get(0), bad.get(1)));
@@ -269,10 +271,10 @@ class TrainCommandTest {
     List<String> small = list(base, "-t", tokenizer, "--layers", "2");
     refuses(
         "--heads: 3 does not divide --hidden 32", list(small, "--hidden", "32", "--heads", "3"));
-    refuses("--hidden: 0 is not between 1 and", list(small, "--hidden", "0", "--heads", "1"));
+    refuses("--hidden must be between 1 and", list(small, "--hidden", "0", "--heads", "1"));
     List<String> huge = list(base, "-t", tokenizer, "--hidden", "16777216", "--heads", "1");
     refuses("more bytes than can be counted", list(huge, "--layers", "4096"));
-    refuses("--layers: -2 is not between 1 and 4096", list(huge, "--layers", "-2"));
+    refuses("--layers must be between 1 and 4096, not -2", list(huge, "--layers", "-2"));
     refuses(
         "1.51G parameters with --batch 4096 --sequence 2048 need ",
         list(base, "-t", tokenizer, "--preset", "1.5B", "--batch", "4096"));

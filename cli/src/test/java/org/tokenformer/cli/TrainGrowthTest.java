@@ -104,16 +104,19 @@ class TrainGrowthTest {
   void refusesWhatCannotGrow() {
     for (List<String> bad :
         List.of(
-            List.of("--grow-at", "ffn=160", "--grow-at: 'ffn=160' is not a step and sizes"),
+            List.of(
+                "--grow-at",
+                "ffn=160",
+                "--grow-at must be a step and sizes, such as 400:ffn=1024,qkv=256, not 'ffn=160'"),
             List.of("--grow-at", "3:", "--grow-at: 3:: '' is not one of qkv=N"),
             List.of("--grow-at", "3:ffn=100", "100 is less than the 128 of layer 0"),
             List.of("--grow-at", "8:ffn=200", "would grow the model after the last of 8 steps"),
             List.of("--grow-at", "3:ffn=200@7", "there is no layer 7"),
             List.of("--grow-warmup", "5", "has no effect without --grow-at"),
             List.of("--grow-init", "loud", "'loud' is not one of zero, split, released"),
-            List.of("--value-scale", "0", "--value-scale: 0.0 is not above 0"),
-            List.of("--nested", "1.5", "--nested: 1.5 is not between 0 and 1"),
-            List.of("--nested", "NaN", "--nested: NaN is not between 0 and 1"))) {
+            List.of("--value-scale", "0", "--value-scale must be above 0, not 0.0"),
+            List.of("--nested", "1.5", "--nested must be between 0 and 1, not 1.5"),
+            List.of("--nested", "NaN", "--nested must be between 0 and 1, not NaN"))) {
       List<String> arguments =
           newModel(data, run, "--batch", 2, "--steps", 8, bad.get(0), bad.get(1));
       CommandLineFixtures.assertRefused(List.of(bad.getLast()), TrainFixtures.run(arguments));

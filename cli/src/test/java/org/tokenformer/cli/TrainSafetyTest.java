@@ -182,8 +182,9 @@ class TrainSafetyTest {
                 "\"sequence\": 32", "\"sequence\": 64", "sequence: 64 is more than the model's"),
             List.of("\"sequence\": 32", "\"sequence\": 2000000000", "batch: 2 sequences of"),
             List.of("\"batch\": 2", "\"batch\": 500000", "--batch 500000 --sequence 32 need"),
-            List.of("\"accumulate\": 1", "\"accumulate\": 0", "accumulate: 0 is not at least 1"),
-            List.of("\"clip\": 1.0", "\"clip\": -1.0", "clip: -1.0 is not a number above 0"),
+            List.of(
+                "\"accumulate\": 1", "\"accumulate\": 0", "accumulate must be at least 1, not 0"),
+            List.of("\"clip\": 1.0", "\"clip\": -1.0", "clip must be a number above 0, not -1.0"),
             List.of("\"data_tokens\": ", "\"data_tokens\": 9", "the training data have"))) {
       String changed = json.replace(change.get(0), change.get(1));
       assertTrue(!changed.equals(json), change.get(0));

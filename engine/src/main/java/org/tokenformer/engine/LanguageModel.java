@@ -154,7 +154,7 @@ public final class LanguageModel implements AutoCloseable {
           packs.close();
           backend.close();
         };
-    return ModelLoader.load(folder, packs.behind(options.tokens()), backend, onClose);
+    return ModelLoader.load(folder, packs.selection(options.tokens()), backend, onClose);
   }
 
   /**

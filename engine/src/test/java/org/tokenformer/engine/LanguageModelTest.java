@@ -193,7 +193,7 @@ final class LanguageModelTest {
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> options.withCacheType(DType.I8))
                 .getMessage());
-    assertEquals("cache: I8 is not F32 or BF16", message);
+    assertEquals("cache must be F32 or BF16, not I8", message);
   }
 
   @Test
@@ -336,7 +336,7 @@ final class LanguageModelTest {
             String.valueOf(
                 assertThrows(IllegalArgumentException.class, () -> Backends.open(name, threads))
                     .getMessage());
-        assertEquals("threads: " + threads + " is not between 1 and 1024", message);
+        assertEquals("threads must be between 1 and 1024, not " + threads + "", message);
       }
     }
     assertFalse(workers() > 1000);

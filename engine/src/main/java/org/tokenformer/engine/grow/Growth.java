@@ -101,7 +101,7 @@ public final class Growth {
               isDefault ? grownDefault : (float) ((double) tau * grownDefault / oldDefault);
           case RELEASED -> grownDefault;
         };
-    config.noteTau(taus, name, grown, grownTau);
+    config.putTau(taus, name, grown, grownTau);
   }
 
   /** Returns the configuration before the growth. */

@@ -45,9 +45,9 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   public record Size(SizeGroup group, int count, int firstLayer, int lastLayer) {
     /** Checks the numbers. */
     public Size {
-      if (count < 1 || count > TokenFormerConfig.LARGEST_SIZE) {
+      if (count < 1 || count > TokenFormerConfig.MAX_SIZE) {
         throw ConfigException.notAllowed(
-            group.toString(), count, "between 1 and " + TokenFormerConfig.LARGEST_SIZE);
+            group.toString(), count, "between 1 and " + TokenFormerConfig.MAX_SIZE);
       }
       if (firstLayer < 0) {
         throw new ConfigException(

@@ -25,7 +25,7 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
   private static final String LAYERS_KEY = "base_num_layers";
   private static final String CHANNELS_KEY = "base_hidden_size";
   private static final String TOKENS_KEY = "parameter_tokens";
-  private static final int LONGEST_NAME = 200;
+  private static final int MAX_NAME_LENGTH = 200;
   private static final String ADVICE = "fetch it again, or make it with 'tokenformer pack save'";
 
   /** Reads and checks the metadata. */
@@ -44,7 +44,7 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
     String name = text(file, metadata, NAME_KEY);
     if (!isName(name)) {
       throw problem(
-          file, NAME_KEY, name, "is not one line of 1 to " + LONGEST_NAME + " characters");
+          file, NAME_KEY, name, "is not one line of 1 to " + MAX_NAME_LENGTH + " characters");
     }
     String fingerprint = text(file, metadata, FINGERPRINT_KEY);
     if (!fingerprint.matches("[0-9a-f]{64}")) {
@@ -62,7 +62,7 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
   /** Returns whether a pack may have this name: one line, not blank and not too long. */
   static boolean isName(String name) {
     return !name.isBlank()
-        && name.length() <= LONGEST_NAME
+        && name.length() <= MAX_NAME_LENGTH
         && name.chars().noneMatch(Character::isISOControl);
   }
 

@@ -75,7 +75,7 @@ public final class Packs implements AutoCloseable {
   private void checkSizes(TokenFormerConfig base, TokenFraction prefix)
       throws ModelFormatException {
     try {
-      behind(prefix).config(base);
+      selection(prefix).config(base);
     } catch (ConfigException e) {
       throw new ModelFormatException(
           packs.getLast().path() + ": does not fit its base: " + e.getMessage(), e);
@@ -83,7 +83,7 @@ public final class Packs implements AutoCloseable {
   }
 
   /** Returns the tokens that a model computes with: a prefix of its own, and those of all packs. */
-  public TokenSelection behind(TokenFraction prefix) {
+  public TokenSelection selection(TokenFraction prefix) {
     List<Map<String, NamedTensor>> attached = new ArrayList<>();
     packs.forEach(pack -> attached.add(pack.tensors()));
     return new TokenSelection(prefix, attached);
@@ -105,7 +105,7 @@ public final class Packs implements AutoCloseable {
   public TokenFormerConfig mergeTo(ModelFolder base, Path target, IfExists ifExists)
       throws IOException {
     base.refuseNotFinite();
-    TokenFormerConfig config = behind(TokenFraction.ALL).config(base.config());
+    TokenFormerConfig config = selection(TokenFraction.ALL).config(base.config());
     List<NamedTensor> tensors = List.copyOf(merged(base.floatTensors()).values());
     Path tokenizer = base.path().resolve(ModelFolder.TOKENIZER_FILE);
     ModelFolder.save(target, ifExists, config, tensors, tokenizer);

@@ -48,13 +48,13 @@ public final class ConfigException extends IllegalArgumentException implements E
   }
 
   /**
-   * Returns an exception about a value out of range: {@code field: value is not allowed}.
+   * Returns an exception about a value out of range: {@code field must be allowed, not value}.
    *
    * @param field its name in files
-   * @param allowed the valid values, worded to follow "is not", such as {@code at least 1}
+   * @param allowed the valid values, worded to follow "must be", such as {@code at least 1}
    */
   public static ConfigException notAllowed(String field, Object value, String allowed) {
-    String message = field + ": " + value + " is not " + allowed;
+    String message = field + " must be " + allowed + ", not " + value;
     return new ConfigException(field, String.valueOf(value), allowed, message, null);
   }
 

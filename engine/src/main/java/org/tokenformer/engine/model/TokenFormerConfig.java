@@ -52,7 +52,7 @@ public record TokenFormerConfig(
    * Maximum of most sizes: far above any model, far below what overflows an int when multiplied by
    * a vector's bytes.
    */
-  public static final int LARGEST_SIZE = 1 << 24;
+  public static final int MAX_SIZE = 1 << 24;
 
   private static final int MAX_GROWTHS = 1023;
   private static final int VOCABULARY_MULTIPLE = 128;
@@ -70,9 +70,9 @@ public record TokenFormerConfig(
   public record LayerSizes(int qkv, int proj, int ffn) {
     /** Checks the numbers. */
     public LayerSizes {
-      inRange("qkv_slot_num", qkv, LARGEST_SIZE);
-      inRange("proj_slot_num", proj, LARGEST_SIZE);
-      inRange("ffn_slot_num", ffn, LARGEST_SIZE);
+      inRange("qkv_slot_num", qkv, MAX_SIZE);
+      inRange("proj_slot_num", proj, MAX_SIZE);
+      inRange("ffn_slot_num", ffn, MAX_SIZE);
     }
 
     /** Returns the number for one Pattention. */
@@ -108,11 +108,11 @@ public record TokenFormerConfig(
     layers = List.copyOf(layers);
     history = history.stream().map(List::copyOf).toList();
     taus = Collections.unmodifiableMap(new TreeMap<>(taus));
-    inRange("hidden_size", hiddenSize, LARGEST_SIZE);
-    inRange("num_attention_heads", heads, LARGEST_SIZE);
+    inRange("hidden_size", hiddenSize, MAX_SIZE);
+    inRange("num_attention_heads", heads, MAX_SIZE);
     inRange("num_layers", layers.size(), MAX_LAYERS);
-    inRange("vocab_size", vocabularySize, LARGEST_SIZE);
-    inRange("tokenizer_vocab_size", tokenizerVocabularySize, LARGEST_SIZE);
+    inRange("vocab_size", vocabularySize, MAX_SIZE);
+    inRange("tokenizer_vocab_size", tokenizerVocabularySize, MAX_SIZE);
     inRange("max_position_embeddings", contextLength, MAX_CONTEXT);
     if (hiddenSize % heads != 0) {
       throw ConfigException.of(
@@ -228,7 +228,7 @@ public record TokenFormerConfig(
       int contextLength,
       Theta theta) {
     inRange("num_layers", layers, MAX_LAYERS); // before the list is created
-    inRange("tokenizer_vocab_size", tokenizerIds, LARGEST_SIZE);
+    inRange("tokenizer_vocab_size", tokenizerIds, MAX_SIZE);
     int padded = Math.ceilDiv(tokenizerIds, VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE;
     return new TokenFormerConfig(
         hiddenSize,
@@ -281,7 +281,7 @@ public record TokenFormerConfig(
     for (int layer = 0; layer < sizes.size(); layer++) {
       for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
-        noteTau(kept, name, sizes.get(layer).of(which), tau(layer, which));
+        putTau(kept, name, sizes.get(layer).of(which), tau(layer, which));
       }
     }
     return kept;
@@ -291,7 +291,7 @@ public record TokenFormerConfig(
    * Stores τ of a Pattention in a map, or removes it if it is the default for that number of
    * tokens.
    */
-  public void noteTau(Map<String, Float> taus, String name, int parameterTokens, float tau) {
+  public void putTau(Map<String, Float> taus, String name, int parameterTokens, float tau) {
     if (tau == theta.defaultTau(parameterTokens)) {
       taus.remove(name);
     } else {

@@ -50,31 +50,31 @@ final class EngineProblemTest {
         "max_tokens",
         "-1",
         "at least 0",
-        "max_tokens: -1 is not at least 0",
+        "max_tokens must be at least 0, not -1",
         () -> GenerationOptions.of(-1));
     problem(
         "top_p",
         "1.5",
         "above 0 and at most 1",
-        "top_p: 1.5 is not above 0 and at most 1",
+        "top_p must be above 0 and at most 1, not 1.5",
         () -> new SamplingOptions(1, 0, 1.5, 0, 1, 0));
     problem(
         "threads",
         "0",
         "between 1 and 1024",
-        "threads: 0 is not between 1 and 1024",
+        "threads must be between 1 and 1024, not 0",
         () -> Backends.open("auto", 0));
     problem(
         "min_lr",
         "1.0",
         "between 0 and the learning rate of 0.01",
-        "min_lr: 1.0 is not between 0 and the learning rate of 0.01",
+        "min_lr must be between 0 and the learning rate of 0.01, not 1.0",
         () -> new Schedule(8, 0, 0.01, 1));
     problem(
         "tokens",
         "'x'",
         "a percentage such as 50%",
-        "tokens: 'x' is not a percentage such as 50%",
+        "tokens must be a percentage such as 50%, not 'x'",
         () -> TokenFraction.parse("x"));
   }
 
@@ -107,7 +107,7 @@ final class EngineProblemTest {
         "grow_at",
         "3:layers=0",
         "a number of layers between 1 and 4096",
-        "grow_at: 3:layers=0: layers: '0' is not a number of layers between 1 and 4096",
+        "grow_at: 3:layers=0: layers must be a number of layers between 1 and 4096, not '0'",
         () -> Stage.parse("3:layers=0"));
     ConfigException layer =
         assertThrows(
@@ -138,7 +138,7 @@ final class EngineProblemTest {
         "min_lr",
         "2.0",
         "in 0 to 1",
-        file + ": min_lr: 2.0 is not in 0 to 1",
+        file + ": min_lr must be between 0 and 1, not 2.0",
         () -> {
           throw ModelFormatException.of(file, wrong);
         });

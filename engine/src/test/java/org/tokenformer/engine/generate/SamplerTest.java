@@ -255,7 +255,7 @@ final class SamplerTest {
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> new Sampler(options, 3))
                 .getMessage());
-    assertEquals("logit_bias: 3 is not an id of the vocabulary, between 0 and 2", message);
+    assertEquals("logit_bias must be an id of the vocabulary, between 0 and 2, not 3", message);
   }
 
   @ParameterizedTest
@@ -326,17 +326,20 @@ final class SamplerTest {
   @Test
   void wrongPenaltiesAndBiases() {
     SamplingOptions o = SamplingOptions.greedy();
-    refused("presence_penalty: 2.1 is not between -2 and 2", () -> o.withPresencePenalty(2.1));
+    refused("presence_penalty must be between -2 and 2, not 2.1", () -> o.withPresencePenalty(2.1));
     refused(
-        "presence_penalty: NaN is not between -2 and 2", () -> o.withPresencePenalty(Double.NaN));
-    refused("frequency_penalty: -3.0 is not between -2 and 2", () -> o.withFrequencyPenalty(-3));
+        "presence_penalty must be between -2 and 2, not NaN",
+        () -> o.withPresencePenalty(Double.NaN));
     refused(
-        "logit_bias: -1 is not an id of the vocabulary", () -> o.withLogitBias(Map.of(-1, 1.0)));
+        "frequency_penalty must be between -2 and 2, not -3.0", () -> o.withFrequencyPenalty(-3));
     refused(
-        "logit_bias of id 5: -101.0 is not between -100 and 100",
+        "logit_bias must be an id of the vocabulary, not -1",
+        () -> o.withLogitBias(Map.of(-1, 1.0)));
+    refused(
+        "logit_bias of id 5 must be between -100 and 100, not -101.0",
         () -> o.withLogitBias(Map.of(5, -101.0)));
     refused(
-        "logit_bias of id 5: NaN is not between -100 and 100",
+        "logit_bias of id 5 must be between -100 and 100, not NaN",
         () -> o.withLogitBias(Map.of(5, Double.NaN)));
   }
 
@@ -434,14 +437,14 @@ final class SamplerTest {
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> GenerationOptions.of(-1))
                 .getMessage());
-    assertEquals("max_tokens: -1 is not at least 0", message);
+    assertEquals("max_tokens must be at least 0, not -1", message);
     message =
         String.valueOf(
             assertThrows(
                     IllegalArgumentException.class,
                     () -> GenerationOptions.of(1).withTopLogProbabilities(-2))
                 .getMessage());
-    assertEquals("top_log_probabilities: -2 is not between -1 and 1000", message);
+    assertEquals("top_log_probabilities must be between -1 and 1000, not -2", message);
     int[] ends = {1, 2};
     GenerationOptions before = GenerationOptions.of(3);
     GenerationOptions options = before.endingAt(ends);

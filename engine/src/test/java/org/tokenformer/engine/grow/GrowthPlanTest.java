@@ -160,11 +160,11 @@ final class GrowthPlanTest {
         "layers=3,ffn=99@3 | ffn=99@3: there is no layer 3; the layers are 0 to 2",
         "ffn=0 | ffn: '0' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
-        "ffn=16777217 | ffn: 16777217 is not between 1 and 16777216",
-        "layers=4097 | layers: 4097 is not between 1 and 4096",
-        "layers=0 | layers: '0' is not a number of layers between 1 and 4096",
-        "layers=12345 | layers: '12345' is not a number of layers between 1 and 4096",
-        "layers= | layers: '' is not a number of layers between 1 and 4096",
+        "ffn=16777217 | ffn must be between 1 and 16777216, not 16777217",
+        "layers=4097 | layers must be between 1 and 4096, not 4097",
+        "layers=0 | layers must be a number of layers between 1 and 4096, not '0'",
+        "layers=12345 | layers must be a number of layers between 1 and 4096, not '12345'",
+        "layers= | layers must be a number of layers between 1 and 4096, not ''",
         "ffn | ffn: '' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or 2048@0-2",
         "ffn=-1 | ffn: '-1' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
@@ -182,8 +182,8 @@ final class GrowthPlanTest {
   /** Sizes that a program can request but a text cannot. */
   @Test
   void absurdSizesAreRefused() {
-    assertEquals("ffn: 0 is not between 1 and 16777216", refusedSize(0, 0, 0));
-    assertEquals("ffn: 999999999 is not between 1 and 16777216", refusedSize(999999999, 0, 0));
+    assertEquals("ffn must be between 1 and 16777216, not 0", refusedSize(0, 0, 0));
+    assertEquals("ffn must be between 1 and 16777216, not 999999999", refusedSize(999999999, 0, 0));
     assertEquals("ffn: the first layer must be at least 0, not -1", refusedSize(9, -1, 0));
     assertEquals("ffn: the last layer of 3-2 is before the first", refusedSize(9, 3, 2));
     Size beyond = new Size(SizeGroup.FFN, 99, 2, Integer.MAX_VALUE);
@@ -219,7 +219,7 @@ final class GrowthPlanTest {
     for (int layers : new int[] {-1, 4097, Integer.MAX_VALUE}) {
       ConfigException e =
           assertThrows(ConfigException.class, () -> new GrowthPlan(List.of(), layers));
-      assertEquals("layers: " + layers + " is not between 1 and 4096", e.getMessage());
+      assertEquals("layers must be between 1 and 4096, not " + layers + "", e.getMessage());
     }
   }
 

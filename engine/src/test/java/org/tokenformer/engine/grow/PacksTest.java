@@ -81,7 +81,7 @@ final class PacksTest {
     ModelFolder folder = PackFixtures.open(base);
     TokenFraction tokens = TokenFraction.parse(fraction);
     Packs packs = Packs.open(files, folder, tokens, LoadMode.MAP);
-    return ModelLoader.load(folder, packs.behind(tokens), backend, packs::close);
+    return ModelLoader.load(folder, packs.selection(tokens), backend, packs::close);
   }
 
   private static float[] logits(TokenFormer model) {
@@ -328,7 +328,8 @@ final class PacksTest {
                 PackWriter.save(one, two, "a\nb", folder.resolve("refused"));
               }
             });
-    assertEquals("name: 'a\\u000ab' is not one line of 1 to 200 characters", name.getMessage());
+    assertEquals(
+        "name must be one line of 1 to 200 characters, not 'a\\u000ab'", name.getMessage());
   }
 
   @Test

@@ -56,14 +56,14 @@ final class TokenSelectionTest {
   @ValueSource(strings = {"", "%", "50", "-5%", "+5%", "1e1%", "5 %", "5%%", "NaN%", ".5%", "5.%"})
   void invalidFractionsAreRefused(String text) {
     ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
-    assertEquals("tokens: '" + text + "' is not a percentage such as 50%", e.getMessage());
+    assertEquals("tokens must be a percentage such as 50%, not '" + text + "'", e.getMessage());
   }
 
   @ParameterizedTest
   @CsvSource({"0%,0", "0.000%,0.000", "100.1%,100.1", "101%,101", "999999999%,999999999"})
   void zeroAndMoreThanAllAreRefused(String text, String number) {
     ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
-    assertEquals("tokens: " + number + "% is not above 0% and at most 100%", e.getMessage());
+    assertEquals("tokens must be above 0% and at most 100%, not " + number + "%", e.getMessage());
   }
 
   @Test

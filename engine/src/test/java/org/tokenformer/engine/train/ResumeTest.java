@@ -316,7 +316,7 @@ final class ResumeTest {
           {"\"sequence\": 16", "\"sequence\": 999", "sequence: 999 is more than the model's"},
           {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
           {"\"format\": 2", "\"format\": 3", "format: 3 is not 2"},
-          {"\"lr\": 0.01", "\"lr\": 0", "lr: 0.0 is not a number above 0"},
+          {"\"lr\": 0.01", "\"lr\": 0", "lr must be a number above 0, not 0.0"},
           {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a 64-bit integer"},
           {"\"data_sha256\"", "\"data_sha\"", "data_sha256: is missing"},
           {"{", "[", "is not valid JSON"},

@@ -30,7 +30,7 @@ import org.tokenformer.tokenizer.Tokenizer;
  */
 public final class TokenFiles implements Closeable {
   /** Maximum size in bytes of a text, whose ids are held in memory and take about as much. */
-  public static final long LARGEST_TEXT = 1L << 30;
+  public static final long MAX_TEXT_BYTES = 1L << 30;
 
   /** Receives progress and warnings while files are opened. Its exceptions abort the opening. */
   public interface Listener {
@@ -97,7 +97,7 @@ public final class TokenFiles implements Closeable {
    * @param tokenizerJson the file that the tokenizer was loaded from
    * @throws NoSuchFileException if a file is missing; thrown before any file is read
    * @throws DatasetException if a dataset is damaged or has ids outside the vocabulary, or a text
-   *     has more than {@link #LARGEST_TEXT} bytes
+   *     has more than {@link #MAX_TEXT_BYTES} bytes
    * @throws org.tokenformer.tokenizer.TokenizerException if a text cannot be encoded
    */
   public static TokenFiles open(
@@ -172,11 +172,11 @@ public final class TokenFiles implements Closeable {
 
   private void addText(Path file) throws IOException {
     long bytes = Files.isRegularFile(file) ? Files.size(file) : 0;
-    if (bytes > LARGEST_TEXT && maxIds > LARGEST_TEXT) {
+    if (bytes > MAX_TEXT_BYTES && maxIds > MAX_TEXT_BYTES) {
       throw new DatasetException(
           file,
           "has %d bytes of text, more than the maximum of %d; convert it to a dataset with 'tokenformer prepare'"
-              .formatted(bytes, LARGEST_TEXT));
+              .formatted(bytes, MAX_TEXT_BYTES));
     }
     IntArrayList ids = new IntArrayList();
     try (InputStream in = Files.newInputStream(file);

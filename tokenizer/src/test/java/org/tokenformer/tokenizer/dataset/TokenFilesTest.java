@@ -184,7 +184,7 @@ class TokenFilesTest {
     assertTrue(outside.contains("is not in the vocabulary (0 to " + (vocabulary - 1)), outside);
 
     try (var large = new RandomAccessFile(second.toFile(), "rw")) {
-      large.setLength(TokenFiles.LARGEST_TEXT + 1);
+      large.setLength(TokenFiles.MAX_TEXT_BYTES + 1);
     }
     assertEquals(
         second
