@@ -25,21 +25,26 @@ public final class SiteBuilder {
    */
   public static void main(String[] arguments) throws IOException {
     Path repository = Path.of(arguments[0]).toRealPath();
-    String sources = arguments.length > 1 ? arguments[1] : "";
-    List<String> problems = build(repository, repository.resolve("target/site"), sources);
-    problems.forEach(System.err::println);
-    if (!problems.isEmpty()) {
+    Path site = repository.resolve("target/site");
+    LinkCheck check = build(repository, site, arguments.length > 1 ? arguments[1] : "");
+    check.problems().forEach(System.err::println);
+    if (!check.problems().isEmpty()) {
       System.exit(1);
     }
+    Path list = site.resolveSibling("site-external-links.txt");
+    Files.write(list, check.external());
+    System.out.printf(
+        "%s: %d pages; %d external links, not checked, are listed in %s%n",
+        site.resolve("index.html"), check.pages(), check.external().size(), list.getFileName());
   }
 
-  /** Returns the broken links: those of the Markdown or, if it has none, those of the site. */
-  static List<String> build(Path repository, Path site, String sources) throws IOException {
+  /** Returns the check of the Markdown if it has broken links, otherwise that of the site. */
+  static LinkCheck build(Path repository, Path site, String sources) throws IOException {
     Collection<Page> pages = readPages(repository);
     LinkCheck check = new LinkCheck(repository);
     pages.forEach(page -> check.add(page.source(), page.html()));
     if (!check.problems().isEmpty()) {
-      return check.problems();
+      return check;
     }
     SiteLinks links = new SiteLinks(repository, site, sources, pages);
     Template template = new Template(resource("page.html"), List.copyOf(pages));
@@ -52,26 +57,14 @@ public final class SiteBuilder {
       Files.createDirectories(site.resolve(file).getParent());
       Files.copy(repository.resolve(file), site.resolve(file));
     }
-    return checkSite(site);
-  }
-
-  private static List<String> checkSite(Path site) throws IOException {
-    LinkCheck check = new LinkCheck(site);
+    LinkCheck siteCheck = new LinkCheck(site);
     for (String file : files(site, ".html")) {
-      check.add(file, Files.readString(site.resolve(file)));
+      siteCheck.add(file, Files.readString(site.resolve(file)));
     }
-    Path list = site.resolveSibling("site-external-links.txt");
-    Files.write(list, check.external());
-    System.out.printf(
-        "%s: %d pages; %d external links, not checked, are listed in %s%n",
-        site.resolve("index.html"), check.pages(), check.external().size(), list.getFileName());
-    return check.problems();
+    return siteCheck;
   }
 
-  /**
-   * Reads the README, what it links to, what those pages link to; then docs and the project's
-   * pages.
-   */
+  /** Reads the README, the pages it links to and so on, then docs and the project's pages. */
   private static Collection<Page> readPages(Path repository) throws IOException {
     Map<String, Page> pages = new LinkedHashMap<>();
     Deque<String> queue = new ArrayDeque<>(List.of("README.md"));

@@ -112,7 +112,7 @@ class SiteBuilderTest {
   }
 
   private List<String> build(String sources) throws IOException {
-    return SiteBuilder.build(repository, repository.resolve("target/site"), sources);
+    return SiteBuilder.build(repository, repository.resolve("target/site"), sources).problems();
   }
 
   private void write(String file, String text) throws IOException {
