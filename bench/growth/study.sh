@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# The runs behind docs/growth.md: the same model grown in steps, also late in more steps, grown once, grown as the
-# released code does, and trained from scratch at each of its sizes, with learning rate and first values swept for each.
+# The runs behind docs/growth.md: a model grown once, grown in steps, grown late with more steps, grown with the method
+# of the released code, and trained from scratch at each of its sizes. Learning rate and value scale are swept per size.
 #
 # usage: bench/growth/study.sh TRAIN.txt VALID.txt OUT
 #
-# OUT gets a folder for each run. A run that is there is not run again and one that was stopped goes on, so the script
-# can be stopped and started at any time. About four hours on two cores. The environment can set SEEDS (by default
-# "1 2"; more can be added later), STEPS (800) and SWEEP_STEPS (200).
+# OUT gets a folder for each run. Finished runs are skipped and interrupted runs are resumed, so the script can be
+# stopped and restarted at any time. It takes about four hours on two cores. Environment variables: SEEDS (default "1 2";
+# more can be added later), STEPS (default 800) and SWEEP_STEPS (default 200).
 #
 # TRANSFORMER is a command that trains a plain Transformer of the largest size for comparison. It is called as
 # `$TRANSFORMER transformer STEPS --lr X` in a folder with train.txt, valid.txt and tokenizer.json, and its lines
-# `transformer step N params 7.41M … valid LOSS … tok/s R` are kept in OUT/transformer-SEED.log. This project has no
-# PyTorch and installs none, so without TRANSFORMER that arm is left out.
+# `transformer step N params 7.41M … valid LOSS … tok/s R` are kept in OUT/transformer-SEED.log. This project neither
+# contains nor installs PyTorch; without TRANSFORMER that configuration is skipped.
 set -euo pipefail
 [ $# -eq 3 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 for text in "$1" "$2"; do
@@ -31,20 +31,20 @@ middle="--qkv 128 --proj 128 --ffn 512"  # 4.2 million
 large="--qkv 256 --proj 256 --ffn 1024"  # 7.3 million
 to_middle="qkv=128,proj=128,ffn=512" to_large="qkv=256,proj=256,ffn=1024"
 
-# Runs of other texts or lengths must not be mixed with those that are there.
+# Runs with other texts or numbers of steps must not be mixed with existing ones.
 settings=$(printf 'train %s\nvalid %s\nsteps %s\nsweep steps %s' "$(sha256sum <"$train")" "$(sha256sum <"$valid")" \
   "$STEPS" "$SWEEP_STEPS")
 [ -e settings ] || echo "$settings" >settings
 [ "$settings" = "$(cat settings)" ] || {
-  echo "error: $PWD: has runs of other texts, STEPS or SWEEP_STEPS, see its file settings; choose another folder" >&2
+  echo "error: $PWD: contains runs with other texts, STEPS or SWEEP_STEPS (see its file settings); choose another folder" >&2
   exit 2
 }
 
-once() { # FILE COMMAND...: makes a file whole or not at all
+once() { # FILE COMMAND...: writes the output of a command to a file atomically, unless the file exists
   [ -e "$1" ] || { "${@:2}" >"$1.part" && mv "$1.part" "$1"; }
 }
 
-# Every twentieth document is held out, for the sweeps to be measured on: VALID is not looked at before the end.
+# Every twentieth document is held out to evaluate the sweeps; VALID is used only for the final runs.
 documents() { # held-out or rest
   awk -v want="$1" '
     { mine = (n % 20 == 0) == (want == "held-out") }
@@ -61,7 +61,7 @@ has_checkpoint() { # NAME
   compgen -G "$1/step-*" >/dev/null
 }
 
-run() { # NAME DATA VALID EVAL_EVERY OPTIONS...: the last are of a new run, one that goes on has them saved
+run() { # NAME DATA VALID EVAL_EVERY OPTIONS...: OPTIONS apply to a new run; a resumed run has stored them
   local name=$1 data=$2 measured=$3 every=$4 status=0
   local -a how
   [ ! -e "$name/done" ] || return 0
@@ -72,9 +72,9 @@ run() { # NAME DATA VALID EVAL_EVERY OPTIONS...: the last are of a new run, one 
   "$tf" train --data "$data" --valid "$measured" --eval-every "$every" --save-every 100 --keep 1 --quiet -o "$name" \
     "${how[@]}" 2>"$name/.err" || status=$?
   cat "$name/.err" >&2
-  # A rate that is too high for a size is a result too: the run ends without a last validation.
-  [ $status -eq 0 ] || grep -qE 'loss explodes|NaN or infinite' "$name/.err" || return $status
-  if [ $status -eq 0 ] && [ -z "$(loss "$name")" ]; then # it was stopped while it measured its last loss
+  # Divergence at a high learning rate is a valid result: the run ends without a last validation.
+  [ $status -eq 0 ] || grep -qE 'loss diverged|NaN or infinite' "$name/.err" || return $status
+  if [ $status -eq 0 ] && [ -z "$(loss "$name")" ]; then # it was stopped during its last validation
     rm -r "$name"
     run "$@"
     return
@@ -83,13 +83,13 @@ run() { # NAME DATA VALID EVAL_EVERY OPTIONS...: the last are of a new run, one 
   rm -rf "$name"/step-* "$name"/latest "$name"/{.err,config.json,model.safetensors,tokenizer.json,metrics.arrow}
 }
 
-loss() { # NAME: its validation loss after the last step, nothing if it did not come so far
+loss() { # NAME: the validation loss after the last step, or nothing if the run did not reach it
   tail -n 1 "$1/metrics.jsonl" | sed -n 's/.*"valid_loss":\([0-9.eE+-]*\).*/\1/p'
 }
 
-# Learning rate and scale of the first values that are best together: from 0.002 and 1 on, twice and half of each are
-# tried for as long as one of them is better. The end has four neighbours, and none is better.
-sweep() { # SIZE OPTIONS...: writes the best rate and scale to SIZE.best
+# Finds the best pair of learning rate and value scale: starting at 0.002 and 1, half and twice each value are tried
+# until neither improves the loss, so none of the four neighbours of the result is better.
+sweep() { # SIZE OPTIONS...: writes the best learning rate and value scale to SIZE.best
   local size=$1 rate=0.002 scale=1 best="" next
   shift
   [ ! -e "$size.best" ] || return 0
@@ -99,10 +99,10 @@ sweep() { # SIZE OPTIONS...: writes the best rate and scale to SIZE.best
     for next in $(half_and_double "$rate"); do sweep_run "$size" "$next" "$scale" "$@"; done
     for next in $(half_and_double "$scale"); do sweep_run "$size" "$rate" "$next" "$@"; done
     read -r rate scale <<<"$(best_of "$size")"
-    [ -n "$rate" ] || { echo "error: $size: every run of the sweep diverged" >&2; exit 1; }
+    [ -n "$rate" ] || { echo "error: $size: all runs of the sweep diverged" >&2; exit 1; }
   done
   once "$size.best" echo "$best"
-  echo "best for $size: learning rate $rate, scale $scale" >&2
+  echo "best for $size: learning rate $rate, value scale $scale" >&2
 }
 half_and_double() {
   awk -v x="$1" 'BEGIN { print x / 2, x * 2 }'
@@ -111,7 +111,7 @@ sweep_run() { # SIZE RATE SCALE OPTIONS...
   run "sweep-$1-$2-$3" rest.arrow held-out.txt "$SWEEP_STEPS" --steps "$SWEEP_STEPS" \
     --warmup $(((SWEEP_STEPS + 9) / 10)) --lr "$2" --value-scale "$3" --seed 1 "${@:4}"
 }
-best_of() { # SIZE: rate and scale of the lowest loss
+best_of() { # SIZE: learning rate and value scale with the lowest loss
   local folder setting
   for folder in sweep-"$1"-*; do
     setting=${folder#"sweep-$1-"}
@@ -119,7 +119,7 @@ best_of() { # SIZE: rate and scale of the lowest loss
   done | awk 'NF == 3' | sort -g | awk 'NR == 1 { print $2, $3 }'
 }
 
-arm() { # NAME STEPS SIZE OPTIONS...: with the best settings of a size
+arm() { # NAME STEPS SIZE OPTIONS...: uses the best settings of SIZE
   local rate scale
   read -r rate scale <"$3.best"
   run "$1" all.arrow "$valid" $(((STEPS + 15) / 16)) --steps "$2" --warmup $(((STEPS + 15) / 16)) --lr "$rate" \
@@ -139,7 +139,7 @@ transformer() { # LOG TRAIN VALID STEPS RATE
   rm -r "$folder"
 }
 
-# Its learning rate is swept as the others' are. The seed is the command's own, so there is one run.
+# The Transformer's learning rate is swept in the same way. Its command chooses its own seed, so there is one run.
 transformers() {
   local rate=0.002 best="" next
   transformer "sweep-transformer-$rate.log" rest.txt held-out.txt "$SWEEP_STEPS" "$rate"
@@ -172,12 +172,12 @@ transformers() {
       --grow-at "$((longer * 3 / 5)):$to_middle" --grow-at "$((longer * 4 / 5)):$to_large"
     arm "scratch-middle-$seed" "$STEPS" middle $middle --seed "$seed"
     arm "scratch-small-$seed" "$STEPS" small $small --seed "$seed"
-    # What the small model alone makes of the operations of grown-late.
+    # The small model alone, with about as many operations as grown-late.
     arm "longer-small-$seed" "$((STEPS * 7 / 4))" small $small --seed "$seed"
   done
 }
 if [ -n "$TRANSFORMER" ]; then
   transformers
 else
-  echo "the plain Transformer is left out: TRANSFORMER names no command" >&2
+  echo "the plain Transformer is skipped: TRANSFORMER is not set" >&2
 fi

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Compares this engine's speed with PyTorch, numpy's OpenBLAS, HF tokenizers and llama.cpp, side by side.
+"""Compares the speed of this engine with PyTorch, numpy's OpenBLAS, HF tokenizers and llama.cpp.
 
-Each program is a process that does one piece of work when it is told to. They take turns, and what counts is the
-median over the rounds of the ratio of two programs' times in the same round: on a shared machine the clock changes
-within seconds, so figures of two runs, or of one program after the other, say little. Nothing is installed here.
+Each program is a process that does one piece of work on request. The programs take turns, and the result is the ratio
+of two programs' times in the same round, as the median over all rounds. On a shared machine the clock changes within
+seconds, so figures from separate runs, or from one program after another, are not comparable. The script installs
+nothing.
 
-needs: a JDK 25 and bench/target/benchmarks.jar (./build -pl bench -am package -DskipTests);
-       Python with torch and numpy, for the tokenizer comparison tokenizers (--python names it, by default the one
-       that runs this); for llama.cpp --llama, a folder in which `npm i --ignore-scripts node-llama-cpp` was run and
-       where make_gguf.py wrote m-f32.gguf, m-bf16.gguf, m-q8_0.gguf and m-q4_0.gguf. What is absent is left out.
+requires: JDK 25 and bench/target/benchmarks.jar (./build -pl bench -am package -DskipTests);
+          Python with torch and numpy, and tokenizers for the group encode (see --python);
+          for llama.cpp a folder (see --llama) in which `npm i --ignore-scripts node-llama-cpp` was run and make_gguf.py
+          wrote m-f32.gguf, m-bf16.gguf, m-q8_0.gguf and m-q4_0.gguf. Models that are missing are skipped.
 """
 
 import argparse
@@ -34,7 +35,7 @@ GROUPS = ("gemm", "encode", "train", "prefill", "decode", "batch")
 
 
 class Program:
-    """A process that takes turns."""
+    """A peer process that works on request."""
 
     def __init__(self, name, command, folder=None):
         self.name, self.answers = name, {}
@@ -44,9 +45,9 @@ class Program:
         self.bytes = None
 
     def pin(self, processor):
-        """To one processor, with all threads that the process has by now."""
+        """Pins all current threads of the process to one processor."""
         for thread in os.listdir(f"/proc/{self.process.pid}/task"):
-            with contextlib.suppress(ProcessLookupError):  # it may have ended by now
+            with contextlib.suppress(ProcessLookupError):  # the thread may have ended
                 os.sched_setaffinity(int(thread), {processor})
 
     def wait(self):
@@ -54,7 +55,7 @@ class Program:
         while line and not line.startswith("ready"):
             line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"error: {self.name} ended before it was ready")
+            raise SystemExit(f"error: {self.name} exited before it was ready")
         self.bytes = float(line.split()[1])
 
     def turn(self, line):
@@ -62,11 +63,11 @@ class Program:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"error: {self.name} ended in its turn")
+            raise SystemExit(f"error: {self.name} exited while it was working")
         self.answers.setdefault(line, []).append([float(number) for number in answer.split()])
 
     def peak(self):
-        """Bytes that were resident at most, None where the system does not tell."""
+        """Returns the peak resident memory in bytes, or None if the system does not report it."""
         with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status", encoding="utf-8") as lines:
             return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
 
@@ -99,22 +100,22 @@ class Comparison:
         folder = self.options.llama
         if not folder or not (folder / f"m-{kind}.gguf").exists():
             return []
-        peer = folder / "llama_peer.mjs"  # node finds packages from where the script lies
+        peer = folder / "llama_peer.mjs"  # node looks for packages next to the script
         peer.write_text((HERE / "llama_peer.mjs").read_text())
         command = ["node", str(peer), f"m-{kind}.gguf", work, str(threads)]
         return [Program(f"llama.cpp {kind}", command, folder)]
 
     def run(self, group, what, threads, programs, lines, amount, unit, ceiling=None, memory=False):
-        """Lets programs take turns at each line of work. amount(program, line) is what a run does, in units; ceiling
-        is 0 where those are GFLOP and 1 where they are GB, to be held against what the machine can do; memory says
-        whether that of the whole process is told."""
+        """Lets programs take turns at each line of work. amount(program, line) is the work per run, in units. If
+        ceiling is given, rates are compared with that peak of the machine: 0 for GFLOP/s, 1 for GB/s. memory
+        reports the peak memory of each process."""
         ceilings = self.ours("ceilings", threads) if ceiling is not None else None
         everyone = programs + ([ceilings] if ceilings else [])
         try:
             for program in everyone:
                 program.wait()
                 if threads == 1 and hasattr(os, "sched_setaffinity"):
-                    # One processor for all: on a shared machine the other may be half as fast.
+                    # All on one processor: on a shared machine another may be half as fast.
                     program.pin(max(os.sched_getaffinity(0)))
             for line in lines:
                 for i in range(self.options.rounds + 1):
@@ -152,9 +153,9 @@ def line_of(r):
     text = f"{r['group']:8} {r['what']:24} {r['threads']} thread{'s' if r['threads'] > 1 else ' '} "
     text += f"{r['program']:16} {r['rate'][1]:10.2f} {r['unit']:8}"
     if "share" in r:
-        text += f" {100 * r['share'][1]:5.1f} % of the ceiling ({100 * r['share'][0]:.1f}–{100 * r['share'][2]:.1f})"
+        text += f" {100 * r['share'][1]:5.1f} % of peak ({100 * r['share'][0]:.1f}–{100 * r['share'][2]:.1f})"
     if "ours" in r:
-        text += f" we: ×{r['ours'][1]:.3f} ({r['ours'][0]:.3f}–{r['ours'][2]:.3f})"
+        text += f" speed-up: ×{r['ours'][1]:.3f} ({r['ours'][0]:.3f}–{r['ours'][2]:.3f})"
     if r.get("memory"):
         text += f" {r['memory'] / 1e6:.0f} MB"
     return text
@@ -165,13 +166,13 @@ def between(quartile, form):
 
 
 def page(facts, results):
-    """The results as Markdown, median and quartiles of the rounds."""
-    lines = ["# Side by side with other programs", ""]
+    """Returns the results as Markdown, with median and quartiles over the rounds."""
+    lines = ["# Comparison with other programs", ""]
     lines += [
-        "Made by [compare.py](peers/compare.py), which lets the programs take turns; figures are medians and, in brackets,",
-        "quartiles over the rounds. *we* is how many times as fast this engine was in the same round, *share* of what the",
-        "machine could do in the same round: fused multiply-adds in registers, or bytes read from memory; *memory* what",
-        "the process had resident at most.", ""]
+        "Written by [compare.py](peers/compare.py), which lets the programs take turns. Figures are medians over the rounds,",
+        "with the quartiles in parentheses. *speed-up* says how many times as fast TokenFormer did the same work in the same",
+        "round; *fraction of peak* relates the rate to the peak of the machine in the same round, for fused multiply-adds in",
+        "registers or for bytes read from memory; *memory* is the peak resident memory of the process.", ""]
     lines += [f"- {key}: {value}" for key, value in facts.items() if key not in WHEN]
     for group in dict.fromkeys(r["group"] for r in results):
         runs = (r for r in results if r["group"] == group)
@@ -179,13 +180,13 @@ def page(facts, results):
         flags = ", ".join(dict.fromkeys(r.get("flags", "unknown") for r in results if r["group"] == group))
         memory = any(r.get("memory") for r in results if r["group"] == group)
         lines += ["", f"## {group}", "", f"{when}; flags {flags}", ""]
-        lines += ["| work | threads | program | rate | share | we |" + (" memory |" if memory else "")]
+        lines += ["| work | threads | program | rate | fraction of peak | speed-up |" + (" memory |" if memory else "")]
         lines += ["|---|---|---|---|---|---|" + ("---|" if memory else "")]
         for r in (r for r in results if r["group"] == group):
-            share = between(r["share"], lambda v: f"{100 * v:.1f} %") if "share" in r else ""
-            ours = between(r["ours"], lambda v: f"×{v:.2f}") if "ours" in r else ""
+            fraction = between(r["share"], lambda v: f"{100 * v:.1f} %") if "share" in r else ""
+            speed_up = between(r["ours"], lambda v: f"×{v:.2f}") if "ours" in r else ""
             rate = between(r["rate"], lambda v: f"{v:.4g}") + " " + r["unit"]
-            line = f"| {r['what'] or group} | {r['threads']} | {r['program']} | {rate} | {share} | {ours} |"
+            line = f"| {r['what'] or group} | {r['threads']} | {r['program']} | {rate} | {fraction} | {speed_up} |"
             lines.append(line + (f" {r['memory'] / 1e6:.0f} MB |" if r.get("memory") else ""))
     return "\n".join(lines) + "\n"
 
@@ -194,7 +195,7 @@ def find_java():
     script = f'. "{ROOT}/find-jdk.sh"; tf_find_jdk && echo "$JAVA_HOME"'
     home = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     if not home:
-        raise SystemExit("error: no JDK 25 was found; set JAVA_HOME")
+        raise SystemExit("error: no JDK 25 found; set JAVA_HOME")
     return pathlib.Path(home) / "bin/java"
 
 
@@ -208,14 +209,14 @@ def gemm(c):
         programs = [
             c.ours("gemm", threads), c.torch("PyTorch", "gemm", "torch", threads),
             c.torch("OpenBLAS", "gemm", "numpy", threads)]
-        if threads > 1:  # what threads gain shows only in the same round
+        if threads > 1:  # the gain from threads is comparable only within a round
             programs.append(c.ours("gemm", 1, name="TokenFormer, 1 thread"))
         c.run("gemm", "", threads, programs, lines, flops, "GFLOP/s", 0)
 
 
 def encode(c):
     if not c.options.tokenizer or not c.options.text:
-        print("encode is left out: it needs --tokenizer and --text", file=sys.stderr)
+        print("encode is skipped: it requires --tokenizer and --text", file=sys.stderr)
         return
     files = [str(c.options.tokenizer.resolve()), str(c.options.text.resolve())]
     programs = [c.ours("encode", *files), c.torch("HF tokenizers", "encode", *files)]
@@ -275,7 +276,7 @@ def environment(c):
 
 
 def save(options, facts, results):
-    """After every group, since a run is long."""
+    """Saves the results; called after every group, since a run takes long."""
     measured = {r["group"] for r in results}
     for r in results:
         r.update({key: facts[key] for key in WHEN})
@@ -291,27 +292,27 @@ def save(options, facts, results):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(GROUPS), help="groups, by default " + ",".join(GROUPS))
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="by default all processors")
-    parser.add_argument("--rounds", type=int, default=11, help="turns of each program that count, by default 11")
-    parser.add_argument("--python", default=sys.executable, help="command that runs Python with torch")
-    parser.add_argument("--llama", type=pathlib.Path, help="folder of node-llama-cpp and of the m-*.gguf")
-    parser.add_argument("--tokenizer", type=pathlib.Path, help="tokenizer.json for encode")
-    parser.add_argument("--text", type=pathlib.Path, help="text for encode")
-    parser.add_argument("--json", type=pathlib.Path, help="file for all figures; those of other groups in it stay")
-    parser.add_argument("--markdown", type=pathlib.Path, help="page for all figures in that file")
+    parser.add_argument("--only", default=",".join(GROUPS), help="groups to measure; default: " + ",".join(GROUPS))
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads; default: all processors")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds to measure, after one warm-up; default: 11")
+    parser.add_argument("--python", default=sys.executable, help="Python with torch; default: the one in use")
+    parser.add_argument("--llama", type=pathlib.Path, help="folder with node-llama-cpp and the m-*.gguf models")
+    parser.add_argument("--tokenizer", type=pathlib.Path, help="tokenizer.json for the group encode")
+    parser.add_argument("--text", type=pathlib.Path, help="text for the group encode")
+    parser.add_argument("--json", type=pathlib.Path, help="JSON file for all figures; keeps those of other groups")
+    parser.add_argument("--markdown", type=pathlib.Path, help="Markdown page of all figures in the --json file")
     options = parser.parse_args()
     if not JAR.exists():
-        parser.error(f"{JAR} is not there: ./build -pl bench -am package -DskipTests")
+        parser.error(f"{JAR} does not exist; run ./build -pl bench -am package -DskipTests")
     unknown = set(options.only.split(",")) - set(GROUPS)
     if unknown:
-        parser.error(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(GROUPS)}")
-    # Bytes of the weights that llama.cpp reads for a token, as make_gguf.py prints them: without the embedding.
+        parser.error(f"--only must be groups of {', '.join(GROUPS)}, not {', '.join(sorted(unknown))}")
+    # Bytes of weights that llama.cpp reads per token, as printed by make_gguf.py: all but the embedding.
     elements = 12 * (4 * 768 * 768 + 2 * 3072 * 768) + 50304 * 768
     bits = {"f32": 32, "bf16": 16, "q8_0": 8.5, "q4_0": 4.5}
     options.gguf_bytes = {kind: elements * b / 8 for kind, b in bits.items()}
     if options.markdown and not options.json:
-        parser.error("--markdown needs --json")
+        parser.error("--markdown requires --json")
     comparison = Comparison(options)
     facts = environment(comparison)
     print(json.dumps(facts, indent=1))

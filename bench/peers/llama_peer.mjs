@@ -1,5 +1,7 @@
-// llama.cpp through node-llama-cpp in turns; see compare.py. usage: node llama_peer.mjs MODEL.gguf prefill|decode THREADS
-// A line on standard input asks for work: for prefill it holds the number of tokens. The answer is the median seconds.
+// Runs llama.cpp through node-llama-cpp as a peer of compare.py.
+// usage: node llama_peer.mjs MODEL.gguf prefill|decode THREADS
+// Each line on standard input requests work; for prefill it is the number of tokens.
+// The answer is the median time in seconds.
 import {createInterface} from "node:readline";
 import {getLlama} from "node-llama-cpp";
 

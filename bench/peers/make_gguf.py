@@ -1,5 +1,5 @@
-"""Writes a random GPT-NeoX-shaped model of the sizes of the 150M TokenFormer for llama.cpp, as m-TYPE.gguf, and
-prints the bytes of the weights that a token reads.
+"""Writes m-TYPE.gguf, a random model for llama.cpp with the architecture of GPT-NeoX and the sizes of the 150M
+TokenFormer, and prints the bytes of weights read per token.
 
 usage: make_gguf.py f32|bf16|q8_0|q4_0 TOKENIZER.json FOLDER"""
 

@@ -1,4 +1,4 @@
-"""TokenFormer in PyTorch, as its users would write it: what the engine's speed is compared with."""
+"""TokenFormer written in idiomatic PyTorch, as a baseline for the engine's speed."""
 
 import math
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Pattention(nn.Module):
 
 
 def rotate(x, start, channels, base):
-    """The first channels of each head of x (B, H, T, D), in pairs of halves."""
+    """Rotates the first channels of each head of x (B, H, T, D), in pairs (i, i + channels / 2)."""
     frequencies = 1.0 / (base ** (torch.arange(0, channels, 2, dtype=torch.float64) / channels))
     angles = torch.outer(torch.arange(start, start + x.shape[2], dtype=torch.float64), frequencies)
     cos = torch.cat((angles, angles), -1).cos().to(x.dtype)

@@ -1,5 +1,5 @@
-"""PyTorch, numpy and HF tokenizers in turns; see compare.py. The protocol is that of the Java class Turns:
-a line on standard input asks for work, the answer is the median seconds of its runs.
+"""Runs PyTorch, numpy or HF tokenizers as a peer of compare.py. The protocol is that of the Java class Turns:
+each line on standard input requests work, and the answer is the median time of its runs in seconds.
 
 usage: torch_peer.py gemm torch|numpy THREADS              lines: M N K
        torch_peer.py encode TOKENIZER TEXT
@@ -104,7 +104,7 @@ def run(kind, preset, threads):
         if number:
             m(ids, caches, last=True)
         one = torch.ones((1, 1), dtype=torch.long)
-        # The caches are copied by every step that appends to them, so each begins where the last one did.
+        # A step appends to a copy of the lists, so every step starts from the same caches.
         return seconds(lambda: m(one, [list(cache) for cache in caches]))
 
     with torch.inference_mode():

@@ -1,8 +1,8 @@
-"""Writes the fixtures of this folder into it (or into the folder named as argument).
+"""Writes the fixtures into this folder (or into the folder given as argument).
 
-Needs torch and safetensors; see README.md for the versions. Each X.bin is a checkpoint of
-torch.save, the X.safetensors beside it has the same tensors, made contiguous, by the safetensors
-package: what a reader of X.bin must find.
+Needs torch and safetensors; see README.md for the versions. Each X.bin is a checkpoint
+written by torch.save. X.safetensors has the tensors that a reader of X.bin must find, made
+contiguous and written by the safetensors package.
 """
 
 import pathlib
@@ -25,7 +25,7 @@ def expect(name, tensors):
 def main():
     torch.manual_seed(20250101)
 
-    # Every element type, special values included.
+    # Every element type, including special values.
     special = [0.0, -0.0, 1.0, -1.5, 65504.0, 1e-7, float("inf"), float("-inf"), float("nan")]
     dtypes = {
         "f64": torch.randn(3, 5, dtype=torch.float64),
@@ -42,7 +42,7 @@ def main():
     torch.save(dtypes, HERE / "dtypes.bin")
     expect("dtypes", dtypes)
 
-    # What torch makes of conversions, ties and overflow among them; NaN apart, whose bits are free.
+    # Conversions by torch, including ties and overflow; without NaN, whose bits are unspecified.
     near = torch.arange(-6, 6, dtype=torch.float64)
     ties = torch.cat([1 + near * 2.0**-k for k in (8, 9, 11, 12)])
     scales = 2.0 ** torch.tensor([-149.0, -133, -126, -24, -14, 0, 15, 127], dtype=torch.float64)
@@ -57,7 +57,7 @@ def main():
             conversions[f"{name}_to_{label}"] = source.to(dtype)
     expect("conversions", conversions)
 
-    # Views of one storage, and shapes at the edge.
+    # Views of one storage, and edge-case shapes.
     base = torch.randn(4, 6)
     views = {
         "base": base,
@@ -83,7 +83,7 @@ def main():
         torch.save(module.state_dict(), HERE / f"protocol{protocol}.bin", pickle_protocol=protocol)
     expect("protocols", module.state_dict())
 
-    # Under a key, with other things beside it.
+    # Under a key, among other values.
     torch.save({"epoch": 3, "loss": 0.5, "done": True, "args": ["x", None, (1, 2)],
                 "state_dict": module.state_dict()}, HERE / "nested.bin")
 
@@ -92,7 +92,7 @@ def main():
     torch.save(module.state_dict(), HERE / "no-checksums.bin")
     torch.serialization.set_crc32_options(True)
 
-    # What must be refused.
+    # Files that must be refused.
     torch.save(module.state_dict(), HERE / "legacy.bin", _use_new_zipfile_serialization=False)
     torch.save(module, HERE / "whole-module.bin")
 

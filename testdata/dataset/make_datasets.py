@@ -1,4 +1,4 @@
-"""Writes the datasets that the tests read: python make_datasets.py FOLDER (pyarrow, HF datasets)."""
+"""Writes the datasets for the tests: python make_datasets.py FOLDER (needs pyarrow and HF datasets)."""
 
 import decimal
 import os
@@ -20,19 +20,19 @@ def write(path, tables, stream=False, **options):
         for table in tables:
             for batch in table.to_batches():
                 writer.write_batch(batch)
-            if table.num_rows == 0:  # tables have no batches of no rows, files may
+            if table.num_rows == 0:  # tables never have empty batches, but files may
                 none = [pa.array([], field.type) for field in table.schema]
                 writer.write_batch(pa.record_batch(none, table.schema))
 
 
 def batches(values, name="input_ids"):
-    """Three batches: two rows, none, the rest."""
+    """Three batches: two rows, no rows, the remaining rows."""
     table = pa.table({name: values})
     return [table.slice(0, 2).combine_chunks(), table.slice(0, 0), table.slice(2).combine_chunks()]
 
 
 def many_columns():
-    """A column of each layout before input_ids, and one behind it."""
+    """A column of each layout before input_ids, and one after it."""
     n = len(ROWS)
     texts = ["a", None, "a text that is longer than a view holds itself", "", "b" * 40, "é"]
     ints = pa.array([1, None, 3, 4, 5, 6], pa.int32())

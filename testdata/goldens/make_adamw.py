@@ -1,11 +1,11 @@
-"""Writes adamw_float32.json beside each checkpoint of a folder: how far six steps of AdamW in float32 are from float64.
+"""Writes adamw_float32.json next to each checkpoint in a folder: how far six steps of AdamW in float32 are from float64.
 
-usage: make_adamw.py [FOLDER]    of cases; without one, that of this file
+usage: make_adamw.py [FOLDER]    FOLDER contains the cases; default: the folder of this file
 
-Relative differences of PyTorch's float32 run from its float64 run: of the loss and of the gradient's norm at each step, and
-of each weight, by its released name, after the last step (L2 of the difference, divided by L2 of the weight). A test that
-holds a float32 engine against the float64 run allows twice as much, since some cases are chaotic. The float64 run is held
-against golden.safetensors. Needs torch, safetensors, PyYAML.
+The file has the relative differences between PyTorch's float32 and float64 runs: of the loss and the gradient norm at each
+step, and of each weight, by its released name, after the last step (L2 norm of the difference divided by that of the weight).
+A test that compares a float32 engine with the float64 run allows twice as much, since some cases are chaotic. The float64 run
+is compared with golden.safetensors. Needs torch, safetensors, PyYAML.
 """
 
 import json
@@ -23,7 +23,7 @@ STEPS = 6
 
 
 def train(weights, settings, ids, dtype):
-    """Losses, gradient norms before clipping, and the weights after the last step."""
+    """Returns the losses, the gradient norms before clipping, and the weights after the last step."""
     weights = {name: w.detach().to(dtype).requires_grad_() for name, w in weights.items()}
     matrices = [w for w in weights.values() if w.dim() == 2]
     vectors = [w for w in weights.values() if w.dim() == 1]

@@ -1,7 +1,7 @@
-"""Writes thetas.safetensors beside each checkpoint of this folder: what θ is in PyTorch, in float64.
+"""Writes thetas.safetensors next to each checkpoint in this folder: θ computed by PyTorch in float64.
 
-For each Pattention, by its released name, (2, N): the mean of |θ| over all rows of the golden ids, and θ of their last row.
-The logits that come out in the end are held against those of golden.safetensors. Needs torch, safetensors, PyYAML.
+The file has a (2, N) tensor for each Pattention, by its released name: the mean of |θ| over all rows of the golden ids, and
+θ of their last row. The resulting logits are compared with golden.safetensors. Needs torch, safetensors, PyYAML.
 """
 
 import math
@@ -25,7 +25,7 @@ def theta(kind, s):
 
 
 def rotate(x, fraction, base):
-    """x is (B, T, H, D); the first channels of each head turn, as pairs (i, i + R/2)."""
+    """x is (B, T, H, D); rotates the first R channels of each head in pairs (i, i + R/2)."""
     rotated = int(x.shape[-1] * fraction)
     half = rotated // 2
     angles = torch.arange(x.shape[1])[:, None] * base ** (-torch.arange(half) * 2 / rotated)
@@ -35,7 +35,7 @@ def rotate(x, fraction, base):
 
 
 def run(weights, settings, ids):
-    """Logits, and θ of each Pattention by its released name."""
+    """Returns the logits, and θ of each Pattention by its released name."""
     seen = {}
     layers, heads = settings["num_layers"], settings["num_attention_heads"]
 

@@ -1,6 +1,6 @@
-"""Goldens of the tokenizer, computed by HF tokenizers: for each configuration a folder with tokenizer.json
-and cases.jsonl, a line {"text", "ids", "decoded", "skipped"} each ("skipped": special tokens left out);
-and trained/: random text, and what HF's trainer makes of it.
+"""Writes the tokenizer goldens, computed by HF tokenizers: for each configuration a folder with tokenizer.json
+and cases.jsonl, one case {"text", "ids", "decoded", "skipped"} per line ("skipped": decoded without special tokens);
+and trained/: random text, and the tokenizers that HF's trainer produces from it.
 usage: make_goldens.py BASE_TOKENIZER.json OUT_FOLDER [--seed N] [--cases N]
 BASE is a small byte-level tokenizer with 494 model tokens and six added ones (see README.md)."""
 import argparse, copy, json, os, random
@@ -32,7 +32,7 @@ def token(content, single_word=False, lstrip=False, rstrip=False, normalized=Fal
 
 
 def renumber(d):
-    """added tokens numbered as HF does: by the model, else on from its size"""
+    """assigns ids to added tokens as HF does: the id in the model, otherwise consecutive ids from its size"""
     n = len(d["model"]["vocab"])
     for t in d["added_tokens"]:
         t["id"] = d["model"]["vocab"].get(t["content"], n)
@@ -47,7 +47,7 @@ def more_tokens(d, *tokens, drop=True):
 
 
 def without(d, symbols):
-    """the model without these tokens and the merges that need them"""
+    """removes these tokens and the merges that need them from the model"""
     keep = [m for m in d["model"]["merges"] if not any(s in "".join(m) for s in symbols)]
     words = [w for w in d["model"]["vocab"] if not any(s in w for s in symbols) or w.startswith("<|")]
     d["model"]["merges"], d["model"]["vocab"] = keep, {w: i for i, w in enumerate(words)}
@@ -141,7 +141,7 @@ if __name__ == "__main__":
                 ids = t.encode(text).ids
                 both = lambda i: dict(decoded=t.decode(i, skip_special_tokens=False), skipped=t.decode(i, skip_special_tokens=True))
                 f.write(json.dumps(dict(text=text, ids=ids, **both(ids))) + "\n")
-            for _ in range(a.cases // 3):  # ids that no text gives: broken UTF-8
+            for _ in range(a.cases // 3):  # random ids, which may decode to malformed UTF-8
                 ids = [r.randrange(size) for _ in range(r.randrange(1, 24))]
                 f.write(json.dumps(dict(ids=ids, **both(ids))) + "\n")
     train(random.Random(a.seed), a.out)

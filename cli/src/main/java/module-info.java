@@ -1,21 +1,21 @@
 /** The command line. */
-// The two of the plots name their modules in the manifest or by their file only.
+// The two plotting libraries are automatic modules.
 @SuppressWarnings("requires-automatic")
 module org.tokenformer.cli {
   requires com.google.gson;
   requires info.picocli;
-  requires org.apache.arrow.format; // the tokenizer leaves the choice to its users
+  requires org.apache.arrow.format; // optional for users of the tokenizer
   requires java.desktop; // plots
   requires org.jfree.jfreechart;
   requires VectorGraphics2D;
   requires org.snakeyaml.engine;
-  requires jdk.management; // how much memory there is
+  requires jdk.management; // memory size
   requires jdk.unsupported; // signals
   requires org.tokenformer.engine;
   requires org.tokenformer.tokenizer;
   requires static org.jspecify;
 
-  // picocli sets the annotated fields of the commands by reflection.
+  // picocli sets annotated fields by reflection.
   opens org.tokenformer.cli to
       info.picocli;
 }

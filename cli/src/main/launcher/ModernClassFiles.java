@@ -19,11 +19,11 @@ import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Rewrites the class files of a jar in the format of this JDK.
+ * Converts the class files of a jar to the class-file version of this JDK.
  *
- * <p>Class files older than Java 6 carry no stack maps. The JVM then takes its slow verifier for
- * them and leaves them out of the class archive; picocli is compiled so, and a fifth of the start-up
- * time went there. The code stays the same, only stack maps are added.
+ * <p>Class files older than Java 6 have no stack maps. The JVM verifies them with its slow verifier
+ * and does not store them in the class-data archive. picocli is compiled this way, which took a
+ * fifth of the start-up time. Only stack maps are added; the code is unchanged.
  *
  * <p>Usage: {@code java ModernClassFiles.java FROM.jar TO.jar}
  */
@@ -67,7 +67,7 @@ final class ModernClassFiles {
                   : element;
           builder.with(kept);
         };
-    // Method bodies that are only copied would keep their lack of stack maps.
+    // Rebuilds the method bodies: copied ones would still have no stack maps.
     ClassTransform bodies = ClassTransform.transformingMethodBodies(CodeTransform.ACCEPT_ALL);
     return format.transformClass(model, version.andThen(bodies));
   }

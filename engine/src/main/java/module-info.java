@@ -1,4 +1,4 @@
-/** Runs TokenFormer language models; see {@link org.tokenformer.engine}. */
+/** Runs, trains and grows TokenFormer language models; see {@link org.tokenformer.engine}. */
 module org.tokenformer.engine {
   requires com.google.gson;
   requires static jdk.incubator.vector;

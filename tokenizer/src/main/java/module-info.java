@@ -1,5 +1,5 @@
-/** Byte-level BPE, exactly as HF tokenizers computes it, and datasets of its ids. */
-// fastutil names its module in the manifest only; IntArrayList is part of the API.
+/** Byte-level BPE with the same ids as HF tokenizers, and datasets of token ids. */
+// fastutil is an automatic module (named in its manifest only); IntArrayList is part of the API.
 @SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module org.tokenformer.tokenizer {
   requires com.google.gson;

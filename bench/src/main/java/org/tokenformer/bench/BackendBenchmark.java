@@ -8,7 +8,9 @@ import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
 
-/** How benchmarks of backends are run: in several JVMs, since C2 does not do the same in each. */
+/**
+ * Settings for benchmarks of backends: several forks, since C2 compiles differently in each JVM.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)

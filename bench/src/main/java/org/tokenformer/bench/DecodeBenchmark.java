@@ -23,23 +23,23 @@ import org.tokenformer.engine.model.training.RandomWeights;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * One token of a whole model with random weights, which is as fast as memory can be read: {@code
- * gigabytes} is GB/s of weights. Run it with {@code -prof gc} to see that nothing is allocated.
+ * Decodes one token with a whole model of random weights, which is limited by memory bandwidth:
+ * {@code gigabytes} is GB/s of weights. {@code -prof gc} shows that nothing is allocated.
  */
 @Warmup(iterations = 4, time = 2)
 @Measurement(iterations = 6, time = 2)
 public class DecodeBenchmark extends BackendBenchmark {
   private static final int PROMPT = 16;
 
-  /** Size of the model. */
+  /** Preset of the model. */
   @Param({"laptop-7M", "150M"})
   public String preset;
 
-  /** Type of the weights. */
+  /** Weight type. */
   @Param({"F32", "BF16", "Q8", "Q4"})
   public WeightType weights;
 
-  /** Threads. */
+  /** Number of threads. */
   @Param({"2"})
   public int threads;
 
@@ -47,15 +47,15 @@ public class DecodeBenchmark extends BackendBenchmark {
   private TokenFormer model;
   private Session session;
 
-  /** Bytes of weights of one call; JMH makes a rate of it. */
+  /** Weights read by one call; JMH turns this into a rate. */
   @State(Scope.Thread)
   @AuxCounters(AuxCounters.Type.OPERATIONS)
   public static class Rate {
-    /** GB. */
+    /** Gigabytes. */
     public double gigabytes;
   }
 
-  /** Makes the model. */
+  /** Creates the model and prefills a prompt. */
   @Setup(Level.Trial)
   public void setup() {
     TokenFormerConfig config = Presets.get(preset);
@@ -72,7 +72,7 @@ public class DecodeBenchmark extends BackendBenchmark {
     Operands.printCeilings(threads);
   }
 
-  /** One token at a fixed depth. */
+  /** Decodes one token at a fixed depth. */
   @Benchmark
   public Tensor decode(Rate rate) {
     session.truncate(PROMPT);
@@ -80,7 +80,7 @@ public class DecodeBenchmark extends BackendBenchmark {
     return session.decode(1);
   }
 
-  /** Frees all. */
+  /** Frees all resources. */
   @TearDown(Level.Trial)
   public void close() {
     session.close();

@@ -14,9 +14,9 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The operations of a backend that take time, at the sizes of a model. */
+/** The expensive operations of a backend, at the sizes of a model. */
 public enum Kernel {
-  /** One product with a matrix of the feed-forward part. */
+  /** One matrix product of the feed-forward Pattention. */
   PRODUCT {
     @Override
     Run on(Sizes sizes, Backend backend, MemoryScope scope) {
@@ -26,7 +26,7 @@ public enum Kernel {
       return new Run(() -> backend.logits(x, keys, out), out, sizes.product());
     }
   },
-  /** The feed-forward part: two products and Θ. */
+  /** The feed-forward Pattention: two products and Θ. */
   PATTENTION {
     @Override
     Run on(Sizes sizes, Backend backend, MemoryScope scope) {
@@ -36,7 +36,7 @@ public enum Kernel {
       return new Run(() -> backend.pattention(x, tokens, out), out, 2 * sizes.product());
     }
   },
-  /** Its way back, of input, keys and values. */
+  /** Its backward pass for input, keys and values. */
   PATTENTION_BACKWARD {
     @Override
     Run on(Sizes sizes, Backend backend, MemoryScope scope) {
@@ -73,7 +73,7 @@ public enum Kernel {
           sizes.attention());
     }
   },
-  /** Its way back. */
+  /** Backward pass of causal attention. */
   ATTENTION_BACKWARD {
     @Override
     Run on(Sizes sizes, Backend backend, MemoryScope scope) {
@@ -102,7 +102,7 @@ public enum Kernel {
       return new Run(() -> backend.layerNorm(x, null, null, 1e-5f, out), out, 0);
     }
   },
-  /** The way back of a product with a table, of input and table. */
+  /** Backward pass of a product with an embedding table, for input and table. */
   LOGITS_BACKWARD {
     @Override
     Run on(Sizes sizes, Backend backend, MemoryScope scope) {
@@ -115,7 +115,7 @@ public enum Kernel {
           () -> backend.logitsBackward(x, table, out, dx, dTable), dTable, 2 * sizes.product());
     }
   },
-  /** Losses of logits. */
+  /** Cross-entropy of logits. */
   CROSS_ENTROPY {
     @Override
     Run on(Sizes sizes, Backend backend, MemoryScope scope) {
@@ -139,18 +139,18 @@ public enum Kernel {
   };
 
   /**
-   * How large the operands are.
+   * The sizes of the operands.
    *
    * @param tokens T, in flight
-   * @param parameterTokens N, also what logits have for a vocabulary
+   * @param parameterTokens N, also the vocabulary size of logits
    */
   record Sizes(int tokens, int channels, int parameterTokens, int heads) {
-    /** Operations of x·Kᵀ. */
+    /** Returns the floating-point operations of x·Kᵀ. */
     double product() {
       return 2.0 * tokens * channels * parameterTokens;
     }
 
-    /** Operations of causal attention: each query sees half of all keys. */
+    /** Returns those of causal attention, in which a query sees half of the keys on average. */
     double attention() {
       return 2.0 * tokens * (tokens + 1.0) * channels;
     }
@@ -159,12 +159,12 @@ public enum Kernel {
   /**
    * An operation with its operands.
    *
-   * @param result what it writes or adds to
-   * @param flops floating-point operations of its products, 0 where it has none
+   * @param result the tensor that it writes or adds to
+   * @param flops floating-point operations of its products, 0 if it has none
    */
   record Run(Runnable run, Tensor result, double flops) {}
 
-  /** Makes operands: the same numbers on every backend. */
+  /** Creates operands with the same numbers on every backend. */
   abstract Run on(Sizes sizes, Backend backend, MemoryScope scope);
 
   private static Tensor zeros(MemoryScope scope, long rows, long columns) {

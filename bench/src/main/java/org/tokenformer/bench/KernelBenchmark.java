@@ -18,32 +18,32 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Each {@link Kernel} by itself, at the sizes of a model's feed-forward part. Before it is timed
- * its result is compared with that of the scalar backend. {@code gigaflop} is GFLOP/s; the ceiling
- * is printed before. {@code -prof gc} adds what it allocates.
+ * Times each {@link Kernel} at the sizes of a model's feed-forward Pattention. Its first result is
+ * compared with that of the scalar backend. {@code gigaflop} is GFLOP/s; the machine's ceilings are
+ * printed first. {@code -prof gc} adds the allocation rate.
  */
 @Warmup(iterations = 4, time = 1)
 @Measurement(iterations = 6, time = 1)
 public class KernelBenchmark extends BackendBenchmark {
-  /** Of the largest number of a result, what others may be off: they are sums of thousands. */
+  /** Tolerance relative to the largest element: elements are sums of thousands of terms. */
   private static final double TOLERANCE = 1e-4;
 
-  /** What is timed. */
+  /** Kernel to time. */
   @Param public Kernel kernel;
 
-  /** What computes it. */
+  /** Backend that computes it. */
   @Param({"vector"})
   public String backend;
 
-  /** Preset whose sizes it has. */
+  /** Preset that defines the sizes. */
   @Param({"laptop-15M", "150M"})
   public String shape;
 
-  /** Tokens in flight. */
+  /** Number of tokens. */
   @Param({"1", "16", "512"})
   public int tokens;
 
-  /** Threads. */
+  /** Number of threads. */
   @Param({"1", "2"})
   public int threads;
 
@@ -51,15 +51,15 @@ public class KernelBenchmark extends BackendBenchmark {
   private MemoryScope scope;
   private Kernel.Run run;
 
-  /** GFLOP of one call; JMH makes a rate of it. */
+  /** Operations of one call; JMH turns this into a rate. */
   @State(Scope.Thread)
   @AuxCounters(AuxCounters.Type.OPERATIONS)
   public static class Rate {
-    /** GFLOP. */
+    /** 10⁹ floating-point operations. */
     public double gigaflop;
   }
 
-  /** Makes the operands and verifies the first result. */
+  /** Creates the operands and verifies the first result. */
   @Setup(Level.Trial)
   public void setup() {
     TokenFormerConfig config = Presets.get(shape);
@@ -92,12 +92,13 @@ public class KernelBenchmark extends BackendBenchmark {
       largest = Math.max(largest, Math.abs(expected[i]));
       error = Math.max(error, Math.abs(expected[i] - actual[i]));
     }
-    if (!(error <= TOLERANCE * largest)) { // NaN is wrong too
-      throw new IllegalStateException("differs by " + error + " of " + largest);
+    if (!(error <= TOLERANCE * largest)) { // NaN fails as well
+      throw new IllegalStateException(
+          "result differs by " + error + ", with a largest element of " + largest);
     }
   }
 
-  /** The kernel. */
+  /** Runs the kernel. */
   @Benchmark
   public Tensor kernel(Rate rate) {
     run.run().run();
@@ -105,7 +106,7 @@ public class KernelBenchmark extends BackendBenchmark {
     return run.result();
   }
 
-  /** Frees all. */
+  /** Frees all resources. */
   @TearDown(Level.Trial)
   public void close() {
     scope.close();

@@ -10,11 +10,11 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** What every benchmark begins with: random operands, a check of the kernels, the ceilings. */
+/** Shared setup of benchmarks: random operands, kernel self-check, machine ceilings. */
 public final class Operands {
   private Operands() {}
 
-  /** A backend whose kernels compute what they should. */
+  /** Opens a backend and checks its kernels. */
   public static Backend open(String name, int threads) {
     Backend backend = Backends.open(name, threads).backend();
     if (!Machine.selfCheck(backend).isEmpty()) {
@@ -23,7 +23,7 @@ public final class Operands {
     return backend;
   }
 
-  /** Prints the machine's limits beside the results. */
+  /** Prints the machine's measured ceilings. */
   static void printCeilings(int threads) {
     Machine.Ceilings ceilings = Machine.measure(threads);
     System.out.printf(
@@ -31,7 +31,7 @@ public final class Operands {
         threads, ceilings.flops() / 1e9, ceilings.bytesPerSecond() / 1e9);
   }
 
-  /** A matrix of normal numbers. */
+  /** Returns a matrix of normally distributed numbers; same sizes, same numbers. */
   public static Tensor random(Backend backend, MemoryScope scope, long rows, long columns) {
     SplittableRandom random = new SplittableRandom(rows * 31 + columns);
     float[] values = new float[Math.toIntExact(rows * columns)];

@@ -20,9 +20,9 @@ import org.tokenformer.tokenizer.StreamDecoder;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /**
- * The tokenizer on one thread, on files that the caller names: {@code -Dtokenizer=tokenizer.json}
- * and {@code -Dtext=FILE}, whose documents are parted by lines {@code <|endoftext|>}. {@link
- * Rate#megabytes} is the text in MB per second.
+ * Times the tokenizer on one thread. The files are given by {@code -Dtokenizer=tokenizer.json} and
+ * {@code -Dtext=FILE}, whose documents are separated by lines {@code <|endoftext|>}. {@link
+ * Rate#megabytes} is MB of text per second.
  */
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
@@ -31,7 +31,7 @@ import org.tokenformer.tokenizer.Tokenizer;
 @Fork(1)
 @State(Scope.Thread)
 public class TokenizerBenchmark {
-  /** Text handled, in MB (10^6 bytes of UTF-8). */
+  /** Text processed, in MB (10^6 bytes of UTF-8). */
   @AuxCounters(AuxCounters.Type.OPERATIONS)
   @State(Scope.Thread)
   public static class Rate {
@@ -46,7 +46,7 @@ public class TokenizerBenchmark {
   private final int[] all;
   private final double megabytes;
 
-  /** Reads the files, and checks that the text comes back from its ids. */
+  /** Reads the files and checks that decoding the ids reproduces the text. */
   public TokenizerBenchmark() {
     Path text = named("text");
     try {
@@ -59,7 +59,7 @@ public class TokenizerBenchmark {
     encode(tokenizer, documents, ids);
     all = ids.toIntArray();
     if (!tokenizer.decode(all, false).equals(String.join("", documents))) {
-      throw new IllegalStateException("the text does not come back; is it NFC?");
+      throw new IllegalStateException("decoding does not reproduce the text; is it in NFC?");
     }
   }
 
@@ -67,12 +67,12 @@ public class TokenizerBenchmark {
     String value = System.getProperty(property);
     if (value == null) {
       throw new IllegalStateException(
-          "skipped: name the files by -Dtokenizer=tokenizer.json -Dtext=FILE");
+          "skipped: give the files with -Dtokenizer=tokenizer.json -Dtext=FILE");
     }
     return Path.of(value);
   }
 
-  /** Encodes document by document. */
+  /** Encodes the documents one by one. */
   @Benchmark
   public IntArrayList encode(Rate rate) {
     rate.megabytes += megabytes;
@@ -87,14 +87,14 @@ public class TokenizerBenchmark {
     }
   }
 
-  /** Decodes everything at once. */
+  /** Decodes all ids at once. */
   @Benchmark
   public String decode(Rate rate) {
     rate.megabytes += megabytes;
     return tokenizer.decode(all, false);
   }
 
-  /** Decodes id by id, watching for a stop. */
+  /** Decodes id by id with a stop sequence. */
   @Benchmark
   public int stream(Rate rate) {
     rate.megabytes += megabytes;
@@ -106,7 +106,7 @@ public class TokenizerBenchmark {
     return length + decoder.finish().length();
   }
 
-  /** Reads the tokenizer; warm, so that a shell command takes several times as long. */
+  /** Loads the tokenizer on a warm JVM; a shell command takes several times as long. */
   @Benchmark
   public Tokenizer load() throws IOException {
     return Tokenizer.load(file);

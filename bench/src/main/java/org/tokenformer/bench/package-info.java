@@ -1,5 +1,5 @@
 /**
- * JMH benchmarks, with shapes named after the part of the model that they come from and the
- * machine's ceilings printed before. Not null-marked: JMH fills the fields.
+ * JMH benchmarks at the sizes of model presets; the machine's ceilings are printed first. Not
+ * null-marked: JMH fills the fields.
  */
 package org.tokenformer.bench;

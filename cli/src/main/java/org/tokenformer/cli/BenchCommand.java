@@ -35,11 +35,13 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     description = {
-      "Measures how fast a model runs on this machine, beside what the machine can do at most.",
-      "prefill reads a prompt at once, decode goes on token by token, decode_batch does so with"
-          + " several conversations in one step, train does whole steps of learning. The rate is the median of seven rounds, the spread half of the distance"
-          + " between the best and the worst. GFLOP/s and GB/s count what the mathematics asks for:"
-          + " weights read once for each pass, and three times a forward pass for a step."
+      "Measures a model's speed and compares it with this machine's peak performance.",
+      "prefill processes a whole prompt at once; decode generates token by token; decode_batch"
+          + " decodes several conversations in one step; train runs whole training steps. Each"
+          + " rate is the median of seven rounds; the spread (±) is half the difference between"
+          + " the fastest and the slowest round. GFLOP/s and GB/s count only what the model's"
+          + " mathematics requires: weights are read once per pass, and a training step counts"
+          + " as three forward passes."
     })
 final class BenchCommand implements Callable<Integer> {
   private static final int[] DEFAULT_PROMPTS = {128, 512};
@@ -70,20 +72,20 @@ final class BenchCommand implements Callable<Integer> {
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
-  /** What is measured. */
+  /** The model to measure. */
   static final class Source {
     @Option(
         names = {"-m", "--model"},
         paramLabel = "DIR",
-        description = "The model's folder.")
+        description = "Model folder.")
     private @Nullable Path model;
 
     @Option(
         names = "--preset",
         paramLabel = "NAME",
         description =
-            "A model of random weights, by default 150M: laptop-7M, laptop-15M, 150M, 450M, 900M,"
-                + " 1.5B.")
+            "Use a model of this size with random weights. Default: 150M. Presets: laptop-7M,"
+                + " laptop-15M, 150M, 450M, 900M, 1.5B.")
     private String preset = "150M";
   }
 
@@ -91,47 +93,51 @@ final class BenchCommand implements Callable<Integer> {
       names = "--only",
       split = ",",
       paramLabel = "NAME",
-      description = "Measures only these: ${COMPLETION-CANDIDATES}.")
+      description = "Run only these benchmarks: ${COMPLETION-CANDIDATES}.")
   private List<Task> only = new ArrayList<>();
 
   @Option(
       names = "--prompt",
       paramLabel = "N",
-      description = "Tokens of the prompt, by default 128 and 512.")
+      description = "Prompt tokens for prefill. Default: 128 and 512.")
   private @Nullable Integer prompt;
 
   @Option(
       names = "--depth",
       paramLabel = "N",
-      description = "Tokens before the one that is decoded, by default 0 and 512.")
+      description =
+          "Tokens in the context before the decoded token. Default: 0 and 512; for"
+              + " decode_batch 0.")
   private @Nullable Integer depth;
 
   @Option(
       names = "--sessions",
       paramLabel = "N",
-      description = "Conversations of decode_batch, by default 4 and 16.")
+      description = "Conversations decoded together in decode_batch. Default: 4 and 16.")
   private @Nullable Integer sessions;
 
   @Option(
       names = "--batch",
       paramLabel = "N",
-      description = "Sequences of a training step, by default 2.")
+      description = "Sequences per training step. Default: 2.")
   private int batch = DEFAULT_BATCH;
 
   @Option(
       names = "--sequence",
       paramLabel = "N",
-      description = "Tokens of each, by default 512 or the whole context.")
+      description =
+          "Tokens per training sequence. Default: 512, or the model's context length if"
+              + " shorter.")
   private @Nullable Integer sequence;
 
   @Option(
       names = "--type",
       paramLabel = "TYPE",
       defaultValue = "f32",
-      description = "Type of the random weights: ${COMPLETION-CANDIDATES}; a folder has its own.")
+      description = "Weight type of the --preset model: ${COMPLETION-CANDIDATES}. Default: f32.")
   private WeightType type = WeightType.F32;
 
-  @Option(names = "--json", description = "Prints one JSON object.")
+  @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
   BenchCommand(Console console) {
@@ -141,10 +147,10 @@ final class BenchCommand implements Callable<Integer> {
   private record Field(String name, int value) {}
 
   /**
-   * What was found.
+   * One measurement.
    *
-   * @param sizes of the work, for people
-   * @param fields of the work, for programs
+   * @param sizes the size of the work, human-readable
+   * @param fields the same as JSON fields
    */
   private record Result(
       Task task, String sizes, List<Field> fields, Throughput.Measured measured) {}
@@ -159,7 +165,7 @@ final class BenchCommand implements Callable<Integer> {
       int context = model.config().contextLength();
       int[] prompts = sizes("--prompt", prompt, DEFAULT_PROMPTS, 1, context);
       int[] depths = sizes("--depth", depth, DEFAULT_DEPTHS, 0, context - 1);
-      int[] together = sizes("--sessions", sessions, DEFAULT_SESSIONS, 1, MAX_SESSIONS);
+      int[] sessionCounts = sizes("--sessions", sessions, DEFAULT_SESSIONS, 1, MAX_SESSIONS);
       TrainingShape shape = trainingShape(model.config());
       boolean trains = canTrain(model.config(), shape);
       console.note("measuring the machine...");
@@ -168,11 +174,11 @@ final class BenchCommand implements Callable<Integer> {
       var throughput = new Throughput(model.model());
       List<Result> results = new ArrayList<>();
       for (int size : wanted(Task.PREFILL) ? prompts : new int[0]) {
-        console.note("measuring prefill of " + size + "...");
+        console.note("measuring prefill " + size + "...");
         results.add(
             new Result(
                 Task.PREFILL,
-                "of " + size,
+                "" + size,
                 List.of(new Field("prompt", size)),
                 throughput.prefill(size)));
       }
@@ -185,13 +191,13 @@ final class BenchCommand implements Callable<Integer> {
                 List.of(new Field("depth", size)),
                 throughput.decode(size)));
       }
-      for (int size : wanted(Task.DECODE_BATCH) ? together : new int[0]) {
-        console.note("measuring decode_batch of " + size + "...");
+      for (int size : wanted(Task.DECODE_BATCH) ? sessionCounts : new int[0]) {
+        console.note("measuring decode_batch " + size + "...");
         int at = depth == null ? BATCH_DEPTH : depth;
         results.add(
             new Result(
                 Task.DECODE_BATCH,
-                "of " + size,
+                "" + size,
                 List.of(new Field("sessions", size), new Field("depth", at)),
                 throughput.decodeBatch(size, at)));
       }
@@ -215,26 +221,28 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   /**
-   * What was asked for has to fit; what is only part of everything is left out where it does not.
+   * Returns whether training can be measured. If it cannot, it is skipped, or refused if {@code
+   * --only} names it.
    */
   private boolean canTrain(TokenFormerConfig config, TrainingShape shape) throws IOException {
     if (!wanted(Task.TRAIN)) {
       return false;
     }
     if (isQuantized()) {
-      return leaveOutTrain(source.model + ": the weights are quantised", "measure other things");
+      return skipTrain(
+          source.model + ": quantised weights cannot be trained", "leave train out of --only");
     }
     TrainingNeeds needs = TrainingNeeds.of(config, shape, false);
     long machine = TrainingNeeds.machineBytes();
     return needs.fits(machine)
-        || leaveOutTrain(needs.tooMuch(machine), "use a smaller --batch or a shorter --sequence");
+        || skipTrain(needs.tooMuch(machine), "use a smaller --batch or a shorter --sequence");
   }
 
-  private boolean leaveOutTrain(String problem, String advice) {
+  private boolean skipTrain(String problem, String advice) {
     if (!only.isEmpty()) {
       throw new UserError(problem + "; " + advice);
     }
-    console.note("train is left out: " + problem);
+    console.note("skipping train: " + problem);
     return false;
   }
 
@@ -276,26 +284,24 @@ final class BenchCommand implements Callable<Integer> {
       return LanguageModel.load(source.model, options);
     }
     TokenFormerConfig config = Presets.get(source.preset);
-    console.note("making random weights...");
+    console.note("creating random weights...");
     return LanguageModel.random(config, type, SEED, options);
   }
 
-  /** The size that was given, or those by default that are possible, the largest at least. */
+  /** Returns the given size, or the default sizes, limited to {@code high}. */
   private static int[] sizes(
-      String name, @Nullable Integer given, int[] otherwise, int low, int high) {
+      String name, @Nullable Integer given, int[] defaults, int low, int high) {
     if (given != null) {
       return new int[] {within(name, given, given, low, high)};
     }
-    return Arrays.stream(otherwise).map(size -> Math.min(size, high)).distinct().toArray();
+    return Arrays.stream(defaults).map(size -> Math.min(size, high)).distinct().toArray();
   }
 
   private static int within(
-      String name, @Nullable Integer given, int otherwise, int low, int high) {
-    int value = given == null ? otherwise : given;
+      String name, @Nullable Integer given, int defaultValue, int low, int high) {
+    int value = given == null ? defaultValue : given;
     if (value < low || value > high) {
-      throw new UserError(
-          "%s is %d but must lie between %d and %d for this model"
-              .formatted(name, value, low, high));
+      throw new UserError("%s must be between %d and %d, not %d".formatted(name, low, high, value));
     }
     return value;
   }
@@ -309,7 +315,7 @@ final class BenchCommand implements Callable<Integer> {
       console
           .out()
           .println(
-              "at most %s GFLOP/s and %s GB/s (one thread: %s and %s)"
+              "machine peak: %s GFLOP/s and %s GB/s (one thread: %s and %s)"
                   .formatted(
                       Amount.rate(ceilings.flops() / 1e9),
                       Amount.rate(ceilings.bytesPerSecond() / 1e9),
@@ -342,8 +348,8 @@ final class BenchCommand implements Callable<Integer> {
             ceilings == null ? "" : fraction(bytes, ceilings.bytesPerSecond()));
   }
 
-  private static String fraction(double value, double most) {
-    return " (%d %%)".formatted(Math.round(100 * value / most));
+  private static String fraction(double value, double limit) {
+    return " (%d %%)".formatted(Math.round(100 * value / limit));
   }
 
   private void printJson(

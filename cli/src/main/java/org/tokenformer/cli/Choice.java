@@ -5,7 +5,7 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** One of the constants of an enum, written as its {@code toString()} shows it. */
+/** Converts an option value to the enum constant with that {@code toString()}. */
 final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
   private final Class<E> type;
 

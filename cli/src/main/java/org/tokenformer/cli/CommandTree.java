@@ -10,11 +10,11 @@ import org.tokenformer.engine.model.files.WeightType;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 
-/** All commands, and how their arguments are read. */
+/** All commands and the picocli settings that they share. */
 final class CommandTree {
   private static final int HELP_WIDTH = 100;
 
-  /** In the order of the help: what people come for first. */
+  /** In the order of the help: the most used first. */
   private static final List<Map.Entry<String, Function<Console, Object>>> COMMANDS =
       List.of(
           Map.entry("generate", GenerateCommand::new),
@@ -38,7 +38,7 @@ final class CommandTree {
 
   private CommandTree() {}
 
-  /** The root with all its commands. */
+  /** Returns the root command with all sub-commands. */
   static CommandLine of(RootCommand root, Failures failures) {
     var tree = new CommandLine(root);
     COMMANDS.forEach(c -> tree.addSubcommand(c.getKey(), c.getValue().apply(root.console())));
@@ -46,8 +46,8 @@ final class CommandTree {
   }
 
   /**
-   * The root with the one command that the arguments name, because picocli spends several
-   * milliseconds on each; with all of them where the arguments name none.
+   * Returns the root command with only the sub-command that the arguments name, since picocli needs
+   * several milliseconds for each; with all of them if the arguments name none.
    */
   static CommandLine of(RootCommand root, Failures failures, String... args) {
     Optional<String> name = List.of(args).stream().filter(arg -> !arg.startsWith("-")).findFirst();
@@ -62,7 +62,7 @@ final class CommandTree {
   }
 
   private static CommandLine configure(CommandLine tree, Failures failures) {
-    // A prompt may begin with @; it never names a file of arguments.
+    // A prompt may begin with @; it is not an argument file.
     tree.setExpandAtFiles(false);
     tree.setAllowOptionsAsOptionParameters(false);
     tree.setUsageHelpWidth(HELP_WIDTH);

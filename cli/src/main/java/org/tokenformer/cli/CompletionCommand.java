@@ -11,8 +11,8 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "completion",
     description = {
-      "Prints a script that completes commands and options in the shell.",
-      "For this session: eval \"$$(./tokenformer completion bash)\"."
+      "Prints a shell script that completes commands and options.",
+      "To enable it in the current shell: eval \"$$(./tokenformer completion bash)\"."
     })
 final class CompletionCommand implements Runnable {
   enum Shell {
@@ -27,7 +27,7 @@ final class CompletionCommand implements Runnable {
 
   private final Console console;
 
-  @Parameters(paramLabel = "SHELL", description = "The shell: ${COMPLETION-CANDIDATES}.")
+  @Parameters(paramLabel = "SHELL", description = "Shell: ${COMPLETION-CANDIDATES}.")
   private @Nullable Shell shell;
 
   CompletionCommand(Console console) {

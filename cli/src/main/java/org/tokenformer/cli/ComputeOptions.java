@@ -12,9 +12,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The options of every command that computes with a model. */
+/** Options of all commands that compute with a model. */
 final class ComputeOptions {
-  /** More would only be a slip of the finger; no machine that this runs on has as many. */
+  /** Larger values are taken for typing errors; no supported machine has that many processors. */
   private static final int MAX_THREADS = 1024;
 
   enum Backend {
@@ -36,8 +36,8 @@ final class ComputeOptions {
       paramLabel = "NAME",
       defaultValue = "auto",
       description =
-          "What computes: ${COMPLETION-CANDIDATES}. 'auto' takes the fastest that this machine has"
-              + " and says which.")
+          "Compute backend: ${COMPLETION-CANDIDATES}; auto uses the fastest one available."
+              + " Default: auto.")
   private Backend backend = Backend.AUTO;
 
   private int threads = Runtime.getRuntime().availableProcessors();
@@ -46,23 +46,22 @@ final class ComputeOptions {
       names = "--threads",
       paramLabel = "N",
       description =
-          "Threads to compute with, by default one for each processor. The number never changes a"
-              + " result.")
+          "Number of threads; does not affect results. Default: the number of processors.")
   void setThreads(int threads) {
     if (threads < 1 || threads > MAX_THREADS) {
       throw new ParameterException(
           Objects.requireNonNull(command).commandLine(),
-          "--threads is " + threads + " but must lie between 1 and " + MAX_THREADS);
+          "--threads must be between 1 and " + MAX_THREADS + ", not " + threads);
     }
     this.threads = threads;
   }
 
-  /** For loading a model that is to compute so. */
+  /** Returns the options for loading a model. */
   LanguageModel.Options languageModelOptions(LoadMode mode) {
     return new LanguageModel.Options(backend.toString(), threads, mode);
   }
 
-  /** What computes; people are told where it is not the one that they would expect. */
+  /** Opens the backend, with a warning if {@code auto} cannot use the fastest one. */
   org.tokenformer.engine.backend.Backend open(Console console) {
     Backends.Choice choice = Backends.open(backend.toString(), threads);
     if (choice.warning() != null) {

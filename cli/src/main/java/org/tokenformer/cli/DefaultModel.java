@@ -5,15 +5,15 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The storyteller, which commands use where no model is named. It lies in a folder of the project,
- * so that it is mapped like any other model; the launcher says where.
+ * The storyteller, the model that commands use if none is named. The launcher passes its folder, so
+ * that it is memory-mapped like any other model.
  */
 final class DefaultModel {
   private static final String PROPERTY = "tokenformer.default.model";
 
   private DefaultModel() {}
 
-  /** Its folder, or null if this program came without it. */
+  /** Returns its folder, or null if this program was installed without it. */
   static @Nullable Path folder() {
     String folder = System.getProperty(PROPERTY);
     if (folder == null || !Files.isDirectory(Path.of(folder))) {

@@ -20,17 +20,17 @@ import picocli.CommandLine.Option;
 @Command(
     name = "doctor",
     description = {
-      "Looks whether this machine is set up well, and measures what it can do at most.",
-      "Each line is ok or a warning with what to do; takes about ten seconds. The exit code is 0"
-          + " unless the kernels compute something wrong."
+      "Checks this machine's setup and measures its peak performance.",
+      "Each line is ok, or a warning with advice. Takes about ten seconds. The exit code is 0"
+          + " unless a kernel computes wrong results."
     })
 final class DoctorCommand implements Callable<Integer> {
   private static final int JDK = 25;
 
   /**
-   * A line.
+   * One line of the report.
    *
-   * @param advice what to do where something is off, else null
+   * @param advice how to fix the problem; null if there is none
    */
   private record Check(String name, String value, @Nullable String advice) {
     static Check ok(String name, String value) {
@@ -42,7 +42,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
-  @Option(names = "--json", description = "Prints one JSON object.")
+  @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
   DoctorCommand(Console console) {
@@ -86,7 +86,7 @@ final class DoctorCommand implements Callable<Integer> {
       } else {
         checks.forEach(this::print);
       }
-      return wrong.isEmpty() ? 0 : Failures.FAULT;
+      return wrong.isEmpty() ? 0 : Failures.INTERNAL_ERROR;
     }
   }
 
@@ -95,35 +95,33 @@ final class DoctorCommand implements Callable<Integer> {
     String advice =
         Runtime.version().feature() == JDK
             ? null
-            : "this program is made for JDK " + JDK + "; set TF_JAVA_HOME to one";
+            : "this program needs JDK " + JDK + "; set TF_JAVA_HOME to its folder";
     return new Check("java", value, advice);
   }
 
   private static Check processors() {
-    int here = MachineFacts.processors();
+    int available = MachineFacts.processors();
     int all = MachineFacts.allProcessors();
-    if (here == all) {
-      return Check.ok("processors", here + "");
+    if (available == all) {
+      return Check.ok("processors", available + "");
     }
     return new Check(
         "processors",
-        here + " of the machine's " + all,
-        "a container or taskset allows no more; allow more of them for more speed");
+        available + " of the machine's " + all,
+        "limited by a container or taskset; allow more processors for more speed");
   }
 
   private static Check heap() {
-    long most = Runtime.getRuntime().maxMemory();
+    long limit = Runtime.getRuntime().maxMemory();
     return Check.ok(
-        "heap", "up to " + Amount.bytes(most) + "; weights and caches lie outside of it");
+        "heap", "up to " + Amount.bytes(limit) + "; weights and caches are stored outside of it");
   }
 
   private static Check kernels(List<String> wrong) {
     return wrong.isEmpty()
-        ? Check.ok("kernels", "compute what the reference does")
+        ? Check.ok("kernels", "match the reference implementation")
         : new Check(
-            "kernels",
-            String.join("; ", wrong),
-            "use --backend scalar and report it with this output");
+            "kernels", String.join("; ", wrong), "use --backend scalar and report this output");
   }
 
   private static Check defaultModel() {
@@ -132,8 +130,8 @@ final class DoctorCommand implements Callable<Integer> {
         ? Check.ok("default model", folder.toString())
         : new Check(
             "default model",
-            "none came with this program",
-            "name a model with -m DIR; 'tokenformer import --help' says how to make one");
+            "not included in this installation",
+            "name a model with -m DIR; see 'tokenformer import --help' for how to make one");
   }
 
   private void print(Check check) {

@@ -23,10 +23,11 @@ import picocli.CommandLine.Option;
     name = "eval",
     description = {
       "Measures how well a model predicts a text or a dataset.",
-      "Lines <|endoftext|> part the documents of a text; the rows of a dataset are read as one"
-          + " stream. Windows of the model's context without overlap predict all their positions;"
-          + " the rest is dropped. Prints one JSON object: tokens (predicted), loss (mean nats),"
-          + " perplexity, bits_per_byte (of a text), tokens_per_second."
+      "In a text, lines that are exactly <|endoftext|> separate documents; the rows of a dataset"
+          + " are read as one stream. The tokens are split into windows of the model's context"
+          + " length without overlap, and every position is predicted; an incomplete last"
+          + " window is dropped. Prints one JSON object: tokens (predicted), loss (mean, in"
+          + " nats), perplexity, bits_per_byte (text only) and tokens_per_second."
     })
 final class EvalCommand implements Callable<Integer> {
   private static final int CHUNK = 1 << 12;
@@ -39,7 +40,7 @@ final class EvalCommand implements Callable<Integer> {
       names = "--data",
       required = true,
       paramLabel = "FILE",
-      description = "A text in UTF-8, or a dataset as 'tokenformer prepare' or pyarrow writes it.")
+      description = "UTF-8 text, or a dataset written by 'tokenformer prepare' or pyarrow.")
   private @Nullable Path data;
 
   EvalCommand(Console console) {
@@ -83,13 +84,13 @@ final class EvalCommand implements Callable<Integer> {
   /**
    * Prints the result.
    *
-   * @param bytes of the text, or 0 for a dataset
+   * @param bytes size of the text, 0 for a dataset
    */
   private void print(Path file, Evaluator evaluator, long bytes, double seconds)
       throws IOException {
     double loss = evaluator.loss();
     if (!Double.isFinite(Math.exp(loss))) {
-      throw new UserError(file + ": the loss is " + loss + ": the model's numbers overflow");
+      throw new UserError(file + ": the loss is " + loss + ", because the model's logits overflow");
     }
     var text = new StringWriter();
     try (var json = new JsonWriter(text)) {

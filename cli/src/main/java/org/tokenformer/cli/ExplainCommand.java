@@ -28,28 +28,29 @@ import picocli.CommandLine.Option;
 @Command(
     name = "explain",
     description = {
-      "Shows what fired inside the model: writes on like 'generate', into a page for the browser.",
-      "For each token of the text the page shows which parameter tokens of which layer were"
-          + " strongest, and in which step of growth they came in. It is one file that needs"
-          + " neither a network nor other files."
+      "Generates text and writes an HTML page that shows which parameter tokens fired.",
+      "A parameter token fires when it is among the most strongly activated ones. For each token"
+          + " of the text, the page shows which parameter tokens of each layer fired, and the"
+          + " growth stage that added them. The page is a single file that works offline."
     })
 final class ExplainCommand implements Callable<Integer> {
   private static final String NAME = "explain";
-  private static final String ENDING = ".html";
+  private static final String EXTENSION = ".html";
 
   private final Console console;
 
   @Mixin private ModelOptions model = new ModelOptions();
 
-  @Mixin private WritingOptions writing = new WritingOptions();
+  @Mixin private PromptOptions prompt = new PromptOptions();
 
   @Option(
       names = {"-o", "--output"},
       paramLabel = "FILE",
-      description = "The page to write, by default explain.html, or explain-2.html and so on.")
+      description =
+          "Page to write. Default: explain.html, or explain-2.html and so on if it exists.")
   private @Nullable Path output;
 
-  @Option(names = "--force", description = "Replaces FILE if it exists.")
+  @Option(names = "--force", description = "Overwrite FILE if it exists.")
   private boolean force;
 
   ExplainCommand(Console console) {
@@ -58,10 +59,10 @@ final class ExplainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    model.folder(); // nobody should type a prompt for a model that is not there
+    model.folder(); // fails before the user types a prompt
     Path file = file();
-    GenerationOptions options = writing.options();
-    String text = writing.text(console);
+    GenerationOptions options = prompt.options();
+    String text = prompt.text(console);
     try (var interruption = new Interruption();
         ModelOptions.Loaded loaded = model.load(console)) {
       try {
@@ -76,7 +77,7 @@ final class ExplainCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Writes the page; gives the ids of its text. */
+  /** Writes the page and returns the ids of its text. */
   private int[] explain(
       ModelOptions.Loaded loaded,
       String text,
@@ -84,61 +85,61 @@ final class ExplainCommand implements Callable<Integer> {
       Path file,
       Interruption interruption)
       throws IOException {
-    int[] prompt = WritingOptions.ids(text, loaded);
-    int[] ids = write(loaded, prompt, options, interruption);
+    int[] promptIds = PromptOptions.ids(text, loaded);
+    int[] ids = generate(loaded, promptIds, options, interruption);
     Firings firings = Firings.of(loaded.model().model(), ids, interruption);
-    List<ExplainedToken> tokens = tokens(loaded, ids, prompt.length);
+    List<ExplainedToken> tokens = tokens(loaded, ids, promptIds.length);
     String facts =
         ModelSummary.line(loaded.model().config()) + "; seed " + options.sampling().seed();
     AtomicFiles.writeText(file, new ExplainPage(tokens, firings, facts).html());
     return ids;
   }
 
-  /** The file that was named, or one that is not there yet. */
+  /** Returns the file to write: the named one, or an unused default name. */
   private Path file() {
-    Path file = output == null ? free(Path.of("")) : output;
+    Path file = output == null ? unusedName(Path.of("")) : output;
     OutputFile.check(file, force);
     return file;
   }
 
-  /** The first of the default names that a folder has not got yet. */
-  static Path free(Path folder) {
-    Path file = folder.resolve(NAME + ENDING);
+  /** Returns the first default name that is not used in a folder. */
+  static Path unusedName(Path folder) {
+    Path file = folder.resolve(NAME + EXTENSION);
     for (int i = 2; Files.exists(file, LinkOption.NOFOLLOW_LINKS); i++) {
-      file = folder.resolve(NAME + "-" + i + ENDING);
+      file = folder.resolve(NAME + "-" + i + EXTENSION);
     }
     return file;
   }
 
   /**
-   * Writes on.
+   * Generates the continuation.
    *
-   * @return all ids of the text that the model has positions for, the prompt's among them
+   * @return the ids of prompt and continuation, at most the context length
    */
-  private int[] write(
+  private int[] generate(
       ModelOptions.Loaded loaded,
-      int[] prompt,
+      int[] promptIds,
       GenerationOptions options,
       Cancellation cancellation) {
-    StreamDecoder decoder = writing.decoder(loaded.tokenizer());
-    IntArrayList ids = IntArrayList.of(prompt);
+    StreamDecoder decoder = prompt.decoder(loaded.tokenizer());
+    IntArrayList ids = IntArrayList.of(promptIds);
     try (ProgressBar progress = console.progress("explain", options.maxTokens(), "tokens")) {
       loaded
           .model()
           .generate(
-              prompt,
-              WritingOptions.ending(options, loaded.tokenizer()),
+              promptIds,
+              PromptOptions.ending(options, loaded.tokenizer()),
               id -> {
                 ids.add(id);
-                progress.update(ids.size() - prompt.length);
+                progress.update(ids.size() - promptIds.length);
                 decoder.accept(id);
                 return !decoder.stopped();
               },
               cancellation);
     }
     Cancellation.check(cancellation);
-    int read = Math.min(ids.size(), loaded.model().config().contextLength());
-    return Arrays.copyOf(ids.elements(), read);
+    int length = Math.min(ids.size(), loaded.model().config().contextLength());
+    return Arrays.copyOf(ids.elements(), length);
   }
 
   private static List<ExplainedToken> tokens(

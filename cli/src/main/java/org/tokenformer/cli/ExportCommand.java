@@ -18,9 +18,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "export",
     description = {
-      "Writes a model in the released layout, for PyTorch.",
-      "The folder gets pytorch_model.bin, config.yml and tokenizer.json. Layers of different sizes,"
-          + " or a scale that the layout cannot hold, are refused by name."
+      "Exports a model to the format of the released checkpoints, for PyTorch.",
+      "Writes pytorch_model.bin, config.yml and tokenizer.json. Models that the format cannot"
+          + " represent are rejected: layers of different sizes, or a scale other than the"
+          + " default."
     })
 final class ExportCommand implements Callable<Integer> {
   private final Console console;
@@ -29,7 +30,7 @@ final class ExportCommand implements Callable<Integer> {
       names = {"-m", "--model"},
       required = true,
       paramLabel = "DIR",
-      description = "The model's folder.")
+      description = "Model folder.")
   private @Nullable Path model;
 
   @Mixin private OutputFolder output = new OutputFolder();
@@ -43,7 +44,7 @@ final class ExportCommand implements Callable<Integer> {
     IfExists ifExists = output.check(ReleasedCheckpoint.FILES);
     Path path = Objects.requireNonNull(model);
     try (ModelFolder folder = ModelFolder.open(path, LoadMode.MAP)) {
-      Tokenizer.load(path.resolve(ModelFolder.TOKENIZER_FILE)); // no export of a broken one
+      Tokenizer.load(path.resolve(ModelFolder.TOKENIZER_FILE)); // rejects a broken one
       ReleasedCheckpoint.fromFolder(folder, output.path(), ifExists);
       console.note(output.path() + ": " + ModelSummary.line(folder.config()));
     }

@@ -28,12 +28,14 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Every failure becomes one line on standard error and an exit code. */
+/** Turns every failure into one line on standard error and an exit code. */
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
-  static final int FAULT = 1;
+  static final int INTERNAL_ERROR = 1;
   static final int USER_ERROR = 2;
 
-  /** What shells report for a program that SIGPIPE ended: nobody reads the rest. */
+  /**
+   * The exit code that shells report for a program ended by SIGPIPE, when nobody reads the rest.
+   */
   static final int BROKEN_PIPE = 141;
 
   private final Console console;
@@ -51,7 +53,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     }
     CommandLine command = e.getCommandLine();
     String see = "see '" + command.getCommandSpec().qualifiedName() + " --help'";
-    return fail(USER_ERROR, wrongUse(e) + "; " + see, e);
+    return fail(USER_ERROR, usageError(e) + "; " + see, e);
   }
 
   @Override
@@ -80,9 +82,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case OutOfMemoryError e -> fail(USER_ERROR, outOfMemory(e), e);
       default ->
           fail(
-              FAULT,
-              "a fault of the program, please report it with the output of --stacktrace: "
-                  + failure,
+              INTERNAL_ERROR,
+              "internal error (please report it with the output of --stacktrace): " + failure,
               failure);
     };
   }
@@ -95,13 +96,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     return code;
   }
 
-  private static String wrongUse(ParameterException e) {
+  private static String usageError(ParameterException e) {
     if (e instanceof UnmatchedArgumentException unmatched) {
       String argument = unmatched.getUnmatched().getFirst();
       return kind(unmatched) + " '" + argument + "'" + didYouMean(unmatched.getSuggestions());
     }
-    String message = Objects.requireNonNullElse(e.getMessage(), "wrong use");
-    if (message.startsWith("Error: ")) { // picocli's for groups of options
+    String message = Objects.requireNonNullElse(e.getMessage(), "invalid command line");
+    if (message.startsWith("Error: ")) { // picocli's prefix for errors of option groups
       message = message.substring("Error: ".length());
     }
     return message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
@@ -119,7 +120,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     return suggestions.isEmpty() ? "" : ", did you mean '" + suggestions.getFirst() + "'?";
   }
 
-  /** What went wrong with a file, for one line. */
+  /** Returns a one-line description of an I/O error, with the file if it is known. */
   static String describe(IOException e) {
     if (e instanceof EngineProblem) {
       return Objects.toString(e.getMessage());
@@ -132,7 +133,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         switch (f) {
           case NoSuchFileException _ -> "no such file or folder";
           case AccessDeniedException _ -> "permission denied";
-          case FileAlreadyExistsException _ -> "exists already";
+          case FileAlreadyExistsException _ -> "already exists";
           case NotDirectoryException _ -> "is not a folder";
           case DirectoryNotEmptyException _ -> "the folder is not empty";
           case FileSystemLoopException _ -> "symbolic links form a loop";
@@ -143,9 +144,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
   private static String outOfMemory(OutOfMemoryError e) {
     long megabytes = Runtime.getRuntime().maxMemory() >> 20;
-    return "out of memory (%s; the Java heap may grow to %d MB): close other programs, use a smaller"
+    return "out of memory (%s; the Java heap is limited to %d MB): close other programs,"
             .formatted(Objects.requireNonNullElse(e.getMessage(), "no detail"), megabytes)
-        + " model, batch or context, or allow more heap with TF_JAVA_OPTS=-Xmx"
+        + " use a smaller model, batch or context, or increase the heap with TF_JAVA_OPTS=-Xmx"
         + 2 * megabytes
         + "m";
   }

@@ -3,7 +3,7 @@ package org.tokenformer.cli;
 import java.util.Locale;
 import org.tokenformer.engine.tensor.DType;
 
-/** The types that weights and caches are stored in, as options name them. */
+/** The types of weights and caches that options offer. */
 enum FloatType {
   F32,
   BF16;

@@ -16,24 +16,24 @@ import picocli.CommandLine.Option;
 @Command(
     name = "generate",
     description = {
-      "Writes on: prints the prompt and its continuation, token by token.",
-      "Temperature 0 takes the best token every time. With the same seed the same text comes,"
-          + " whatever the number of threads; a run without --seed says which one it took."
+      "Generates text: prints the prompt and its continuation token by token.",
+      "Temperature 0 always selects the most probable token. The same seed gives the same text"
+          + " with any number of threads; without --seed, the seed used is reported."
     })
 final class GenerateCommand implements Callable<Integer> {
   private final Console console;
 
   @Mixin private ModelOptions model = new ModelOptions();
 
-  @Mixin private WritingOptions writing = new WritingOptions();
+  @Mixin private PromptOptions prompt = new PromptOptions();
 
   @Option(
       names = "--cache",
       paramLabel = "TYPE",
       defaultValue = "f32",
       description =
-          "Type of the cached keys and values: ${COMPLETION-CANDIDATES}. bf16 takes half the memory"
-              + " and rounds them.")
+          "Type of the KV cache: ${COMPLETION-CANDIDATES}; bf16 rounds its values and halves its"
+              + " memory. Default: f32.")
   private FloatType cache = FloatType.F32;
 
   private boolean lineEnded;
@@ -44,26 +44,26 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    model.folder(); // nobody should type a prompt for a model that is not there
-    GenerationOptions options = writing.options();
-    String text = writing.text(console);
+    model.folder(); // fails before the user types a prompt
+    GenerationOptions options = prompt.options();
+    String text = prompt.text(console);
     try (ModelOptions.Loaded loaded =
             model.load(console, loading -> loading.withCacheType(cache.dtype()));
         var interruption = new Interruption()) {
-      GenerationOptions ending = WritingOptions.ending(options, loaded.tokenizer());
-      GenerationResult result = write(loaded, text, ending, interruption);
-      console.note(statistics(result, ending, loaded.model()));
+      GenerationOptions bounded = PromptOptions.ending(options, loaded.tokenizer());
+      GenerationResult result = generate(loaded, text, bounded, interruption);
+      console.note(statistics(result, bounded, loaded.model()));
       return interruption.exitCode();
     }
   }
 
-  private GenerationResult write(
+  private GenerationResult generate(
       ModelOptions.Loaded loaded,
       String text,
       GenerationOptions options,
       Interruption interruption) {
-    StreamDecoder decoder = writing.decoder(loaded.tokenizer());
-    int[] ids = WritingOptions.ids(text, loaded);
+    StreamDecoder decoder = prompt.decoder(loaded.tokenizer());
+    int[] ids = PromptOptions.ids(text, loaded);
     emit(text);
     TokenConsumer consumer =
         id -> {
@@ -96,8 +96,8 @@ final class GenerateCommand implements Callable<Integer> {
           case CANCELLED -> " (interrupted)";
           case MAX_TOKENS -> "";
         };
-    int steps = result.generatedTokens() - 1; // the first id comes from the prompt's logits
-    return "prompt %d tokens%s, written %d%s%s; seed %d; %s"
+    int steps = result.generatedTokens() - 1; // prefill yields the first id
+    return "prompt %d tokens%s, generated %d%s%s; seed %d; %s"
         .formatted(
             result.promptTokens(),
             rate(result.promptTokens(), result.prefillNanos()),

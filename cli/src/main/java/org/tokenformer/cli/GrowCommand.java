@@ -34,15 +34,16 @@ import picocli.CommandLine.Option;
 @Command(
     name = "grow",
     description = {
-      "Gives a model more parameter tokens, or more layers, without losing what it knows.",
-      "A size is a number of parameter tokens of each Pattention: 2048, 2048@3 for layer 3 or"
-          + " 2048@0-2 for layers 0 to 2; options may be given several times. New layers come last"
-          + " and are like the last one unless a size says otherwise.",
-      "Both models are run on the same ids, and the largest change of any logit is printed. An exact"
-          + " growth that changes one by more than roundings do is not written."
+      "Grows a model: adds parameter tokens or layers.",
+      "SIZE is the new number of parameter tokens per Pattention: 2048 for all layers, 2048@3 for"
+          + " layer 3, 2048@0-2 for layers 0 to 2. Size options can be repeated. New layers"
+          + " follow the last layer and have its sizes unless a SIZE says otherwise.",
+      "By default, growth does not change the model's outputs. Both models are run on the same"
+          + " tokens, and the largest change of any logit is printed. If an exact growth"
+          + " changes a logit by more than rounding error, nothing is written."
     })
 final class GrowCommand implements Callable<Integer> {
-  /** Ids that the two models are compared on: random ones, and those of --data. */
+  /** Random ids that the two models are compared on, unless {@code --data} is given. */
   private static final int RANDOM_IDS = 256;
 
   private static final int MAX_IDS = 4096;
@@ -54,25 +55,25 @@ final class GrowCommand implements Callable<Integer> {
   @Option(
       names = "--qkv",
       paramLabel = "SIZE",
-      description = "Parameter tokens of each of query, key and value.")
+      description = "Parameter tokens of the query, key and value Pattentions (of each).")
   private List<String> qkv = new ArrayList<>();
 
   @Option(
       names = "--proj",
       paramLabel = "SIZE",
-      description = "Parameter tokens of the attention's projection.")
+      description = "Parameter tokens of the attention output projection.")
   private List<String> proj = new ArrayList<>();
 
   @Option(
       names = "--ffn",
       paramLabel = "SIZE",
-      description = "Parameter tokens of the feed-forward part.")
+      description = "Parameter tokens of the feed-forward Pattention.")
   private List<String> ffn = new ArrayList<>();
 
   @Option(
       names = "--layers",
       paramLabel = "N",
-      description = "Layers of the grown model; new ones change nothing until they are trained.")
+      description = "Layers of the grown model. New layers change nothing until they are trained.")
   private @Nullable String layers;
 
   @Option(
@@ -80,10 +81,12 @@ final class GrowCommand implements Callable<Integer> {
       paramLabel = "NAME",
       defaultValue = "zero",
       description = {
-        "What new parameter tokens begin with: ${COMPLETION-CANDIDATES}; by default zero.",
-        "zero: keys of zeros; exact for the gelu kinds. split: every token is parted into as many,"
-            + " by whole multiples; exact for all kinds. released: all random, as the released"
-            + " training code grows; the model changes what it computes, by much."
+        "Initial values of new parameter tokens: ${COMPLETION-CANDIDATES}. Default: zero.",
+        "zero: zero-initialised keys; exact for the gelu activations.",
+        "split: each token is split into several (sizes must be whole multiples); exact for all"
+            + " activations.",
+        "released: random keys and values, as in the released training code; changes the outputs"
+            + " considerably."
       })
   private GrowthInit init = GrowthInit.ZERO;
 
@@ -91,15 +94,15 @@ final class GrowCommand implements Callable<Integer> {
       names = "--seed",
       paramLabel = "N",
       defaultValue = "0",
-      description = "Seed of what is random, by default 0.")
+      description = "Random seed. Default: 0.")
   private long seed;
 
   @Option(
       names = "--data",
       paramLabel = "FILE",
       description =
-          "A text or a dataset whose first 4096 tokens the models are compared on, instead of 256"
-              + " random ones.")
+          "Compare the models on the first 4096 tokens of this text or dataset. Default: 256"
+              + " random tokens.")
   private @Nullable Path data;
 
   @Mixin private OutputFolder output = new OutputFolder();
@@ -131,13 +134,13 @@ final class GrowCommand implements Callable<Integer> {
       Growth growth = growth(folder);
       GrowthNeeds.of(growth, folder.floatTensors()).check(TrainingNeeds.machineBytes());
       int[] ids = ids(growth, tokenizer, tokenizerFile, interruption);
-      // As loud as the training that the init belongs to makes a new model.
+      // The initialisation scale of the training code that the init belongs to.
       InitialValues values = growth.isExact() ? InitialValues.SCALED : InitialValues.RELEASED;
       try (var weights = new GrownWeights(growth, folder.floatTensors(), values, seed)) {
         LogitChange change = compare(folder, growth, weights.byName(), ids, interruption);
         if (growth.isExact() && !change.isRounding()) {
           throw new IllegalStateException(
-              "growth by '%s' changes a logit by %s, %s of the largest; nothing was written"
+              "init '%s' is not exact: a logit changes by %s (relative %s); nothing was written"
                   .formatted(init, change.absolute(), change.relative()));
         }
         List<NamedTensor> tensors = List.copyOf(weights.byName().values());
@@ -150,7 +153,8 @@ final class GrowCommand implements Callable<Integer> {
   private Growth growth(ModelFolder folder) {
     if (qkv.isEmpty() && proj.isEmpty() && ffn.isEmpty() && layers == null) {
       throw new UserError(
-          "nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, as --ffn 2048");
+          "nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, such as --ffn"
+              + " 2048");
     }
     List<Size> sizes = new ArrayList<>();
     qkv.forEach(size -> sizes.add(Size.parse(SizeGroup.QKV, size)));
@@ -172,7 +176,7 @@ final class GrowCommand implements Callable<Integer> {
         TokenData.openFirst(console, file, MAX_IDS, tokenizer, tokenizerFile, interruption)) {
       int[] ids = new int[(int) Math.min(MAX_IDS, tokens.size())];
       if (ids.length == 0) {
-        throw new UserError("--data " + file + ": has no tokens; name a text that has some");
+        throw new UserError("--data " + file + ": has no tokens; use a text that is not empty");
       }
       tokens.read(0, ids, 0, ids.length);
       return ids;
@@ -192,7 +196,10 @@ final class GrowCommand implements Callable<Integer> {
         TokenFormer after = ModelLoader.load(growth.after(), weights, backend, () -> {})) {
       LogitChange change = LogitChange.between(before, after, ids, interruption);
       if (!Double.isFinite(change.largest())) {
-        throw new UserError(folder.path() + ": its logits overflow, there is nothing to keep");
+        throw new UserError(
+            folder.path()
+                + ": the model's logits overflow, so growth cannot"
+                + " preserve them; use another model");
       }
       return change;
     }
@@ -214,7 +221,7 @@ final class GrowCommand implements Callable<Integer> {
             "logits",
             String.format(
                 Locale.ROOT,
-                "change by %.2g at most, %.2g of the largest; on %d %s tokens",
+                "largest change %.2g (relative %.2g), on %d %s tokens",
                 change.absolute(),
                 change.relative(),
                 ids,

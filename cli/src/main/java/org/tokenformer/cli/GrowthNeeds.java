@@ -8,14 +8,14 @@ import org.tokenformer.engine.grow.Growth;
 import org.tokenformer.engine.model.TokenFormerConfig;
 
 /**
- * The memory that a growth needs for the tensors that it makes; those that stay are read where they
- * lie.
+ * The memory that growth needs for new tensors. Unchanged tensors are read from the mapped model
+ * file.
  *
- * @param config of the grown model
- * @param bytes of all new tensors
+ * @param config the grown model
+ * @param bytes the size of all new tensors
  */
 record GrowthNeeds(TokenFormerConfig config, long bytes) {
-  /** Of a model with these weights. */
+  /** Returns the needs of growing a model with these weights. */
   static GrowthNeeds of(Growth growth, Map<String, NamedTensor> weights) {
     try {
       return new GrowthNeeds(growth.after(), growth.newBytes(weights));
@@ -24,11 +24,11 @@ record GrowthNeeds(TokenFormerConfig config, long bytes) {
     }
   }
 
-  /** Refuses a growth that does not fit. */
+  /** Rejects growth that does not fit into memory. */
   void check(long machineBytes) {
     if (bytes > machineBytes) {
       throw new UserError(
-          "a growth to %s parameters needs %s of memory, this machine has %s; use smaller sizes"
+          "growing to %s parameters needs %s of memory, but this machine has %s; use smaller sizes"
               .formatted(
                   Amount.count(config.parameters()),
                   Amount.bytes(bytes),

@@ -19,9 +19,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "import",
     description = {
-      "Makes a model folder of a released checkpoint.",
-      "All is checked before anything is written. The checkpoint's pickle is read by a machine that"
-          + " knows tensors only; nothing in it is ever run."
+      "Converts a released checkpoint to a model folder.",
+      "All input is checked before anything is written. The pickle file is parsed as data; no code"
+          + " in it is ever executed."
     })
 final class ImportCommand implements Callable<Integer> {
   private final Console console;
@@ -30,29 +30,29 @@ final class ImportCommand implements Callable<Integer> {
       names = "--checkpoint",
       required = true,
       paramLabel = "FILE",
-      description = "The weights: pytorch_model.bin.")
+      description = "Weights (pytorch_model.bin).")
   private @Nullable Path checkpoint;
 
   @Option(
       names = "--config",
       required = true,
       paramLabel = "FILE",
-      description = "The settings that were released with it, in YAML.")
+      description = "Settings released with the weights (YAML).")
   private @Nullable Path config;
 
   @Option(
       names = "--tokenizer",
       required = true,
       paramLabel = "FILE",
-      description = "Its tokenizer.json.")
+      description = "Tokenizer of the model (tokenizer.json).")
   private @Nullable Path tokenizer;
 
   @Option(
       names = "--type",
       paramLabel = "TYPE",
       description =
-          "Type of the weights: ${COMPLETION-CANDIDATES}. By default what loses nothing: bf16 stays,"
-              + " the others become f32.")
+          "Weight type: ${COMPLETION-CANDIDATES}. Default: lossless (bf16 stays bf16, all other"
+              + " types become f32).")
   private @Nullable FloatType type;
 
   @Mixin private OutputFolder output = new OutputFolder();
@@ -80,7 +80,7 @@ final class ImportCommand implements Callable<Integer> {
           output.path()
               + ": "
               + ModelSummary.notFinite(imported.notFinite())
-              + "; 'generate' will refuse it");
+              + "; 'generate' will reject this model");
     }
     return 0;
   }

@@ -30,16 +30,17 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "inspect",
     description = {
-      "Shows what a model is made of: sizes, tensors, and the memory that it needs.",
-      "Tensors that hold NaN or infinite weights are named in an error, with exit code 2."
+      "Shows a model's sizes, tensors and memory requirements.",
+      "If tensors contain NaN or infinite weights, they are named in an error and the exit code is"
+          + " 2."
     })
 final class InspectCommand implements Callable<Integer> {
   private final Console console;
 
-  @Parameters(paramLabel = "DIR", description = "The model's folder.")
+  @Parameters(paramLabel = "DIR", description = "Model folder.")
   private @Nullable Path folder;
 
-  @Option(names = "--json", description = "Prints one JSON object.")
+  @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
   InspectCommand(Console console) {
@@ -62,7 +63,7 @@ final class InspectCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** What is shown, in both forms. */
+  /** The report, as text and as JSON. */
   private record Report(ModelFolder model, int tokenizerIds, List<String> notFinite) {
     private long weightBytes() {
       return model.tensors().values().stream().mapToLong(t -> t.byteSize()).sum();
@@ -86,7 +87,7 @@ final class InspectCommand implements Callable<Integer> {
       lines.add(
           ModelSummary.row(
               "channels",
-              "%d; %d heads of %d, %d of them rotated, base %s"
+              "%d; %d heads of %d (%d rotary dimensions, base %s)"
                   .formatted(
                       config.hiddenSize(),
                       config.heads(),
@@ -100,11 +101,11 @@ final class InspectCommand implements Callable<Integer> {
       lines.add(
           ModelSummary.row(
               "vocabulary",
-              "%d ids of the tokenizer, padded to %d; output head %s"
+              "%d tokenizer ids, padded to %d; output head %s"
                   .formatted(
                       tokenizerIds,
                       config.vocabularySize(),
-                      config.tiedHead() ? "tied to the embedding" : "of its own")));
+                      config.tiedHead() ? "tied to the embedding" : "untied")));
       lines.add(ModelSummary.row("context", config.contextLength() + " tokens"));
       addMemory(lines);
       addTensors(lines);
@@ -118,7 +119,7 @@ final class InspectCommand implements Callable<Integer> {
       lines.add(
           ModelSummary.row(
               "memory to run",
-              "%s: weights %s, cache of a full context %s (bf16 %s), scratch %s"
+              "%s: weights %s, KV cache of a full context %s (bf16 %s), scratch %s"
                   .formatted(
                       Amount.bytes(weightBytes() + cache + Runner.scratchBytes(model.config())),
                       Amount.bytes(weightBytes()),
@@ -130,7 +131,7 @@ final class InspectCommand implements Callable<Integer> {
       lines.add(
           ModelSummary.row(
               "memory to train",
-              "%s: weights, gradients and two moments %s, activations %s for each sequence of %d"
+              "%s: weights, gradients and moments %s, activations %s per sequence of %d tokens"
                   .formatted(
                       Amount.bytes(state + activations),
                       Amount.bytes(state),
@@ -139,13 +140,13 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private void addTensors(List<String> lines) {
-      int widest = model.tensors().keySet().stream().mapToInt(String::length).max().orElse(0);
+      int width = model.tensors().keySet().stream().mapToInt(String::length).max().orElse(0);
       lines.add("");
       for (NamedTensor tensor : model.tensors().values()) {
         lines.add(
             "  %s  %-4s  %-14s %10s%s"
                 .formatted(
-                    tensor.name() + " ".repeat(widest - tensor.name().length()),
+                    tensor.name() + " ".repeat(width - tensor.name().length()),
                     tensor.dtype(),
                     tensor.shape(),
                     Amount.bytes(tensor.byteSize()),

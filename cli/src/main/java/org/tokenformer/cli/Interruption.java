@@ -14,22 +14,22 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.model.Cancellation;
 
 /**
- * Ctrl-C and its like as a cancellation: the work comes to a clean end, however long that takes,
- * and the command ends with {@link #exitCode}. A second one ends the process at once.
+ * Turns Ctrl-C and similar signals into a cancellation: the command finishes cleanly, however long
+ * that takes, and returns {@link #exitCode}. A second signal ends the process at once.
  */
 final class Interruption implements Cancellation, AutoCloseable {
-  /** The end of the terminal, Ctrl-C, and {@code kill}; their numbers are the same everywhere. */
+  /** Closed terminal, Ctrl-C and {@code kill}; these numbers are the same on all systems. */
   private static final Map<String, Integer> SIGNALS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
 
-  private static final int SIGNAL_EXIT = 128; // and the signal's number, as shells count
+  private static final int SIGNAL_EXIT = 128; // plus the signal number, as in shells
 
-  private record Former(Object signal, Object handler) {}
+  private record Previous(Object signal, Object handler) {}
 
-  private final List<Former> formers = new ArrayList<>();
+  private final List<Previous> previousHandlers = new ArrayList<>();
   private volatile int exitCode;
 
-  // sun.misc.Signal is the only way to hear of a second signal, and the compiler cannot be told not
-  // to warn of it; hence by reflection.
+  // sun.misc.Signal is the only way to catch a second signal. It is used by reflection because its
+  // compiler warning cannot be suppressed.
   private final Class<?> signalType;
   private final Class<?> handlerType;
   private final Method handle;
@@ -41,14 +41,14 @@ final class Interruption implements Cancellation, AutoCloseable {
       handle = signalType.getMethod("handle", signalType, handlerType);
       for (Map.Entry<String, Integer> signal : SIGNALS.entrySet()) {
         int number = signal.getValue();
-        listen(signal.getKey(), _ -> heard(number));
+        install(signal.getKey(), _ -> onSignal(number));
       }
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("every JVM that this runs on has sun.misc.Signal", e);
+      throw new IllegalStateException("all supported JVMs have sun.misc.Signal", e);
     }
   }
 
-  private void listen(String name, Consumer<Object> listener) throws ReflectiveOperationException {
+  private void install(String name, Consumer<Object> listener) throws ReflectiveOperationException {
     MethodHandle accept =
         MethodHandles.publicLookup()
             .findVirtual(Consumer.class, "accept", MethodType.methodType(void.class, Object.class))
@@ -57,14 +57,14 @@ final class Interruption implements Cancellation, AutoCloseable {
     Object handler = MethodHandleProxies.asInterfaceInstance(handlerType, accept);
     try {
       Object signal = signalType.getConstructor(String.class).newInstance(name);
-      formers.add(new Former(signal, handle.invoke(null, signal, handler)));
+      previousHandlers.add(new Previous(signal, handle.invoke(null, signal, handler)));
     } catch (InvocationTargetException e) {
-      // This system does not have it, or the JVM keeps it for itself: it ends the process as ever.
+      // The system lacks this signal or the JVM reserves it: it keeps its default action.
       return;
     }
   }
 
-  private void heard(int signal) {
+  private void onSignal(int signal) {
     if (exitCode != 0) {
       Runtime.getRuntime().halt(SIGNAL_EXIT + signal);
     }
@@ -76,12 +76,12 @@ final class Interruption implements Cancellation, AutoCloseable {
     return exitCode != 0;
   }
 
-  /** What the command returns: 130 after Ctrl-C, 0 if there was none. */
+  /** Returns the exit code of the command: 130 after Ctrl-C, 0 without a signal. */
   int exitCode() {
     return exitCode;
   }
 
-  /** Tells people that the command made nothing; what it returns. */
+  /** Reports that the command wrote nothing and returns the exit code. */
   int nothingWritten(Console console) {
     console.note("interrupted; nothing was written");
     return exitCode;
@@ -89,11 +89,11 @@ final class Interruption implements Cancellation, AutoCloseable {
 
   @Override
   public void close() {
-    for (Former former : formers) {
+    for (Previous previous : previousHandlers) {
       try {
-        Object _ = handle.invoke(null, former.signal, former.handler);
+        Object _ = handle.invoke(null, previous.signal, previous.handler);
       } catch (ReflectiveOperationException e) {
-        throw new IllegalStateException("a signal's former handler is refused", e);
+        throw new IllegalStateException("a signal's previous handler cannot be restored", e);
       }
     }
   }

@@ -20,8 +20,8 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.cli.console.Utf8Input;
 
 /**
- * JSON objects, a line each, of which the fields {@code text} and {@code ids} are read. An error
- * names the input and the line.
+ * Reads JSON Lines: one object per line with the fields {@code text} and {@code ids}. Errors name
+ * the input and the line.
  */
 final class JsonLines {
   private static final int MAX_LINE_BYTES = 256 << 20;
@@ -31,13 +31,13 @@ final class JsonLines {
   /**
    * One line.
    *
-   * @param where names it in messages
-   * @param text its text, if there is one
-   * @param ids its ids, if there are any
+   * @param where input and line number, for messages
+   * @param text the field {@code text}, if present
+   * @param ids the field {@code ids}, if present
    */
   @SuppressWarnings("ArrayRecordComponent") // passed on once, never compared
   record Line(String where, @Nullable String text, int @Nullable [] ids) {
-    /** The text of a line that has to have one. */
+    /** Returns the text, which must be present. */
     String requireText() {
       if (text == null) {
         throw problem("has no field \"text\"");
@@ -45,7 +45,7 @@ final class JsonLines {
       return text;
     }
 
-    /** The ids of a line that has to have them. */
+    /** Returns the ids, which must be present. */
     int[] requireIds() {
       if (ids == null) {
         throw problem("has no field \"ids\"");
@@ -58,14 +58,14 @@ final class JsonLines {
     }
   }
 
-  /** Makes a line of output of a line of input. */
+  /** Computes the output line for an input line. */
   interface Answer {
     void write(Line line, JsonWriter out) throws IOException;
   }
 
   /**
-   * Answers each line of the files, or of standard input where there are none, with one line. What
-   * was answered before an error stays.
+   * Writes one output line for each line of the files, or of standard input if there are none.
+   * After an error, the output so far is kept.
    */
   static void answer(Console console, List<Path> files, Answer answer) throws IOException {
     if (files.isEmpty()) {
@@ -73,7 +73,7 @@ final class JsonLines {
     }
     for (Path file : files) {
       if (Files.isDirectory(file)) {
-        throw new UserError(file + ": is a folder; name files of JSON lines");
+        throw new UserError(file + ": is a folder; give files of JSON lines");
       }
       try (InputStream in = Files.newInputStream(file)) {
         answer(console, in, file.toString(), answer);
@@ -94,7 +94,7 @@ final class JsonLines {
       answer.write(line, writer);
       console.out().println(text.toString());
       if (in.available() == 0) {
-        console.out().flush(); // whoever waits for each answer gets it
+        console.out().flush(); // for callers that wait for each answer
       }
     }
   }
@@ -124,15 +124,15 @@ final class JsonLines {
         throw new UserError(where + ": more than one JSON value");
       }
     } catch (IOException | JsonParseException | IllegalStateException | NumberFormatException e) {
-      String message = Objects.requireNonNullElse(e.getMessage(), "cut short");
+      String message = Objects.requireNonNullElse(e.getMessage(), "the line is truncated");
       String first = message.lines().findFirst().orElse(message).replace(" at line 1 ", " at ");
       throw new UserError(where + ": not a JSON object with text or ids: " + first, e);
     }
     return new Line(where, text, ids);
   }
 
-  private static void refuseSecond(String where, String field, @Nullable Object former) {
-    if (former != null) {
+  private static void refuseSecond(String where, String field, @Nullable Object previous) {
+    if (previous != null) {
       throw new UserError(where + ": field \"" + field + "\" is given twice");
     }
   }
@@ -146,7 +146,7 @@ final class JsonLines {
 
   private static int[] ids(String where, JsonReader reader) throws IOException {
     if (reader.peek() != JsonToken.BEGIN_ARRAY) {
-      throw new UserError(where + ": field \"ids\" is not a list of whole numbers");
+      throw new UserError(where + ": field \"ids\" is not a list of integers");
     }
     var ids = new IntArrayList();
     reader.beginArray();
@@ -155,7 +155,7 @@ final class JsonLines {
       try {
         ids.add(Integer.parseInt(id));
       } catch (NumberFormatException e) {
-        String what = id.isEmpty() ? "is no number" : "'" + id + "' is no whole number of 32 bits";
+        String what = id.isEmpty() ? "is not a number" : "'" + id + "' is not a 32-bit integer";
         throw new UserError(where + ": ids[" + ids.size() + "] " + what, e);
       }
     }

@@ -12,7 +12,7 @@ import org.tokenformer.cli.console.Amount;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.measure.Machine;
 
-/** What is known about the machine and the JVM without measuring. */
+/** Facts about the machine and the JVM that need no measurement. */
 final class MachineFacts {
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
   private static final Path CPU_FILE = Path.of("/proc/cpuinfo"); // Linux only
@@ -21,7 +21,7 @@ final class MachineFacts {
 
   private MachineFacts() {}
 
-  /** Whether the JVM was started with the module that the vector backend is written with. */
+  /** Returns whether the JVM was started with the module that the vector backend needs. */
   static boolean vectorModule() {
     return ModuleLayer.boot().findModule(VECTOR_MODULE).isPresent();
   }
@@ -39,12 +39,12 @@ final class MachineFacts {
     return System.getProperty("java.vendor") + " " + Runtime.version();
   }
 
-  /** Processors that this process may use. */
+  /** Returns the number of processors that this process may use. */
   static int processors() {
     return Runtime.getRuntime().availableProcessors();
   }
 
-  /** Processors of the machine, or those of this process where only they are known. */
+  /** Returns the number of processors of the machine, or of this process if that is unknown. */
   static int allProcessors() {
     int count = (int) CPU_NUMBER.matcher(cpuInfo()).results().count();
     return Math.max(count, processors());
@@ -58,7 +58,7 @@ final class MachineFacts {
     }
   }
 
-  /** The ceilings, for people. */
+  /** Returns the measured limits as human-readable lines. */
   static List<String> lines(Machine.Ceilings ceilings) {
     return List.of(
         "%s GFLOP/s, %s on one thread"
@@ -70,7 +70,7 @@ final class MachineFacts {
                 Amount.rate(ceilings.bytesPerSecondOneThread() / 1e9)));
   }
 
-  /** Fields of an open JSON object. */
+  /** Writes the facts as fields of an open JSON object. */
   static void write(JsonWriter out, Backend backend, Machine.@Nullable Ceilings ceilings)
       throws IOException {
     out.name("cpu").value(cpu());

@@ -5,18 +5,18 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
 import picocli.CommandLine.Option;
 
-/** The model that a command begins with. */
+/** The option that names the model folder. */
 final class ModelFolderOption {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
       description =
-          "The model's folder, as 'tokenformer train' or 'tokenformer import' makes it. By default the"
-              + " storyteller that comes with the program.")
+          "Model folder written by 'tokenformer train' or 'tokenformer import'. Default: the"
+              + " storyteller model included with the program.")
   private @Nullable Path folder;
 
   /**
-   * The folder that was named, or the default model's.
+   * Returns the named folder, or that of the default model.
    *
    * @throws UserError if there is neither
    */
@@ -24,8 +24,8 @@ final class ModelFolderOption {
     Path path = folder == null ? DefaultModel.folder() : folder;
     if (path == null) {
       throw new UserError(
-          "no default model came with this program: name a model's folder with -m DIR; 'tokenformer"
-              + " import --help' says how to make one of a released checkpoint");
+          "no default model is installed; name a model folder with -m DIR (see 'tokenformer import"
+              + " --help' for how to make one from a released checkpoint)");
     }
     return path;
   }

@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Which model a command computes with, with which of its tokens and others, and how. */
+/** Options of commands that compute with a model, including packs and {@code --tokens}. */
 final class ModelOptions {
   @Spec(Spec.Target.MIXEE)
   private @Nullable CommandSpec command;
@@ -32,8 +32,8 @@ final class ModelOptions {
       names = {"-p", "--pack"},
       paramLabel = "PACK",
       description =
-          "A knowledge pack of this model, as 'tokenformer pack save' makes it; may be given several"
-              + " times. The model's folder stays as it is.")
+          "Attach this knowledge pack, written by 'tokenformer pack save'; the model folder is not"
+              + " changed. Can be repeated.")
   private List<Path> packs = new ArrayList<>();
 
   private TokenFraction tokens = TokenFraction.ALL;
@@ -42,8 +42,8 @@ final class ModelOptions {
       names = "--tokens",
       paramLabel = "P%",
       description =
-          "Computes with this share of the parameter tokens of each Pattention only, the first ones;"
-              + " by default 100%%. Those of packs count whole.")
+          "Use only the first P%% of each Pattention's parameter tokens (knowledge packs are"
+              + " always used in full). Default: 100%%.")
   void setTokens(String text) {
     try {
       tokens = TokenFraction.parse(text);
@@ -53,23 +53,23 @@ final class ModelOptions {
     }
   }
 
-  /** The model with its tokenizer, which fit each other. */
+  /** Loads the model and its tokenizer, and checks that they match. */
   Loaded load(Console console) throws IOException {
     return load(console, UnaryOperator.identity());
   }
 
-  /** The same with other options for loading. */
+  /** Loads the model with changed options. */
   Loaded load(Console console, UnaryOperator<LanguageModel.Options> change) throws IOException {
     return model.load(
         console, options -> change.apply(options.withTokens(tokens).withPacks(packs)));
   }
 
-  /** The folder that was named, or the default model's. */
+  /** Returns the named folder, or that of the default model. */
   Path folder() {
     return model.folder();
   }
 
-  /** The tokenizer of this file, if it fits a model. */
+  /** Loads a tokenizer and checks that it matches the model. */
   static Tokenizer loadTokenizer(Path file, TokenFormerConfig config) throws IOException {
     Tokenizer tokenizer = Tokenizer.load(file);
     int ids = tokenizer.vocabularySize();
@@ -78,16 +78,16 @@ final class ModelOptions {
     if (ids > rows || ids != configured) {
       String expected =
           ids > rows
-              ? "the model's embedding table %d rows".formatted(rows)
+              ? "the model's embedding table has %d rows".formatted(rows)
               : "config.json says tokenizer_vocab_size %d".formatted(configured);
       throw new UserError(
-          "%s: has %d ids, %s; put the tokenizer there that the model was trained with"
+          "%s: has %d ids, but %s; replace it by the tokenizer that the model was trained with"
               .formatted(file, ids, expected));
     }
     return tokenizer;
   }
 
-  /** Closes the model, which is all that has to be closed. */
+  /** A loaded model and its tokenizer. Closing it closes the model. */
   record Loaded(LanguageModel model, Tokenizer tokenizer) implements AutoCloseable {
     @Override
     public void close() {

@@ -11,9 +11,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import picocli.CommandLine.Option;
 
-/**
- * The sizes of a new model: those of a preset, or of each option, or a preset with some changed.
- */
+/** The sizes of a new model: a preset, individual options, or a preset with some sizes changed. */
 final class ModelSizeOptions {
   private static final int DEFAULT_CONTEXT = 512;
   private static final int LARGEST_HIDDEN = 1 << 22;
@@ -21,54 +19,60 @@ final class ModelSizeOptions {
   @Option(
       names = "--preset",
       paramLabel = "NAME",
-      description = "Sizes by name: laptop-7M, laptop-15M, 150M, 450M, 900M, 1.5B.")
+      description = "Sizes of a named model: laptop-7M, laptop-15M, 150M, 450M, 900M, 1.5B.")
   private @Nullable String preset;
 
-  @Option(names = "--layers", paramLabel = "N", description = "Layers.")
+  @Option(names = "--layers", paramLabel = "N", description = "Number of layers.")
   private @Nullable Integer layers;
 
-  @Option(names = "--hidden", paramLabel = "N", description = "Channels.")
+  @Option(names = "--hidden", paramLabel = "N", description = "Hidden size (channels).")
   private @Nullable Integer hidden;
 
   @Option(
       names = "--heads",
       paramLabel = "N",
-      description = "Heads of the attention; they share the channels.")
+      description = "Attention heads; their number must divide the hidden size.")
   private @Nullable Integer heads;
 
   @Option(
       names = "--qkv",
       paramLabel = "N",
       description =
-          "Parameter tokens of each of query, key and value, by default as many as channels.")
+          "Parameter tokens of the query, key and value Pattentions (of each). Default: the"
+              + " preset's, or the hidden size.")
   private @Nullable Integer qkv;
 
   @Option(
       names = "--proj",
       paramLabel = "N",
-      description = "Parameter tokens of the projection, by default as many as channels.")
+      description =
+          "Parameter tokens of the attention output projection. Default: the preset's,"
+              + " or the hidden size.")
   private @Nullable Integer proj;
 
   @Option(
       names = "--ffn",
       paramLabel = "N",
       description =
-          "Parameter tokens of the feed-forward part, by default four times as many as channels.")
+          "Parameter tokens of the feed-forward Pattention. Default: the preset's, or four times"
+              + " the hidden size.")
   private @Nullable Integer ffn;
 
   @Option(
       names = "--theta",
       paramLabel = "NAME",
-      description = "Kind of Pattention: l2_norm_gelu (the default), gelu_l2_norm or softmax.")
+      description =
+          "Activation of the Pattentions: l2_norm_gelu, gelu_l2_norm or softmax."
+              + " Default: l2_norm_gelu.")
   private @Nullable String theta;
 
   @Option(
       names = "--context",
       paramLabel = "N",
-      description = "Positions that the model has, by default the preset's, else 512.")
+      description = "Context length in tokens. Default: the preset's, or 512.")
   private @Nullable Integer context;
 
-  /** Those of these options that were given. */
+  /** Returns the names of the given options. */
   List<String> given() {
     List<String> names = new ArrayList<>();
     add(names, "--preset", preset);
@@ -89,9 +93,9 @@ final class ModelSizeOptions {
     }
   }
 
-  /** What the options ask for, for a tokenizer of that many ids. */
+  /** Returns the configuration for a tokenizer with this number of ids. */
   TokenFormerConfig config(int tokenizerIds) {
-    TokenFormerConfig base = preset == null ? plain(tokenizerIds) : Presets.get(preset);
+    TokenFormerConfig base = preset == null ? defaults(tokenizerIds) : Presets.get(preset);
     LayerSizes sizes = base.layers().getFirst();
     return TokenFormerConfig.uniform(
         orElse(layers, base.layers().size()),
@@ -104,14 +108,15 @@ final class ModelSizeOptions {
         theta == null ? base.theta() : theta(theta));
   }
 
-  /** Without a preset: as the released models are made. */
-  private TokenFormerConfig plain(int tokenizerIds) {
+  /** Returns the default sizes without a preset, in the proportions of the released models. */
+  private TokenFormerConfig defaults(int tokenizerIds) {
     if (layers == null || hidden == null || heads == null) {
       throw new UserError(
-          "a new model needs sizes: --preset, one of %s; or --layers, --hidden and --heads"
+          "a new model needs sizes: give --preset (one of %s), or --layers, --hidden and --heads"
               .formatted(String.join(", ", Presets.names())));
     }
-    int channels = Math.clamp(hidden, 1, LARGEST_HIDDEN); // beyond that they are refused by name
+    // Larger values are rejected later, with the option named.
+    int channels = Math.clamp(hidden, 1, LARGEST_HIDDEN);
     return TokenFormerConfig.uniform(
         layers,
         new LayerSizes(channels, channels, 4 * channels),
@@ -122,8 +127,8 @@ final class ModelSizeOptions {
         Theta.L2_NORM_GELU);
   }
 
-  private static int orElse(@Nullable Integer given, int otherwise) {
-    return given == null ? otherwise : given;
+  private static int orElse(@Nullable Integer given, int defaultValue) {
+    return given == null ? defaultValue : given;
   }
 
   private static Theta theta(String name) {

@@ -10,13 +10,13 @@ import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
-/** What a model is made of, for people. */
+/** Human-readable descriptions of a model. */
 final class ModelSummary {
   private static final int MAX_NAMES = 8;
 
   private ModelSummary() {}
 
-  /** All in one line. */
+  /** Returns a one-line summary. */
   static String line(TokenFormerConfig config) {
     return "%s parameters: %d layers, %d channels, %d heads, vocabulary %d, context %d, %s"
         .formatted(
@@ -29,7 +29,7 @@ final class ModelSummary {
             config.theta().configName());
   }
 
-  /** Numbers of parameter tokens: one line, or one for each run of layers that are alike. */
+  /** Returns the numbers of parameter tokens: one line, or one line per range of equal layers. */
   static List<String> layers(TokenFormerConfig config) {
     List<String> lines = new ArrayList<>();
     List<LayerSizes> layers = config.layers();
@@ -48,9 +48,9 @@ final class ModelSummary {
     return lines;
   }
 
-  /** Every τ that is not its kind's default: one line for each value and its Pattentions. */
+  /** Returns one line for each τ other than its default, with the Pattentions that use it. */
   static List<String> taus(TokenFormerConfig config) {
-    Map<String, List<String>> places = new LinkedHashMap<>(); // by value and layers
+    Map<String, List<String>> byValue = new LinkedHashMap<>(); // Pattentions by value and layers
     for (BlockPattention which : BlockPattention.values()) {
       Map<Float, List<Integer>> layers = new LinkedHashMap<>();
       for (int layer = 0; layer < config.layers().size(); layer++) {
@@ -60,12 +60,12 @@ final class ModelSummary {
         }
       }
       layers.forEach((tau, list) ->
-          places
+          byValue
               .computeIfAbsent(tau + " in %s of " + ranges(list), _ -> new ArrayList<>())
               .add(which.toString()));
     }
     List<String> lines = new ArrayList<>();
-    places.forEach((line, whichs) -> lines.add(line.formatted(String.join(", ", whichs))));
+    byValue.forEach((line, names) -> lines.add(line.formatted(String.join(", ", names))));
     return lines;
   }
 
@@ -85,12 +85,12 @@ final class ModelSummary {
     return first == last ? "layer " + first : "layers " + first + " to " + last;
   }
 
-  /** A line of a description: what it is about, and what there is to say. */
+  /** Returns a line with a name and a value. */
   static String row(String name, String value) {
     return "  %-17s %s".formatted(name, value);
   }
 
-  /** Says which tensors hold NaN or infinities. */
+  /** Returns a sentence that names the tensors with NaN or infinite weights. */
   static String notFinite(List<String> tensors) {
     List<String> shown = tensors.subList(0, Math.min(MAX_NAMES, tensors.size()));
     int more = tensors.size() - shown.size();

@@ -2,7 +2,7 @@ package org.tokenformer.cli;
 
 import java.util.Locale;
 
-/** What a run does when a checkpoint on its way cannot be written. */
+/** What a run does if an intermediate checkpoint cannot be written. */
 enum OnSaveError {
   CONTINUE,
   STOP;

@@ -9,11 +9,11 @@ import org.tokenformer.engine.model.ConfigException;
 import picocli.CommandLine;
 
 /**
- * Says what the engine says, in the words of a command: the engine's fields are options here, and
- * this is the only place that knows how they are called.
+ * Replaces engine field names in messages by option names. This is the only place that knows the
+ * correspondence.
  */
 final class OptionWording {
-  /** Options that are not called as the engine's field, with hyphens. */
+  /** Options whose name is not the field name with hyphens. */
   private static final Map<String, String> NAMES =
       Map.of(
           "num_layers", "--layers",
@@ -24,20 +24,20 @@ final class OptionWording {
           "ffn_slot_num", "--ffn",
           "max_position_embeddings", "--context");
 
-  /** A field that is mentioned; what users gave stands in quotes and stays. */
+  /** A field name in a message; quoted user input is left unchanged. */
   private static final Pattern FIELD = Pattern.compile("'[^']*'|\\b[a-z]+(?:_[a-z]+)+\\b");
 
   private OptionWording() {}
 
   /**
-   * One line for the user of a command.
+   * Returns the one-line message for the user of a command.
    *
-   * @param command whose options there are; null where none is known
+   * @param command the command whose option names apply; null if unknown
    */
   static String line(EngineProblem problem, @Nullable CommandLine command) {
     String message = String.valueOf(problem.getMessage());
     if (command == null || !(problem instanceof ConfigException wrong)) {
-      return message; // of files, which call their fields as the engine does
+      return message; // files use the field names of the engine
     }
     String field = wrong.field();
     String line = field == null ? message : wrong.withName(inCommand(field, command));
@@ -46,12 +46,12 @@ final class OptionWording {
         .replaceAll(mention -> Matcher.quoteReplacement(inCommand(mention.group(), command)));
   }
 
-  /** The option that sets a field of the engine. */
+  /** Returns the option that sets an engine field. */
   static String option(String field) {
     return NAMES.getOrDefault(field, "--" + field.replace('_', '-'));
   }
 
-  /** The option of a field, or the field itself where the command has no such option. */
+  /** Returns the option of a field, or the field itself if the command has no such option. */
   private static String inCommand(String field, CommandLine command) {
     String option = option(field);
     return command.getCommandSpec().findOption(option) == null ? field : option;

@@ -13,18 +13,19 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import picocli.CommandLine.Option;
 
-/** The folder that a command makes. */
+/** Options of the folder that a command creates. */
 final class OutputFolder {
   @Option(
       names = {"-o", "--output"},
       required = true,
       paramLabel = "DIR",
-      description = "The folder to make.")
+      description = "Folder to create.")
   private @Nullable Path folder;
 
   @Option(
       names = "--force",
-      description = "Replaces DIR if it is empty or has exactly the files that this command makes.")
+      description =
+          "Replace DIR if it is empty or holds exactly the files that this command writes.")
   private boolean force;
 
   Path path() {
@@ -32,10 +33,10 @@ final class OutputFolder {
   }
 
   /**
-   * Looks whether the folder may be written, before any work is done for it. Replacing deletes what
-   * is there, so that must be an empty folder or one with exactly the files that the command makes.
+   * Checks whether the folder may be written, before any work is done for it. Replacing deletes the
+   * content, so the folder must be empty or hold exactly the files that the command writes.
    *
-   * @param files names of what the command makes
+   * @param files names of the files that the command writes
    */
   IfExists check(Set<String> files) throws IOException {
     Path path = path();
@@ -47,12 +48,12 @@ final class OutputFolder {
     }
     refuseForeign(path, files);
     if (!force) {
-      throw new UserError(path + ": exists already; add --force to replace it");
+      throw new UserError(path + ": already exists; add --force to replace it");
     }
     return IfExists.REPLACE;
   }
 
-  /** A folder of the user's must not be taken for a model because of a name or two. */
+  /** Rejects folders that the command did not write, even if some file names match. */
   private static void refuseForeign(Path path, Set<String> files) throws IOException {
     var missing = new TreeSet<>(files);
     var foreign = new TreeSet<String>();
@@ -74,7 +75,7 @@ final class OutputFolder {
 
   private static UserError notOurs(Path path, String verb, String name) {
     return new UserError(
-        "%s: exists and %s '%s', so it is not one that this command makes; choose another name"
+        "%s: exists and %s '%s', so this command did not write it; choose another name"
             .formatted(path, verb, name));
   }
 }

@@ -7,15 +7,16 @@ import picocli.CommandLine.Command;
 @Command(
     name = "pack",
     description = {
-      "Knowledge packs: what a model learned in new parameter tokens, in a file of its own.",
-      "A model that grew by the init zero and was trained with --freeze-old is its base and some more"
-          + " tokens. 'save' writes those alone; -p PACK attaches them to the base when it is loaded;"
-          + " 'merge' makes a model of both for good."
+      "Saves and merges knowledge packs (trained additional parameter tokens).",
+      "A model that was grown with init zero and trained with --freeze-old is its base model plus"
+          + " additional parameter tokens. 'save' writes only those to a pack; -p PACK attaches"
+          + " packs to the base model when it is loaded; 'merge' combines both into one model"
+          + " folder."
     })
 final class PackCommand {
   private PackCommand() {}
 
-  /** With its own commands, one of which must be given. */
+  /** Returns the command with its sub-commands, one of which must be given. */
   static CommandLine tree(Console console) {
     return new CommandLine(new PackCommand())
         .addSubcommand(new PackSaveCommand(console))

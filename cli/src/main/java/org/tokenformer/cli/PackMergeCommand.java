@@ -19,8 +19,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "merge",
     description = {
-      "Makes one model of a base and its packs.",
-      "It computes, to the bit, what the base does with the same packs attached in the same order."
+      "Merges a base model and its packs into one model.",
+      "The outputs are bit-identical to those of the base model with the same packs attached in"
+          + " the same order."
     })
 final class PackMergeCommand implements Callable<Integer> {
   private final Console console;
@@ -32,7 +33,7 @@ final class PackMergeCommand implements Callable<Integer> {
       required = true,
       arity = "1..*",
       paramLabel = "PACK",
-      description = "The packs, in this order.")
+      description = "Packs to merge, in this order.")
   private List<Path> packs = new ArrayList<>();
 
   @Mixin private OutputFolder output = new OutputFolder();

@@ -17,9 +17,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "save",
     description = {
-      "Saves the parameter tokens that a model has more than its base.",
-      "All else must be as it is in the base, to the bit. The file is in the safetensors format: the"
-          + " new rows under the names of their tensors."
+      "Saves the parameter tokens that were added to a base model.",
+      "All other weights must be identical to the base model's. The pack is a safetensors file"
+          + " with the new rows under the names of their tensors."
     })
 final class PackSaveCommand implements Callable<Integer> {
   private final Console console;
@@ -28,30 +28,30 @@ final class PackSaveCommand implements Callable<Integer> {
       names = {"-m", "--model"},
       required = true,
       paramLabel = "RUN",
-      description = "The folder of the model that learned, such as a run's.")
+      description = "Folder of the trained model, such as a run folder.")
   private @Nullable Path model;
 
   @Option(
       names = "--base",
       required = true,
       paramLabel = "DIR",
-      description = "The folder of the model that it grew from.")
+      description = "Folder of the base model.")
   private @Nullable Path base;
 
   @Option(
       names = {"-o", "--output"},
       required = true,
       paramLabel = "FILE",
-      description = "The pack.")
+      description = "Pack to write.")
   private @Nullable Path output;
 
   @Option(
       names = "--name",
       paramLabel = "TEXT",
-      description = "What the pack is called, by default as its file, less .safetensors.")
+      description = "Name of the pack. Default: the file name without .safetensors.")
   private @Nullable String name;
 
-  @Option(names = "--force", description = "Replaces FILE.")
+  @Option(names = "--force", description = "Overwrite FILE if it exists.")
   private boolean force;
 
   PackSaveCommand(Console console) {
@@ -63,10 +63,10 @@ final class PackSaveCommand implements Callable<Integer> {
     Path file = Objects.requireNonNull(output);
     OutputFile.check(file, force);
     String fileName = Objects.requireNonNull(file.getFileName()).toString();
-    String called = name == null ? fileName.replaceFirst("\\.safetensors$", "") : name;
+    String packName = name == null ? fileName.replaceFirst("\\.safetensors$", "") : name;
     try (ModelFolder from = ModelFolder.open(Objects.requireNonNull(base), LoadMode.MAP);
         ModelFolder grown = ModelFolder.open(Objects.requireNonNull(model), LoadMode.MAP)) {
-      long tokens = PackWriter.save(from, grown, called, file);
+      long tokens = PackWriter.save(from, grown, packName, file);
       console.note(
           "%s: %d parameter tokens, %s".formatted(file, tokens, Amount.bytes(Files.size(file))));
     }

@@ -9,23 +9,23 @@ import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.model.files.ModelFolder;
 import picocli.CommandLine.Mixin;
 
-/** Which model a command computes with, as it lies in its folder, and how. */
+/** Options of commands that compute with a model as stored, without packs. */
 final class PlainModelOptions {
   @Mixin private ModelFolderOption folder = new ModelFolderOption();
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
-  /** The folder that was named, or the default model's. */
+  /** Returns the named folder, or that of the default model. */
   Path folder() {
     return folder.path();
   }
 
-  /** The model with its tokenizer, which fit each other. */
+  /** Loads the model and its tokenizer, and checks that they match. */
   ModelOptions.Loaded load(Console console) throws IOException {
     return load(console, UnaryOperator.identity());
   }
 
-  /** The same with other options for loading. */
+  /** Loads the model with changed options. */
   ModelOptions.Loaded load(Console console, UnaryOperator<LanguageModel.Options> change)
       throws IOException {
     Path path = folder();

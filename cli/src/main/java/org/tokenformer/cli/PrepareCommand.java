@@ -26,17 +26,18 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "prepare",
     description = {
-      "Turns texts into a dataset of token ids.",
-      "The dataset is an Apache Arrow IPC file with a column input_ids, a list of int32 for each"
-          + " document, which pyarrow and HF datasets open as well. Lines that are exactly"
-          + " <|endoftext|> part the documents of a text; a document loses its last newline, and an"
-          + " empty one is left out. Each row ends with the id of <|endoftext|>.",
-      "Texts may be of any size: memory does not grow with them. Only what has to be encoded at once"
-          + " may have no more than 128 MiB: a line or, with a tokenizer that brings a pattern of its"
-          + " own, a document."
+      "Converts texts to a dataset of token ids.",
+      "The dataset is an Apache Arrow IPC file with a column input_ids, one list of int32 per"
+          + " document; pyarrow and HF datasets can open it. In the texts, lines that are"
+          + " exactly <|endoftext|> separate documents. The last newline of a document is"
+          + " removed, empty documents are skipped, and each row ends with the id of"
+          + " <|endoftext|>.",
+      "Texts can be of any size; memory use does not grow with them. Only a piece that must be"
+          + " encoded at once is limited, to 128 MiB: a line or, if the tokenizer's pattern is"
+          + " not GPT-2's, a document."
     })
 final class PrepareCommand implements Callable<Integer> {
-  /** The name that stands for standard input. */
+  /** The name for standard input. */
   private static final Path STANDARD_INPUT = Path.of("-");
 
   private final Console console;
@@ -45,23 +46,23 @@ final class PrepareCommand implements Callable<Integer> {
       names = {"-t", "--tokenizer"},
       required = true,
       paramLabel = "FILE",
-      description = "The tokenizer.json to use.")
+      description = "Tokenizer (tokenizer.json).")
   private @Nullable Path tokenizer;
 
   @Option(
       names = {"-o", "--output"},
       required = true,
       paramLabel = "FILE",
-      description = "The dataset to write, such as data.arrow.")
+      description = "Dataset to write, such as data.arrow.")
   private @Nullable Path output;
 
-  @Option(names = "--force", description = "Replaces the dataset if it exists.")
+  @Option(names = "--force", description = "Overwrite the dataset if it exists.")
   private boolean force;
 
   @Parameters(
       paramLabel = "TEXT",
       arity = "1..*",
-      description = "Texts in UTF-8; - is standard input.")
+      description = "UTF-8 text files; - means standard input.")
   private List<Path> texts = new ArrayList<>();
 
   PrepareCommand(Console console) {
@@ -83,7 +84,7 @@ final class PrepareCommand implements Callable<Integer> {
         return interruption.exitCode();
       }
       if (writer.rows() == 0) {
-        throw new UserError(file + ": not written, because the texts hold no document");
+        throw new UserError(file + ": not written, because the texts contain no document");
       }
       writer.finish();
       console.note(
@@ -102,7 +103,7 @@ final class PrepareCommand implements Callable<Integer> {
       return;
     }
     if (!force) {
-      throw new UserError(file + ": exists already; add --force to replace it");
+      throw new UserError(file + ": already exists; add --force to replace it");
     }
     for (Path text : texts) {
       if (Files.exists(text) && Files.isSameFile(file, text)) {
@@ -111,7 +112,7 @@ final class PrepareCommand implements Callable<Integer> {
     }
   }
 
-  /** Reads the texts one after the other, with a progress bar over all of them. */
+  /** Encodes the texts in order, with one progress bar for all of them. */
   private void write(Tokenizer loaded, DatasetWriter writer, Interruption interruption)
       throws IOException {
     long done = 0;
@@ -137,8 +138,8 @@ final class PrepareCommand implements Callable<Integer> {
   }
 
   /**
-   * The bytes of all texts, or 0 where that is not known beforehand. Each has to be there before
-   * the first is read.
+   * Returns the size of all texts in bytes, or 0 if it is unknown. Checks that all of them exist
+   * before the first is read.
    */
   private long textBytes() throws IOException {
     long total = 0;
@@ -147,7 +148,7 @@ final class PrepareCommand implements Callable<Integer> {
       if (text.equals(STANDARD_INPUT)) {
         known = false;
       } else if (Files.isDirectory(text)) {
-        throw new UserError(text + ": is a folder; name a text");
+        throw new UserError(text + ": is a folder; give text files");
       } else {
         total += Files.size(text);
         known &= Files.isRegularFile(text);

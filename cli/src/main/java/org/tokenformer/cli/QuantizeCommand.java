@@ -32,11 +32,11 @@ import picocli.CommandLine.Option;
 @Command(
     name = "quantize",
     description = {
-      "Writes a model whose weights take less memory.",
-      "bf16 keeps the 8 highest bits of each weight's fraction and halves a model of f32; q8 and q4"
-          + " keep integers of 8 and 4 bits, which groups of 128 weights share a scale for. f32 makes"
-          + " floats of any of them, which is what training, growing, shrinking and packs need."
-          + " Prints both sizes and, with --data, the loss before and after."
+      "Converts a model's weights to another type, usually a smaller one.",
+      "bf16 halves the size of an f32 model by rounding the weights; q8 and q4 store integers of 8"
+          + " and 4 bits with one scale per group of 128 weights. f32 converts any of these"
+          + " back to floats; training, growing, shrinking and packs do not work on q8 and q4."
+          + " Prints the size before and after and, with --data, the loss before and after."
     })
 final class QuantizeCommand implements Callable<Integer> {
   private final Console console;
@@ -47,7 +47,7 @@ final class QuantizeCommand implements Callable<Integer> {
       names = "--type",
       required = true,
       paramLabel = "TYPE",
-      description = "Type of the weights: ${COMPLETION-CANDIDATES}.")
+      description = "Weight type: ${COMPLETION-CANDIDATES}.")
   private @Nullable WeightType type;
 
   @Option(
@@ -55,8 +55,8 @@ final class QuantizeCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "What to measure the loss on: texts in UTF-8, or datasets as 'tokenformer prepare' or"
-              + " pyarrow writes them.")
+          "Measure the loss on these files: UTF-8 texts, or datasets written by 'tokenformer"
+              + " prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
 
   @Mixin private OutputFolder output = new OutputFolder();
@@ -91,7 +91,7 @@ final class QuantizeCommand implements Callable<Integer> {
       List<String> tooLarge = WeightCheck.notFinite(after.values());
       if (!tooLarge.isEmpty()) {
         throw new UserError(
-            "%s: tensor %s has weights that are too large for %s; keep it as it is"
+            "%s: tensor %s has weights that are too large for %s; choose another --type"
                 .formatted(folder.weightsFile(), tooLarge.getFirst(), target));
       }
       List<String> lines = new ArrayList<>();

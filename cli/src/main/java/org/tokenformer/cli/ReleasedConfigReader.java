@@ -32,14 +32,13 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.cli.console.Utf8Input;
 
 /**
- * Reads the configuration that lies beside a released checkpoint: one YAML mapping, in practice
- * JSON with comments, trailing commas and Python's {@code True}, {@code False} and {@code None}.
- * What the settings mean is not known here; the values are {@link String}, {@link Boolean}, {@link
- * Integer}, {@link Long}, {@link java.math.BigInteger}, {@link Double}, {@link java.util.List},
- * {@link Map} or null.
+ * Reads the configuration of a released checkpoint: one YAML mapping, in practice JSON with
+ * comments, trailing commas and Python's {@code True}, {@code False} and {@code None}. It does not
+ * interpret the settings; values are {@link String}, {@link Boolean}, {@link Integer}, {@link
+ * Long}, {@link java.math.BigInteger}, {@link Double}, {@link java.util.List}, {@link Map} or null.
  *
- * <p>The file comes from strangers: tags, anchors, keys given twice, deep nesting and more than a
- * megabyte are refused.
+ * <p>The file is untrusted: tags, anchors, duplicate keys, deep nesting and more than a megabyte
+ * are rejected.
  */
 final class ReleasedConfigReader {
   private static final int MAX_BYTES = 1 << 20;
@@ -61,9 +60,9 @@ final class ReleasedConfigReader {
   }
 
   /**
-   * The settings in the order of the file.
+   * Returns the settings in file order.
    *
-   * @throws UserError naming the file, the line and what is wrong with it
+   * @throws UserError with the file, the line and the problem
    */
   static Map<String, @Nullable Object> read(Path file) throws IOException {
     try (InputStream in = Files.newInputStream(file)) {
@@ -134,7 +133,7 @@ final class ReleasedConfigReader {
     return new UserError(file + where + ": not a released config in YAML: " + problem, cause);
   }
 
-  /** YAML 1.2's core schema and Python's None; True and False are in the core schema already. */
+  /** YAML 1.2's core schema plus Python's None; the core schema already has True and False. */
   private static final class PythonSchema extends CoreSchema {
     @Override
     public ScalarResolver getScalarResolver() {

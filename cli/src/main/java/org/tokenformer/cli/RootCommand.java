@@ -9,20 +9,20 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** {@code tokenformer} itself and the options that every command takes. */
+/** The root command {@code tokenformer} and the options that all commands inherit. */
 @Command(
     name = "tokenformer",
     versionProvider = Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    description = "Runs, trains and grows TokenFormer language models on ordinary processors.",
+    description = "Runs, trains and grows TokenFormer language models on CPUs.",
     optionListHeading = "%nOptions:%n",
     commandListHeading = "%nCommands:%n",
     footer = {
       "",
-      "'tokenformer COMMAND --help' explains a command.",
-      "Results go to standard output, all else to standard error. Exit codes: 0 done, 2 wrong use or"
-          + " bad input, 1 a fault of the program.",
-      "Options of the Java machine go into the variable TF_JAVA_OPTS, such as"
+      "Run 'tokenformer COMMAND --help' for the options of a command.",
+      "Results go to standard output; progress, statistics and errors go to standard error.",
+      "Exit codes: 0 success, 1 internal error, 2 wrong usage or bad input.",
+      "Set the environment variable TF_JAVA_OPTS to pass options to the JVM, for example"
           + " TF_JAVA_OPTS=-Xmx8g."
     })
 final class RootCommand implements Runnable {
@@ -34,21 +34,18 @@ final class RootCommand implements Runnable {
       names = {"-h", "--help"},
       usageHelp = true,
       scope = ScopeType.INHERIT,
-      description = "Shows this help.")
+      description = "Show this help and exit.")
   @SuppressWarnings("UnusedVariable") // picocli acts on the option by itself
   private boolean help;
 
-  @Option(
-      names = "--version",
-      versionHelp = true,
-      description = "Shows the version of the program.")
+  @Option(names = "--version", versionHelp = true, description = "Print the version and exit.")
   @SuppressWarnings("UnusedVariable") // picocli acts on the option by itself
   private boolean version;
 
   @Option(
       names = "--stacktrace",
       scope = ScopeType.INHERIT,
-      description = "Adds the stack trace to an error.")
+      description = "Print the stack trace of an error.")
   private boolean stacktrace;
 
   RootCommand(Console console) {
@@ -58,7 +55,7 @@ final class RootCommand implements Runnable {
   @Option(
       names = "--quiet",
       scope = ScopeType.INHERIT,
-      description = "Prints no progress and no statistics.")
+      description = "Print no progress or statistics.")
   void setQuiet(boolean quiet) {
     if (quiet) {
       console.quiet();
@@ -73,7 +70,7 @@ final class RootCommand implements Runnable {
     return stacktrace;
   }
 
-  /** Without a command there is nothing to do but to say what can be done. */
+  /** Prints the help if no command is given. */
   @Override
   public void run() {
     console.out().print(Objects.requireNonNull(spec).commandLine().getUsageMessage());

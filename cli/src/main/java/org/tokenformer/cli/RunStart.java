@@ -13,54 +13,55 @@ import org.tokenformer.engine.train.TokenSource;
 import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 
-/** Where a run begins: at its first step, or where an earlier one stopped. */
+/** The start of a run: the first step of a new run, or the latest checkpoint of an earlier one. */
 sealed interface RunStart {
-  /** Makes the model that a run begins with. */
-  interface Weights {
-    TrainableModel on(Backend backend) throws IOException;
+  /** Creates the initial model. */
+  interface InitialModel {
+    TrainableModel create(Backend backend) throws IOException;
   }
 
-  /** What the model is made of. */
+  /** Returns the configuration of the model at the start. */
   TokenFormerConfig config();
 
-  /** The file of its tokenizer. */
+  /** Returns the tokenizer file of the model. */
   Path tokenizer();
 
-  /** Steps done. */
+  /** Returns the number of steps done. */
   int stepsDone();
 
   TrainingShape shape(TrainingSettings settings);
 
-  /** How the model grows in this run. */
+  /** Returns how the model grows in this run. */
   GrowthOptions growth();
 
-  /** Stages of the growth that the model has behind it. */
-  int growths();
+  /** Returns the number of growth stages that are done. */
+  int growthsDone();
 
-  /** The memory that the run needs, for its largest model. */
+  /** Returns the memory that the largest model of the run needs. */
   default TrainingNeeds needs(TrainingSettings settings, boolean validates) {
-    return TrainingNeeds.of(config(), growth(), growths(), shape(settings), validates);
+    return TrainingNeeds.of(config(), growth(), growthsDone(), shape(settings), validates);
   }
 
   /**
-   * What the run is to do.
+   * Returns the training options.
    *
-   * @param tokens of the training data
+   * @param tokens size of the training data
    */
   TrainingOptions options(TrainingSettings settings, long tokens);
 
-  /** The model, for the caller to close, unless a trainer takes it. */
+  /** Returns the model, which the caller must close unless a trainer takes ownership. */
   TrainableModel model(Backend backend) throws IOException;
 
-  /** The trainer, for the caller to close. */
+  /** Returns the trainer, which the caller must close. */
   Trainer trainer(TrainableModel model, TokenSource data, TrainingOptions options)
       throws IOException;
 
-  /** The folder of the run. */
+  /** Opens the run folder. */
   RunFolder folder(Path folder, int keep) throws IOException;
 
-  /** A new run, of a new model or of one that has learned elsewhere. */
-  record NewRun(TokenFormerConfig config, Path tokenizer, GrowthOptions growth, Weights weights)
+  /** A new run that trains a new or an existing model. */
+  record NewRun(
+      TokenFormerConfig config, Path tokenizer, GrowthOptions growth, InitialModel initialModel)
       implements RunStart {
     @Override
     public int stepsDone() {
@@ -68,7 +69,7 @@ sealed interface RunStart {
     }
 
     @Override
-    public int growths() {
+    public int growthsDone() {
       return 0;
     }
 
@@ -84,7 +85,7 @@ sealed interface RunStart {
 
     @Override
     public TrainableModel model(Backend backend) throws IOException {
-      return weights.on(backend);
+      return initialModel.create(backend);
     }
 
     @Override
@@ -98,7 +99,7 @@ sealed interface RunStart {
     }
   }
 
-  /** A run that goes on. */
+  /** A run that is resumed. */
   record ResumedRun(SavedRun run) implements RunStart {
     @Override
     public TokenFormerConfig config() {
@@ -121,7 +122,7 @@ sealed interface RunStart {
     }
 
     @Override
-    public int growths() {
+    public int growthsDone() {
       return run.growths();
     }
 

@@ -14,10 +14,11 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "score",
     description = {
-      "Says how probable texts are.",
-      "Reads JSON lines, {\"text\": ...} or {\"ids\": [...]}, and answers each with a line"
-          + " {\"ids\": [...], \"logprobs\": [null, ...], \"sum\": ...}: the natural logarithm of the"
-          + " probability of each id given those before it, over the whole vocabulary."
+      "Computes the log-probabilities of given texts.",
+      "Reads JSON lines, {\"text\": ...} or {\"ids\": [...]}, and prints one line for each:"
+          + " {\"ids\": [...], \"logprobs\": [null, ...], \"sum\": ...}. A log-probability is"
+          + " the natural logarithm of the probability of an id given the preceding ids, over"
+          + " the whole vocabulary."
     })
 final class ScoreCommand implements Callable<Integer> {
   private final Console console;
@@ -27,7 +28,7 @@ final class ScoreCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "FILE",
       arity = "0..*",
-      description = "Files of JSON lines; without one, standard input is read.")
+      description = "Files of JSON lines. If omitted, standard input is read.")
   private List<Path> files = new ArrayList<>();
 
   ScoreCommand(Console console) {
@@ -59,7 +60,7 @@ final class ScoreCommand implements Callable<Integer> {
       if (i == 0) {
         out.nullValue();
       } else if (Double.isFinite(logprobs[i])) {
-        out.value((float) logprobs[i]); // computed as float: further digits would say nothing
+        out.value((float) logprobs[i]); // float precision: more digits would be noise
         sum += logprobs[i];
       } else {
         throw line.problem("the log-probability of ids[" + i + "] overflows in this model");
@@ -74,13 +75,13 @@ final class ScoreCommand implements Callable<Integer> {
     int context = loaded.model().config().contextLength();
     if (ids.length > context) {
       throw line.problem(
-          "has %d ids, the model's context only %d positions; score it in parts"
+          "has %d ids, but the model's context has only %d positions; split it"
               .formatted(ids.length, context));
     }
     int rows = loaded.model().config().vocabularySize();
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] < 0 || ids[i] >= rows) {
-        throw line.problem("ids[%d] = %d is not in 0 to %d".formatted(i, ids[i], rows - 1));
+        throw line.problem("ids[%d] = %d is not between 0 and %d".formatted(i, ids[i], rows - 1));
       }
     }
   }

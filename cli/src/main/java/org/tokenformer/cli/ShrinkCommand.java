@@ -27,21 +27,26 @@ import picocli.CommandLine.Option;
 @Command(
     name = "shrink",
     description = {
-      "Makes a model smaller: drops the parameter tokens that matter least.",
-      "How much one matters is measured on data: the mean of |θ| times the norm of its value. Prints"
-          + " the loss on the data in "
+      "Makes a model smaller by removing its least important parameter tokens.",
+      "The importance of a parameter token is measured on data: the mean of |θ| times the norm of"
+          + " its value. Prints the loss on the data in "
           + ShrinkCommand.STEPS
-          + " steps down to the wanted sizes, and beside it the mean loss of "
+          + " steps down to the requested sizes and, for comparison, the mean loss of "
           + ShrinkStudy.DRAWS
-          + " models that drop random ones. τ stays what it was. A few thousand tokens are enough;"
-          + " the data is read "
+          + " models with randomly removed tokens. τ is not changed. A few thousand tokens of data"
+          + " are enough; the data is read "
           + ShrinkCommand.READS
-          + " times."
+          + " times.",
+      "--qkv, --proj and --ffn give the number of parameter tokens to keep in each Pattention, or a"
+          + " percentage of the present number."
     })
 final class ShrinkCommand implements Callable<Integer> {
   static final int STEPS = 5;
 
-  /** The data is read for the importances, the model as it is, and all choices at each step. */
+  /**
+   * Passes over the data: the importances, the loss of the full model, and all candidates of each
+   * step.
+   */
   static final int READS = 2 + STEPS * (1 + ShrinkStudy.DRAWS);
 
   private final Console console;
@@ -54,8 +59,8 @@ final class ShrinkCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "What it shall be good at: texts in UTF-8, or datasets as 'tokenformer prepare' or pyarrow"
-              + " writes them.")
+          "Data that the smaller model should predict well: UTF-8 texts, or datasets written by"
+              + " 'tokenformer prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
 
   @Mixin private ShrinkSizeOptions sizes = new ShrinkSizeOptions();
@@ -66,16 +71,16 @@ final class ShrinkCommand implements Callable<Integer> {
     this.console = console;
   }
 
-  /** A size on the way, and what it costs. */
+  /** An intermediate size and its loss. */
   private record Row(TokenFormerConfig config, double loss, double randomLoss) {}
 
-  /** Tells how much was read of it. */
-  private static final class Watched implements TokenSource {
+  /** Token data that reports how much of it was read. */
+  private static final class ProgressSource implements TokenSource {
     private final TokenSource data;
     private final ProgressBar progress;
     private long read;
 
-    Watched(TokenSource data, ProgressBar progress) {
+    ProgressSource(TokenSource data, ProgressBar progress) {
       this.data = data;
       this.progress = progress;
     }
@@ -99,7 +104,7 @@ final class ShrinkCommand implements Callable<Integer> {
     Path tokenizerFile = model.folder().resolve(ModelFolder.TOKENIZER_FILE);
     try (var interruption = new Interruption();
         ModelFolder folder = ModelFolder.open(model.folder(), LoadMode.MAP)) {
-      folder.floatTensors(); // refuses quantised ones before anything is read
+      folder.floatTensors(); // rejects quantised weights before anything is read
       List<LayerSizes> wanted = sizes.of(folder.config());
       try (ModelOptions.Loaded loaded = model.load(console);
           TokenData tokens =
@@ -116,7 +121,7 @@ final class ShrinkCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** Measures and prints; gives what is to be kept. */
+  /** Prints the losses and returns the tokens to keep. */
   private ShrinkPlan study(
       ModelFolder folder,
       ModelOptions.Loaded loaded,
@@ -128,7 +133,8 @@ final class ShrinkCommand implements Callable<Integer> {
     List<Row> rows = new ArrayList<>();
     Importance importance;
     try (ProgressBar progress = console.progress("shrink", READS * tokens.size(), "ids")) {
-      var study = new ShrinkStudy(folder, loaded.model().model(), new Watched(tokens, progress));
+      var study =
+          new ShrinkStudy(folder, loaded.model().model(), new ProgressSource(tokens, progress));
       importance = study.importance(interruption);
       double whole = study.loss(interruption);
       rows.add(new Row(config, whole, whole));
@@ -137,7 +143,7 @@ final class ShrinkCommand implements Callable<Integer> {
         double loss = study.loss(plan, interruption);
         rows.add(new Row(plan.config(), loss, study.randomLoss(step, interruption)));
       }
-      progress.update(READS * tokens.size()); // what fills no window is not read
+      progress.update(READS * tokens.size()); // an incomplete last window is not read
     }
     print(rows);
     return ShrinkPlan.mostImportant(config, wanted, importance);
@@ -161,13 +167,13 @@ final class ShrinkCommand implements Callable<Integer> {
                   Amount.decimal(row.loss, 4),
                   Amount.decimal(row.randomLoss, 4)));
     }
-    console.out().flush(); // the table is there even where the folder cannot be written
+    console.out().flush(); // shows the table even if the folder cannot be written
   }
 
-  /** One number where all layers have the same one, else the least and the most. */
+  /** Returns the number that all layers have, or the range. */
   private static String tokens(TokenFormerConfig config, ToIntFunction<LayerSizes> size) {
-    int least = config.layers().stream().mapToInt(size).min().orElseThrow();
-    int most = config.layers().stream().mapToInt(size).max().orElseThrow();
-    return least == most ? least + "" : least + "–" + most;
+    int min = config.layers().stream().mapToInt(size).min().orElseThrow();
+    int max = config.layers().stream().mapToInt(size).max().orElseThrow();
+    return min == max ? min + "" : min + "–" + max;
   }
 }

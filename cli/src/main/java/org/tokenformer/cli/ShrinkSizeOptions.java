@@ -7,46 +7,51 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import picocli.CommandLine.Option;
 
-/** How many parameter tokens a smaller model keeps in each layer. */
+/** The number of parameter tokens to keep in each layer. */
 final class ShrinkSizeOptions {
   @Option(
       names = "--qkv",
       paramLabel = "N|P%",
       description =
-          "Parameter tokens that each of query, key and value keeps in a layer: a number, or a share of"
-              + " what there is. By default all.")
+          "Parameter tokens to keep in each query, key and value Pattention. Default: all.")
   private @Nullable TokenCount qkv;
 
-  @Option(names = "--proj", paramLabel = "N|P%", description = "The same of the projection.")
+  @Option(
+      names = "--proj",
+      paramLabel = "N|P%",
+      description = "Parameter tokens to keep in each attention output projection. Default: all.")
   private @Nullable TokenCount proj;
 
-  @Option(names = "--ffn", paramLabel = "N|P%", description = "The same of the feed-forward part.")
+  @Option(
+      names = "--ffn",
+      paramLabel = "N|P%",
+      description = "Parameter tokens to keep in each feed-forward Pattention. Default: all.")
   private @Nullable TokenCount ffn;
 
   /**
-   * The sizes that are wanted, a layer each.
+   * Returns the requested sizes of each layer.
    *
-   * @throws UserError if none was given, or all that were leave the model as it is
+   * @throws UserError if no option is given, or if they leave the model unchanged
    */
   List<LayerSizes> of(TokenFormerConfig config) {
     if (qkv == null && proj == null && ffn == null) {
-      throw new UserError("no size was given; name at least one of --qkv, --proj and --ffn");
+      throw new UserError("no size is given; give at least one of --qkv, --proj and --ffn");
     }
     List<LayerSizes> sizes =
         config.layers().stream()
-            .map(had ->
+            .map(present ->
                 new LayerSizes(
-                    size(qkv, had.qkv(), "--qkv"),
-                    size(proj, had.proj(), "--proj"),
-                    size(ffn, had.ffn(), "--ffn")))
+                    size(qkv, present.qkv(), "--qkv"),
+                    size(proj, present.proj(), "--proj"),
+                    size(ffn, present.ffn(), "--ffn")))
             .toList();
     if (sizes.equals(config.layers())) {
-      throw new UserError("the model has these sizes already; name smaller ones");
+      throw new UserError("the model already has these sizes; give smaller ones");
     }
     return sizes;
   }
 
-  private static int size(@Nullable TokenCount count, int had, String option) {
-    return count == null ? had : count.of(had, option);
+  private static int size(@Nullable TokenCount count, int present, String option) {
+    return count == null ? present : count.of(present, option);
   }
 }

@@ -8,12 +8,12 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * How many parameter tokens of those that there are: a number, or a share of them.
+ * A number of parameter tokens to keep: absolute, or a fraction of the present number.
  *
- * @param number of them, where no fraction is given
+ * @param number the absolute number, if no fraction is given
  */
 record TokenCount(String text, @Nullable TokenFraction fraction, int number) {
-  /** Reads {@code N} or {@code P%}; nothing is neither. */
+  /** Parses {@code N} or {@code P%}; a number or percentage of 0 is rejected. */
   static final class Converter implements ITypeConverter<TokenCount> {
     @Override
     public TokenCount convert(String text) {
@@ -28,24 +28,24 @@ record TokenCount(String text, @Nullable TokenFraction fraction, int number) {
         return new TokenCount(text, TokenFraction.parse(text), 0);
       } catch (ConfigException e) {
         throw new TypeConversionException(
-            "'" + text + "' is neither a number nor a share above 0% and up to 100%, as 75%");
+            "'" + text + "' is neither a number nor a percentage, such as 75%");
       }
     }
   }
 
   /**
-   * A number from 1 to {@code whole}; shares are rounded up.
+   * Returns the number of tokens, from 1 to {@code present}; fractions are rounded up.
    *
-   * @param option names it in the error
+   * @param option the option, for the error message
    */
-  int of(int whole, String option) {
+  int of(int present, String option) {
     if (fraction != null) {
-      return fraction.of(whole);
+      return fraction.of(present);
     }
-    if (number > whole) {
+    if (number > present) {
       throw new UserError(
-          "%s: %s is more than the %d parameter tokens that the model has there"
-              .formatted(option, text, whole));
+          "%s: %s is more than the %d parameter tokens that a layer has"
+              .formatted(option, text, present));
     }
     return number;
   }

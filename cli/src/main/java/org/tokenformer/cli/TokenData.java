@@ -14,13 +14,13 @@ import org.tokenformer.engine.train.TokenSource;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.TokenFiles;
 
-/** The ids of texts and datasets for the engine; what is heard of them goes to the console. */
+/** The token ids of texts and datasets. Progress and warnings go to the console. */
 record TokenData(TokenFiles files) implements TokenSource, Closeable {
   /**
-   * Reads texts, opens datasets and checks their ids.
+   * Encodes texts, opens datasets and checks their ids.
    *
-   * @param label of the progress bar
-   * @param tokenizerFile where the tokenizer was read from
+   * @param label the label of the progress bar
+   * @param tokenizerFile the file of {@code tokenizer}
    * @throws java.util.concurrent.CancellationException if cancelled
    */
   static TokenData open(
@@ -35,7 +35,7 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
     return new TokenData(TokenFiles.open(files, tokenizer, tokenizerFile, listener));
   }
 
-  /** Opens one file for its first ids; see {@link TokenFiles#openFirst}. */
+  /** Opens the first ids of one file; see {@link TokenFiles#openFirst}. */
   static TokenData openFirst(
       Console console,
       Path file,
@@ -48,7 +48,7 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
     return new TokenData(TokenFiles.openFirst(file, ids, tokenizer, tokenizerFile, listener));
   }
 
-  /** Progress bars and warnings. */
+  /** Shows progress bars and warnings. */
   private record OnConsole(Console console, String label, Cancellation cancellation)
       implements TokenFiles.Listener {
     @Override
@@ -80,10 +80,10 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
   }
 
   /**
-   * Refuses data too short for one window.
+   * Rejects data that is too short for one window.
    *
-   * @param option that named the files
-   * @param positions of the window
+   * @param option the option that named the files
+   * @param positions the length of the window
    * @param advice what to do
    */
   void requireWindow(String option, List<Path> named, int positions, String advice) {
@@ -95,7 +95,7 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
     }
   }
 
-  /** Refuses data too short for one window of a model's context. */
+  /** Rejects data that is too short for one window of a model's context. */
   void requireContext(String option, List<Path> named, TokenFormerConfig config) {
     requireWindow(option, named, config.contextLength(), "use more text");
   }

@@ -19,10 +19,10 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "tokenize",
     description = {
-      "Turns text into token ids and back.",
-      "Reads JSON lines {\"text\": ...} and answers each with a line {\"ids\": [...]}; with --decode"
-          + " the other way round. Other fields are ignored. Special tokens are recognised in text"
-          + " and kept by --decode; bytes of ids that are not UTF-8 become U+FFFD."
+      "Converts text to token ids and back.",
+      "Reads JSON lines {\"text\": ...} and prints a line {\"ids\": [...]} for each; --decode does"
+          + " the reverse. Other fields are ignored. Special tokens are recognised in text and"
+          + " kept by --decode; decoded bytes that are not UTF-8 become U+FFFD."
     })
 final class TokenizeCommand implements Callable<Integer> {
   private final Console console;
@@ -30,18 +30,18 @@ final class TokenizeCommand implements Callable<Integer> {
   @ArgGroup(exclusive = true, multiplicity = "1")
   private Source source = new Source();
 
-  /** Where the tokenizer is. */
+  /** The source of the tokenizer. */
   static final class Source {
     @Option(
         names = {"-m", "--model"},
         paramLabel = "DIR",
-        description = "A model's folder; its tokenizer is used.")
+        description = "Use the tokenizer of this model folder.")
     private @Nullable Path model;
 
     @Option(
         names = {"-t", "--tokenizer"},
         paramLabel = "FILE",
-        description = "A tokenizer.json.")
+        description = "Tokenizer (tokenizer.json).")
     private @Nullable Path tokenizer;
 
     Path file() {
@@ -49,19 +49,19 @@ final class TokenizeCommand implements Callable<Integer> {
         return tokenizer;
       }
       if (model == null) {
-        throw new UserError("name a tokenizer with -t FILE or a model with -m DIR");
+        throw new UserError("give a tokenizer with -t FILE or a model with -m DIR");
       }
       return model.resolve(ModelFolder.TOKENIZER_FILE);
     }
   }
 
-  @Option(names = "--decode", description = "Reads {\"ids\": [...]} and writes {\"text\": ...}.")
+  @Option(names = "--decode", description = "Read {\"ids\": [...]} and print {\"text\": ...}.")
   private boolean decode;
 
   @Parameters(
       paramLabel = "FILE",
       arity = "0..*",
-      description = "Files of JSON lines; without one, standard input is read.")
+      description = "Files of JSON lines. If omitted, standard input is read.")
   private List<Path> files = new ArrayList<>();
 
   TokenizeCommand(Console console) {
@@ -90,7 +90,8 @@ final class TokenizeCommand implements Callable<Integer> {
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] < 0 || ids[i] >= tokenizer.vocabularySize()) {
         throw line.problem(
-            "ids[%d] = %d is not in 0 to %d".formatted(i, ids[i], tokenizer.vocabularySize() - 1));
+            "ids[%d] = %d is not between 0 and %d"
+                .formatted(i, ids[i], tokenizer.vocabularySize() - 1));
       }
     }
     return tokenizer.decode(ids, false);

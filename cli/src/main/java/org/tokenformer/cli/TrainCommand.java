@@ -39,13 +39,13 @@ import picocli.CommandLine.Option;
     name = "train",
     description = {
       "Trains a model on texts or datasets.",
-      "A new model has the sizes of a --preset, of --layers, --hidden and --heads, or of both; with"
-          + " -m a model goes on learning; with --resume a run that was stopped or killed goes on to"
-          + " the same bits as if it had never stopped.",
-      "DIR becomes a model's folder that always holds the last checkpoint; beside it are the"
-          + " checkpoints themselves, the metrics (metrics.jsonl, metrics.arrow) and plots of them"
-          + " (train-plot.html, train-plot.png). Ctrl-C saves first; a second one ends the"
-          + " program at once."
+      "The sizes of a new model are given by --preset, by --layers, --hidden and --heads, or by a"
+          + " preset with some sizes changed. -m continues training an existing model. --resume"
+          + " continues a stopped or killed run bit-identically.",
+      "The run folder (-o) is a model folder that always holds the latest checkpoint. It also"
+          + " contains the checkpoints themselves, the metrics (metrics.jsonl and"
+          + " metrics.arrow), and plots of the metrics (train-plot.html and train-plot.png)."
+          + " Ctrl-C saves a checkpoint and exits; a second Ctrl-C exits at once."
     })
 final class TrainCommand implements Callable<Integer> {
   private static final int DEFAULT_INTERVAL = 200;
@@ -60,8 +60,7 @@ final class TrainCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "What to learn from: texts in UTF-8, or datasets as 'tokenformer prepare' or pyarrow"
-              + " writes them.")
+          "Training data: UTF-8 texts, or datasets written by 'tokenformer prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
 
   @Option(
@@ -69,30 +68,32 @@ final class TrainCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "What the loss is validationData on from time to time, as 'tokenformer eval' does; nothing is"
-              + " trainingData from it.")
+          "Validation data, which is not trained on. Its loss is measured every --eval-every"
+              + " steps, as by 'tokenformer eval'.")
   private List<Path> valid = new ArrayList<>();
 
   @Option(
       names = {"-o", "--output"},
       required = true,
       paramLabel = "DIR",
-      description = "The run's folder.")
+      description = "Run folder.")
   private @Nullable Path output;
 
-  @Option(names = "--resume", description = "Goes on from the last checkpoint in DIR.")
+  @Option(
+      names = "--resume",
+      description = "Resume the run from the latest checkpoint in the run folder.")
   private boolean resume;
 
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
-      description = "The folder of a model that goes on learning.")
+      description = "Continue training the model in this folder.")
   private @Nullable Path model;
 
   @Option(
       names = {"-t", "--tokenizer"},
       paramLabel = "FILE",
-      description = "The tokenizer.json of a new model.")
+      description = "Tokenizer of a new model (tokenizer.json).")
   private @Nullable Path tokenizer;
 
   @Mixin private ModelSizeOptions sizes = new ModelSizeOptions();
@@ -102,7 +103,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--save-every",
       paramLabel = "N",
-      description = "Steps from one checkpoint to the next, by default 200.")
+      description = "Steps between checkpoints. Default: 200.")
   private int saveEvery = DEFAULT_INTERVAL;
 
   @Option(
@@ -110,22 +111,22 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "WHAT",
       defaultValue = "continue",
       description =
-          "When a checkpoint cannot be written, as on a full disk: ${COMPLETION-CANDIDATES}."
-              + " 'continue', the default, warns and tries again at the next one; 'stop' ends the"
-              + " run. The checkpoints before stay in either case, and a run whose last one cannot"
-              + " be written has failed.")
+          "What to do if a checkpoint cannot be written, for example on a full disk:"
+              + " ${COMPLETION-CANDIDATES}. continue warns and tries again at the next"
+              + " checkpoint; stop ends the run. Earlier checkpoints are kept in both cases. If"
+              + " the last checkpoint cannot be written, the run fails. Default: continue.")
   private OnSaveError onSaveError = OnSaveError.CONTINUE;
 
   @Option(
       names = "--keep",
       paramLabel = "N",
-      description = "Checkpoints that are kept, by default 3.")
+      description = "Number of checkpoints to keep. Default: 3.")
   private int keep = DEFAULT_KEEP;
 
   @Option(
       names = "--eval-every",
       paramLabel = "N",
-      description = "Steps from one validation to the next, by default 200.")
+      description = "Steps between validations. Default: 200.")
   private int evalEvery = DEFAULT_INTERVAL;
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
@@ -134,7 +135,7 @@ final class TrainCommand implements Callable<Integer> {
     this.console = console;
   }
 
-  /** With the options that the engine's table has. */
+  /** Returns the command with the training options of the engine added. */
   static CommandLine of(Console console) {
     TrainCommand command = new TrainCommand(console);
     CommandLine line = new CommandLine(command);
@@ -149,7 +150,7 @@ final class TrainCommand implements Callable<Integer> {
     atLeastOne("--eval-every", evalEvery);
     try (var interruption = new Interruption()) {
       try {
-        RunStart start = resume ? resumed() : first();
+        RunStart start = resume ? resumedRun() : newRun();
         TrainingNeeds needs = start.needs(settings, !valid.isEmpty());
         long machine = TrainingNeeds.machineBytes();
         needs.check(machine);
@@ -172,14 +173,14 @@ final class TrainCommand implements Callable<Integer> {
     return Objects.requireNonNull(output);
   }
 
-  private RunStart first() throws IOException {
+  private RunStart newRun() throws IOException {
     checkOutput();
     Path from = model;
     if (from == null) {
       if (tokenizer == null) {
         throw new UserError(
-            "a new model needs a tokenizer: add -t tokenizer.json, as 'tokenformer train-tokenizer'"
-                + " makes one; or go on from a model with -m DIR");
+            "a new model needs a tokenizer: add -t tokenizer.json ('tokenformer train-tokenizer'"
+                + " makes one), or continue training a model with -m DIR");
       }
       TokenFormerConfig config = sizes.config(Tokenizer.load(tokenizer).vocabularySize());
       return new RunStart.NewRun(
@@ -194,7 +195,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (!forNewModels.isEmpty()) {
       throw new UserError(
-          "-m goes on from a model, %s makes a new one; leave one of them out"
+          "-m continues training a model, but %s is for a new one; omit one of them"
               .formatted(forNewModels.getFirst()));
     }
     TokenFormerConfig config;
@@ -213,7 +214,7 @@ final class TrainCommand implements Callable<Integer> {
         });
   }
 
-  /** A run's folder holds nothing but its own, so that nobody's files are mixed with it. */
+  /** Rejects a folder that holds another run or files that do not belong to a run. */
   private void checkOutput() throws IOException {
     Path folder = folder();
     if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
@@ -225,53 +226,55 @@ final class TrainCommand implements Callable<Integer> {
     Path last = RunFolder.latest(folder);
     if (last != null) {
       throw new UserError(
-          "%s: has %s of another run; add --resume to go on with it, or choose another folder"
+          "%s: has %s of another run; add --resume to continue it, or choose another folder"
               .formatted(folder, last.getFileName()));
     }
     try (Stream<Path> content = Files.list(folder)) {
-      Predicate<String> ours = name -> name.startsWith(".") || MetricsFolder.FILES.contains(name);
+      Predicate<String> ownFile =
+          name -> name.startsWith(".") || MetricsFolder.FILES.contains(name);
       String foreign =
           content
               .map(file -> file.getFileName().toString())
-              .filter(ours.negate())
+              .filter(ownFile.negate())
               .sorted()
               .findFirst()
               .orElse(null);
       if (foreign != null) {
         throw new UserError(
-            "%s: exists and holds '%s', which is not of a run; choose another folder"
+            "%s: exists and holds '%s', which does not belong to a run; choose another folder"
                 .formatted(folder, foreign));
       }
     }
   }
 
-  private RunStart resumed() throws IOException {
+  private RunStart resumedRun() throws IOException {
     Path last = RunFolder.latest(folder());
     if (last == null) {
       throw new UserError(
-          folder() + ": has no checkpoint of a run to resume; leave out --resume to begin one");
+          folder() + ": has no checkpoint to resume from; omit --resume to start a new run");
     }
     SavedRun run = SavedRun.open(last);
     if (tokenizer != null && Files.mismatch(tokenizer, run.tokenizer()) >= 0) {
-      throw other("-t " + tokenizer + ": is not the tokenizer");
+      throw mismatch("-t " + tokenizer + ": is not the tokenizer");
     }
     int ids = run.config().tokenizerVocabularySize();
     if (!sizes.given().isEmpty() && !run.beganWith(sizes.config(ids))) {
-      throw other(String.join(", ", sizes.given()) + ": make another model than that");
+      throw mismatch(String.join(", ", sizes.given()) + ": do not match the model");
     }
     if (model != null) {
       try (ModelFolder opened = ModelFolder.open(model, LoadMode.MAP)) {
         if (!run.beganWith(opened.config())) {
-          throw other("-m " + model + ": is another model than that");
+          throw mismatch("-m " + model + ": does not match the model");
         }
       }
     }
     return new RunStart.ResumedRun(run);
   }
 
-  private UserError other(String what) {
+  private UserError mismatch(String what) {
     return new UserError(
-        "%s of the run in %s; leave it out to go on, or start a new run".formatted(what, folder()));
+        "%s of the run in %s; omit it to resume the run, or start a new run"
+            .formatted(what, folder()));
   }
 
   private void train(RunStart start, Interruption interruption) throws IOException {
@@ -285,8 +288,8 @@ final class TrainCommand implements Callable<Integer> {
         validationData.requireContext("--valid", valid, start.config());
       }
       try (Backend backend = compute.open(console);
-          TrainableModel started = start.model(backend);
-          Trainer trainer = start.trainer(started, trainingData, options)) {
+          TrainableModel initialModel = start.model(backend);
+          Trainer trainer = start.trainer(initialModel, trainingData, options)) {
         run(start, trainer, validationData, interruption);
       }
     }
@@ -303,8 +306,8 @@ final class TrainCommand implements Callable<Integer> {
       throws IOException {
     int steps = trainer.options().schedule().steps();
     Backend backend = trainer.model().backend();
-    boolean ceiling = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
-    double peak = ceiling ? Machine.flops(compute.threads()) : 0;
+    boolean showsPeak = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
+    double peak = showsPeak ? Machine.flops(compute.threads()) : 0;
     String name = String.valueOf(folder().toAbsolutePath().normalize().getFileName());
     try (RunFolder folder = start.folder(folder(), keep);
         TrainingReport report =

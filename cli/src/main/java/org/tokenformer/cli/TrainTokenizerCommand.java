@@ -19,10 +19,10 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "train-tokenizer",
     description = {
-      "Learns a byte-level BPE tokenizer from texts.",
-      "The tokenizer.json that it writes is what HF tokenizers' trainer would learn, and HF"
-          + " tokenizers opens it. The first ids are the special tokens, then come the bytes, then"
-          + " what was learnt."
+      "Trains a byte-level BPE tokenizer on texts.",
+      "The vocabulary and merges are the same as those of the HF tokenizers trainer, and HF"
+          + " tokenizers can load the tokenizer.json. The special tokens get the first ids,"
+          + " followed by the 256 bytes and the merges."
     })
 final class TrainTokenizerCommand implements Callable<Integer> {
   private final Console console;
@@ -31,33 +31,34 @@ final class TrainTokenizerCommand implements Callable<Integer> {
       names = "--vocab-size",
       required = true,
       paramLabel = "N",
-      description = "Ids in all, special tokens and the 256 bytes included.")
+      description = "Vocabulary size, including the special tokens and the 256 bytes.")
   private int vocabSize;
 
   @Option(
       names = {"-o", "--output"},
       required = true,
       paramLabel = "FILE",
-      description = "The tokenizer.json to write.")
+      description = "Tokenizer file to write (tokenizer.json).")
   private @Nullable Path output;
 
   @Option(
       names = "--min-frequency",
       paramLabel = "N",
       defaultValue = "0",
-      description = "How often a pair must occur to become a token, by default ${DEFAULT-VALUE}.")
+      description =
+          "Minimum number of occurrences for a pair to be merged. Default: ${DEFAULT-VALUE}.")
   private long minFrequency;
 
   @Option(
       names = "--special-token",
       paramLabel = "TOKEN",
-      description = "A special token besides <|endoftext|>; may be given several times.")
+      description = "Special token in addition to <|endoftext|>. Can be repeated.")
   private List<String> specialTokens = new ArrayList<>();
 
-  @Option(names = "--force", description = "Replaces FILE if it exists.")
+  @Option(names = "--force", description = "Overwrite FILE if it exists.")
   private boolean force;
 
-  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "Texts in UTF-8.")
+  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "UTF-8 text files.")
   private List<Path> texts = new ArrayList<>();
 
   TrainTokenizerCommand(Console console) {
@@ -77,7 +78,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
     console.note(file + ": " + tokenizer.vocabularySize() + " ids");
     if (tokenizer.vocabularySize() < vocabSize) {
       console.warn(
-          "the texts gave only %d of %d ids: no pair is left that occurs often enough"
+          "only %d of %d ids were created: no remaining pair occurs often enough"
               .formatted(tokenizer.vocabularySize(), vocabSize));
     }
     return 0;
@@ -93,7 +94,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
     }
   }
 
-  /** A bar for each phase. */
+  /** Shows a progress bar for each phase. */
   private final class PhaseProgress implements BpeTrainer.ProgressListener, AutoCloseable {
     private BpeTrainer.@Nullable Phase phase;
     private @Nullable ProgressBar bar;

@@ -12,12 +12,12 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.train.GrowthOptions;
 
 /**
- * The memory that a run needs, beside what there is.
+ * The memory that a run needs.
  *
  * @param state bytes of weights, gradients and moments
- * @param activations bytes of what a micro-batch computes in
- * @param validation bytes of what a validation computes in, 0 if there is none
- * @param growth bytes of what is held twice while the model grows, 0 if it does not
+ * @param activations bytes of the activations of a micro-batch
+ * @param validation bytes that validation needs, 0 without validation
+ * @param growth bytes held twice while the model grows, 0 if it does not
  */
 record TrainingNeeds(
     TokenFormerConfig config,
@@ -28,21 +28,21 @@ record TrainingNeeds(
     long validation,
     long growth) {
   /**
-   * Of the largest model of a run.
+   * Returns the needs of the largest model of a run.
    *
-   * @param growths stages that the model has behind it
+   * @param growthsDone growth stages that are done
    */
   static TrainingNeeds of(
       TokenFormerConfig config,
       GrowthOptions growing,
-      int growths,
+      int growthsDone,
       TrainingShape shape,
       boolean validates) {
-    TokenFormerConfig last = growing.last(config, growths);
+    TokenFormerConfig last = growing.last(config, growthsDone);
     return of(last, shape, growing.trainsOnlyNew(last), validates, !last.equals(config));
   }
 
-  /** Of a run in which nothing grows. */
+  /** Returns the needs of a run without growth. */
   static TrainingNeeds of(TokenFormerConfig config, TrainingShape shape, boolean validates) {
     return of(config, shape, false, validates, false);
   }
@@ -66,13 +66,13 @@ record TrainingNeeds(
     }
   }
 
-  /** A model that no machine holds. */
+  /** Returns the error for a model whose size overflows. */
   static UserError uncountable(ArithmeticException e) {
     return new UserError(
         "the model would have more bytes than can be counted; use smaller sizes", e);
   }
 
-  /** Bytes of memory of this machine, or of its share that a container may use. */
+  /** Returns the memory of this machine in bytes, or the limit of a container. */
   static long machineBytes() {
     var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     return system.getTotalMemorySize();
@@ -82,9 +82,9 @@ record TrainingNeeds(
     return state + activations + validation + growth;
   }
 
-  /** For people. */
+  /** Returns a human-readable line. */
   String line(long machineBytes) {
-    return "needs %s of the machine's %s: weights, gradients and two moments %s, activations %s%s%s"
+    return "needs %s of the machine's %s: weights, gradients and moments %s, activations %s%s%s"
         .formatted(
             Amount.bytes(bytes()),
             Amount.bytes(machineBytes),
@@ -98,9 +98,9 @@ record TrainingNeeds(
     return bytes() <= machineBytes;
   }
 
-  /** Why a run does not fit. */
+  /** Returns why the run does not fit. */
   String tooMuch(long machineBytes) {
-    return "%s parameters with --batch %d --sequence %d need %s of memory, this machine has %s"
+    return "%s parameters with --batch %d --sequence %d need %s of memory, but this machine has %s"
         .formatted(
             Amount.count(config.parameters()),
             shape.batch(),
@@ -109,7 +109,7 @@ record TrainingNeeds(
             Amount.bytes(machineBytes));
   }
 
-  /** Refuses a run that does not fit. */
+  /** Rejects a run that does not fit into memory. */
   void check(long machineBytes) {
     if (!fits(machineBytes)) {
       throw new UserError(tooMuch(machineBytes) + "; " + advice(machineBytes));

@@ -12,12 +12,14 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.train.RunListener;
 import org.tokenformer.engine.train.TrainingStep;
 
-/** Tells how a run goes: on the console a line, in the run's folder the metrics. */
+/**
+ * Reports the progress of a run: a status line on the console, and the metrics in the run folder.
+ */
 final class TrainingReport implements RunListener, Closeable {
-  /** Speeds are those of about so many steps. */
+  /** Speeds are averaged over about this many steps. */
   private static final int SPAN = 10;
 
-  /** A plot takes as long as some steps. */
+  /** Minimum time between plots; drawing one takes as long as several steps. */
   private static final long PLOT_NANOS = 60_000_000_000L;
 
   private final Console console;
@@ -39,13 +41,13 @@ final class TrainingReport implements RunListener, Closeable {
   private double validLoss = Double.NaN;
 
   /**
-   * For a run.
+   * Creates the report of a run.
    *
-   * @param name of the run, for the plots
-   * @param stepsDone before it began
-   * @param steps in all
-   * @param peakFlops operations a second that this machine can do at most, or 0 if not known
-   * @param onSaveError what to do when a checkpoint on the way cannot be written
+   * @param name the name of the run, for the plots
+   * @param stepsDone steps done before
+   * @param steps total steps
+   * @param peakFlops the peak operations per second of this machine, or 0 if unknown
+   * @param onSaveError what to do if an intermediate checkpoint cannot be written
    */
   TrainingReport(
       Console console,
@@ -65,10 +67,7 @@ final class TrainingReport implements RunListener, Closeable {
     status = console.status();
   }
 
-  /**
-   * Something that is good to have. Weights are worth more: where it fails the run goes on without,
-   * and says so once.
-   */
+  /** Optional output. If it fails, training continues without it, after one warning. */
   private final class Attempt {
     private final String what;
     private boolean failed;
@@ -83,13 +82,13 @@ final class TrainingReport implements RunListener, Closeable {
       }
     }
 
-    /** Also where it failed before, which is said already. */
+    /** Writes even after a failure, which is reported only once. */
     void runLast(Writing writing) {
       try {
         writing.write();
       } catch (IOException e) {
         if (!failed) {
-          console.warn("no more %s are written: %s".formatted(what, Failures.describe(e)));
+          console.warn("%s are no longer written: %s".formatted(what, Failures.describe(e)));
         }
         failed = true;
       }
@@ -127,7 +126,7 @@ final class TrainingReport implements RunListener, Closeable {
     double elapsed = (System.nanoTime() - started) / 1e9;
     double left = elapsed / (step.step() - firstStep) * (lastStep - step.step());
     double fraction = peakFlops == 0 ? 0 : 1 / (secondsPerFlop * peakFlops);
-    // What a narrow terminal cuts off is what can be missed most easily.
+    // Ordered by importance: narrow terminals cut off the end.
     return "step %d/%d  %s left  loss %.4f  smoothed %.4f  gradient %.3f  %s tok/s  %s GFLOP/s%s"
         .formatted(
             step.step(),
@@ -177,18 +176,18 @@ final class TrainingReport implements RunListener, Closeable {
   @Override
   public boolean saveFailed(int step, IOException reason) {
     if (onSaveError == OnSaveError.STOP) {
-      return false; // the run ends with an error that says it all
+      return false; // the run ends with an error that explains it
     }
     console.warn(
-        "step %d was not saved, the run goes on and tries again at the next checkpoint: %s"
+        "step %d was not saved; training continues and tries again at the next checkpoint: %s"
             .formatted(step, Failures.describe(reason)));
     return true;
   }
 
   /**
-   * Says what was done, and where it is.
+   * Reports the result and where it is saved.
    *
-   * @param complete whether the run came to its end
+   * @param complete whether all steps are done
    */
   void finish(boolean complete) {
     status.close();
@@ -196,8 +195,8 @@ final class TrainingReport implements RunListener, Closeable {
     if (step == null) {
       console.note(
           complete
-              ? "all %d steps were done already".formatted(lastStep)
-              : "interrupted before another step was done");
+              ? "all %d steps are already done".formatted(lastStep)
+              : "interrupted before the next step");
       return;
     }
     console.note(
@@ -208,10 +207,10 @@ final class TrainingReport implements RunListener, Closeable {
                 lastStep,
                 checkpoint,
                 losses(step),
-                complete ? "" : "; add --resume to go on"));
+                complete ? "" : "; add --resume to continue"));
   }
 
-  /** Writes the table and the plots as they are now. */
+  /** Writes the final table and plots. */
   @Override
   public void close() {
     status.close();

@@ -16,7 +16,10 @@ import org.tokenformer.engine.train.TrainingOptions;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options of a run on which its weights hang: the engine's table of them as picocli's. */
+/**
+ * The training options of the command line, generated from the engine's {@link TrainingOption}
+ * table.
+ */
 final class TrainingSettings {
   private static final Pattern MENTIONED = Pattern.compile("\\{(\\w+)}");
 
@@ -31,7 +34,7 @@ final class TrainingSettings {
     }
   }
 
-  /** For a command to add. */
+  /** Returns the options, to be added to a command. */
   Collection<OptionSpec> options() {
     return options.values();
   }
@@ -65,7 +68,7 @@ final class TrainingSettings {
     return text;
   }
 
-  /** What the command line says, once picocli has read it. */
+  /** Returns the parsed values. */
   private TrainingChoices choices() {
     TrainingChoices choices = TrainingChoices.NONE;
     for (Map.Entry<TrainingOption<?>, OptionSpec> entry : options.entrySet()) {
@@ -82,23 +85,23 @@ final class TrainingSettings {
     return choices.with(option, option.value(given));
   }
 
-  /** Of a new run: how loud values begin. */
+  /** Returns the initial values of a new run. */
   InitialValues values() {
     return choices().values();
   }
 
   /**
-   * Of a new run that begins with this model.
+   * Returns the growth of a new run.
    *
-   * @param learned whether the model has learned already, so that there is something to keep
+   * @param trained whether the model is already trained, so that growth must preserve it
    */
-  GrowthOptions growth(TokenFormerConfig config, boolean learned) {
+  GrowthOptions growth(TokenFormerConfig config, boolean trained) {
     TrainingChoices choices = choices();
     if (choices.chosen(TrainingOption.GROW_AT) == null) {
       for (var option : List.of(TrainingOption.GROW_INIT, TrainingOption.GROW_WARMUP)) {
         if (choices.chosen(option) != null) {
           throw new UserError(
-              "%s: says how a model grows, and no --grow-at says when; add one or leave it out"
+              "%s: has no effect without --grow-at; add --grow-at, or omit it"
                   .formatted(OptionWording.option(option.name())));
         }
       }
@@ -109,51 +112,51 @@ final class TrainingSettings {
     if (steps != null) {
       growth.checkSteps(steps);
     }
-    if (learned && growth.freezeOld()) {
+    if (trained && growth.freezeOld()) {
       growth.checkKeeps(config);
     }
     return growth;
   }
 
-  /** Of a new run. */
+  /** Returns the shape of the micro-batches of a new run. */
   TrainingShape shape(TokenFormerConfig config) {
     TrainingShape shape = choices().shape(config.contextLength());
     shape.checkFits(config);
     return shape;
   }
 
-  /** Of a new run. */
+  /** Returns the seed of a new run. */
   long seed() {
     return choices().get(TrainingOption.SEED);
   }
 
   /**
-   * For a new run.
+   * Returns the training options of a new run.
    *
-   * @param tokens of the training data
+   * @param tokens size of the training data
    */
   TrainingOptions options(TokenFormerConfig config, long tokens) {
     return choices().options(config.contextLength(), tokens);
   }
 
   /**
-   * For a run that goes on: its own.
+   * Returns the training options of a resumed run, which are the saved ones.
    *
-   * @throws UserError if one was given that is another
+   * @throws UserError if an option differs from the saved run
    */
   TrainingOptions options(TrainingOptions saved) {
     TrainingChoices choices = choices();
-    TrainingOption<?> other = choices.difference(saved);
-    if (other != null) {
-      throw refused(other, choices, saved);
+    TrainingOption<?> changed = choices.difference(saved);
+    if (changed != null) {
+      throw mismatch(changed, choices, saved);
     }
     return choices.resuming(saved);
   }
 
-  private static <T> UserError refused(
+  private static <T> UserError mismatch(
       TrainingOption<T> option, TrainingChoices choices, TrainingOptions saved) {
     return new UserError(
-        "%s: %s is not the %s of the run that is to go on; leave the option out, or start a new run"
+        "%s: %s is not the %s of the run to resume; omit the option, or start a new run"
                 .formatted(
                     OptionWording.option(option.name()),
                     option.text(choices.get(option)),

@@ -5,7 +5,7 @@ import java.io.InputStream;
 import java.util.Properties;
 import picocli.CommandLine.IVersionProvider;
 
-/** The version that the build wrote into the program. */
+/** Reads the version that the build stores in the program. */
 final class Version implements IVersionProvider {
   @Override
   public String[] getVersion() throws IOException {

@@ -1,7 +1,7 @@
 /**
- * The commands: they parse arguments and print; every algorithm lives in engine or tokenizer. One
- * class per command, made in {@link org.tokenformer.cli.CommandTree}; {@link
- * org.tokenformer.cli.Failures} turns each exception into one line and an exit code.
+ * The commands. They parse arguments and print results; all algorithms are in engine and tokenizer.
+ * There is one class per command, created in {@link org.tokenformer.cli.CommandTree}; {@link
+ * org.tokenformer.cli.Failures} turns exceptions into one-line messages and exit codes.
  */
 @NullMarked
 package org.tokenformer.cli;

@@ -29,8 +29,8 @@ class ComputeOptionsTest {
 
   @Test
   void namesWhatCannotBe() {
-    assertRefused("--threads is 0 but must lie between 1 and 1024", "--threads", "0");
-    assertRefused("--threads is -2 but must lie between 1 and 1024", "--threads", "-2");
+    assertRefused("--threads must be between 1 and 1024, not 0", "--threads", "0");
+    assertRefused("--threads must be between 1 and 1024, not -2", "--threads", "-2");
     assertRefused("'x' is not an int", "--threads", "x");
     assertRefused("'gpu' is not one of auto, scalar, vector", "--backend", "gpu");
     assertRefused("'cuda' is not one of auto, scalar, vector", "--backend", "cuda");

@@ -110,7 +110,7 @@ class EvalCommandTest {
     assertEquals(0, prepared.code(), prepared.err());
     Result result = eval(data);
     assertEquals(0, result.code(), result.err());
-    String warning = "warning: " + data + ": was prepared with another tokenizer (SHA-256 ";
+    String warning = "warning: " + data + ": was prepared with a different tokenizer (SHA-256 ";
     assertTrue(result.err().startsWith(warning), result.err());
   }
 
@@ -118,16 +118,16 @@ class EvalCommandTest {
   void refusesDatasetsThatCannotBeEvaluated(@TempDir Path other) throws IOException {
     Path datasets = CommandLineFixtures.testData("dataset");
     Path data = datasets.resolve("stream-huggingface.arrow");
-    refuses(data, data + ": id 4095 at position 2 (row 0) is not in 0 to 499, the vocabulary");
+    refuses(data, data + ": id 4095 at position 2 (row 0) is not in the vocabulary (0 to 499)");
     data = datasets.resolve("empty.arrow");
-    refuses(data, "--data " + data + ": has 0 tokens, one window of 128 needs 129");
+    refuses(data, "--data " + data + ": has 0 tokens, but one window of 128 needs 129");
     data = datasets.resolve("other-columns.arrow");
     refuses(data, data + ": has no column input_ids, only text, labels");
     data = datasets.resolve("compressed-lz4.arrow");
     refuses(data, data + ": its buffers are compressed");
     byte[] whole = Files.readAllBytes(datasets.resolve("file-list-int32.arrow"));
     data = Files.write(other.resolve("cut"), Arrays.copyOf(whole, whole.length - 1));
-    refuses(data, data + ": is cut short");
+    refuses(data, data + ": is truncated");
   }
 
   @Test

@@ -96,7 +96,7 @@ final class ExplainCommandTest {
     List<String> tokens = tokens(html);
     int given = Tokenizer.load(model.resolve("tokenizer.json")).encode(PROMPT).length;
     assertEquals(given + 20, tokens.size());
-    assertEquals(given, html.split("class=\"t given\"", -1).length - 1);
+    assertEquals(given, html.split("class=\"t prompt\"", -1).length - 1);
     Result generated =
         CommandLineHarness.run(
             "generate", PROMPT, "-m", model.toString(), "--seed", "7", "--max-tokens", "20");
@@ -130,7 +130,7 @@ final class ExplainCommandTest {
 
   @Test
   void tellsWhatGrowthAdded() throws IOException {
-    assertFalse(page("whole.html", "--max-tokens", "2").contains("--later:"));
+    assertFalse(page("whole.html", "--max-tokens", "2").contains("--grown:"));
     Path grown = CommandLineFixtures.copy(model, folder.resolve("grown"));
     Path config = grown.resolve("config.json");
     String history =
@@ -138,15 +138,15 @@ final class ExplainCommandTest {
             + " \"ffn_slot_num\": 90}],";
     Files.writeString(config, Files.readString(config).replaceFirst("\\{", history));
     String html = page(grown, "grown.html", "--max-tokens", "2");
-    assertTrue(html.contains("452 parameter tokens, there first<"), "the old ones");
-    assertTrue(html.contains("108 parameter tokens, added by growth, step 1<"), "the new ones");
+    assertTrue(html.contains("452 parameter tokens in the original model<"), "the old ones");
+    assertTrue(html.contains("108 parameter tokens added in growth stage 1<"), "the new ones");
     String[] strips = html.split("<svg ", -1);
     assertEquals(1 + 2 * 5, strips.length);
     assertEquals(48, strips[1].split("<rect", -1).length - 1);
     assertEquals(16, strips[1].split("class=\"s1\"", -1).length - 1 - chips(strips[1]));
     assertEquals(0, strips[4].split("class=\"s1\"", -1).length - 1);
     int tokens = tokens(html).size();
-    assertEquals(tokens, html.split("style=\"--later:0\\.\\d\\d\"", -1).length - 1);
+    assertEquals(tokens, html.split("style=\"--grown:0\\.\\d\\d\"", -1).length - 1);
   }
 
   /** Parameter tokens of the second stage beside a strip. */
@@ -157,7 +157,7 @@ final class ExplainCommandTest {
   @Test
   void refusesWhatItCannotDo() throws IOException {
     Path there = Files.writeString(folder.resolve("there.html"), "mine");
-    CommandLineFixtures.assertRefused(List.of("exists already", "--force"), arguments(there));
+    CommandLineFixtures.assertRefused(List.of("already exists", "--force"), arguments(there));
     assertEquals("mine", Files.readString(there));
     page("there.html", "--force", "--max-tokens", "1");
     Path page = folder.resolve("refused.html");
@@ -172,11 +172,11 @@ final class ExplainCommandTest {
 
   @Test
   void takesANameThatIsFree(@TempDir Path empty) throws IOException {
-    assertEquals(empty.resolve("explain.html"), ExplainCommand.free(empty));
+    assertEquals(empty.resolve("explain.html"), ExplainCommand.unusedName(empty));
     Files.createFile(empty.resolve("explain.html"));
-    assertEquals(empty.resolve("explain-2.html"), ExplainCommand.free(empty));
+    assertEquals(empty.resolve("explain-2.html"), ExplainCommand.unusedName(empty));
     Files.createFile(empty.resolve("explain-2.html"));
-    assertEquals(empty.resolve("explain-3.html"), ExplainCommand.free(empty));
+    assertEquals(empty.resolve("explain-3.html"), ExplainCommand.unusedName(empty));
   }
 
   @Test

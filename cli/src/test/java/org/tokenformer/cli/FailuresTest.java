@@ -26,7 +26,7 @@ class FailuresTest {
     assertReport(
         2, "m/model.json: no such file or folder", new NoSuchFileException("m/model.json"));
     assertReport(2, "m: permission denied", new AccessDeniedException("m"));
-    assertReport(2, "m: exists already", new FileAlreadyExistsException("m"));
+    assertReport(2, "m: already exists", new FileAlreadyExistsException("m"));
     assertReport(2, "m: is not a folder", new NotDirectoryException("m"));
     assertReport(
         2,
@@ -50,7 +50,7 @@ class FailuresTest {
   void whatWeDidNotForeseeIsAFaultOfOurs() {
     assertReport(
         1,
-        "a fault of the program, please report it with the output of --stacktrace:"
+        "internal error (please report it with the output of --stacktrace):"
             + " java.lang.IllegalStateException: two\\nlines",
         new IllegalStateException("two\nlines"));
   }

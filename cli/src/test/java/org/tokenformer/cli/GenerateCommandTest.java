@@ -164,7 +164,7 @@ class GenerateCommandTest {
     refuses(List.of("--max-tokens", "'many'"), "--max-tokens", "many", "Once");
     refuses(List.of("--stop: ", "empty"), "--stop", "", "Once");
     refuses(List.of("--cache", "'f64'", "f32, bf16"), "--cache", "f64", "Once");
-    refuses(List.of("--threads is 0"), "--threads", "0", "Once");
+    refuses(List.of("--threads must be between 1 and 1024, not 0"), "--threads", "0", "Once");
     refuses(
         List.of("--backend", "'cuda' is not one of auto, scalar, vector"),
         "--backend",

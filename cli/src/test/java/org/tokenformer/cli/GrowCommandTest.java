@@ -28,7 +28,7 @@ import org.tokenformer.engine.model.files.ModelFolder;
 
 class GrowCommandTest {
   private static final Pattern CHANGE =
-      Pattern.compile("logits +change by (\\S+) at most, (\\S+) of the largest; on (.*) tokens");
+      Pattern.compile("logits +largest change (\\S+) \\(relative (\\S+)\\), on (.*) tokens");
 
   @TempDir static Path models;
   private static Path model;
@@ -63,7 +63,7 @@ class GrowCommandTest {
   void aGrownModelWritesTheSameText() throws IOException {
     Result result = grow(model, "--ffn", "300@0", "--ffn", "400@1", "--qkv", "70", "--proj", "90");
     assertEquals(0, relativeChange(result));
-    assertTrue(result.out().contains("logits            change by 0.0 at most"), result.out());
+    assertTrue(result.out().contains("logits            largest change 0.0 "), result.out());
     assertTrue(result.out().contains(" before, "), result.out());
     assertTrue(result.out().contains("layer 1: query, key, value 70 each; projection 90;"));
     assertTrue(
@@ -148,7 +148,7 @@ class GrowCommandTest {
       needs.check(needs.bytes());
       UserError error = assertThrows(UserError.class, () -> needs.check(1000));
       String message = String.valueOf(error.getMessage());
-      assertTrue(message.startsWith("a growth to "), message);
+      assertTrue(message.startsWith("growing to "), message);
       assertTrue(message.endsWith("this machine has 1000 B; use smaller sizes"), message);
     }
   }
@@ -158,20 +158,20 @@ class GrowCommandTest {
       delimiter = '|',
       quoteCharacter = '"',
       value = {
-        " | nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, as --ffn 2048",
+        " | nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, such as --ffn 2048",
         "--ffn 10 | --ffn: 10 is less than the 96 of layer 0; growth only adds, 'tokenformer shrink'"
             + " takes away",
         "--ffn x | --ffn: 'x' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
         "--ffn 300@0-7 | --ffn=300@0-7: there is no layer 7; the layers are 0 to 1",
         "--ffn 999999999 | --ffn: 999999999 is not in 1 to 16777216",
-        "--qkv 16777216 --proj 16777216 --ffn 16777216 --layers 4096 | a growth to ",
+        "--qkv 16777216 --proj 16777216 --ffn 16777216 --layers 4096 | growing to ",
         "--layers 0 | --layers: '0' is not a number of layers",
         "--layers 1 | --layers: 1 is less than the model's 2; growth only adds",
-        "--layers 99999999999 | --layers: '99999999999' is not a number of layers",
-        "--layers 2 | the model has layers=2 already; give larger sizes",
-        "--ffn 300 --init split | --ffn: 300 is not a whole multiple of the 96 of layer 0, and"
-            + " 'split' parts every token into as many; use 384, or the init 'zero'",
+        "--layers 99999999999 | --layers: '99999999999' is not a number of layers between 1 and 4096",
+        "--layers 2 | the model already has layers=2; give larger sizes",
+        "--ffn 300 --init split | --ffn: 300 is not a whole multiple of the 96 of layer 0, but"
+            + " 'split' makes the same number of copies of every token; use 384, or the init 'zero'",
         "--ffn 300 --init one | 'one' is not one of zero, split, released; see 'tokenformer grow"
             + " --help'",
         "--ffn 300 --data none | none: no such file or folder",
@@ -186,13 +186,13 @@ class GrowCommandTest {
   @Test
   void refusesModelsAndFoldersByTheirCause() throws IOException {
     CommandLineFixtures.assertRefused(
-        List.of("--init: 'zero' cannot grow a softmax model", "use 'split', by whole multiples"),
+        List.of("--init: 'zero' cannot grow a softmax model", "use 'split' and whole multiples"),
         grow(softmax, "--ffn", "192"));
     CommandLineFixtures.assertRefused(
         List.of("none: no such folder"), grow(folder.resolve("none"), "--ffn", "192"));
     Path grown = Files.createDirectory(folder.resolve("grown"));
     CommandLineFixtures.assertRefused(
-        List.of(grown + ": exists already; add --force"), grow(model, "--ffn", "300"));
+        List.of(grown + ": already exists; add --force"), grow(model, "--ffn", "300"));
     Path empty = Files.writeString(folder.resolve("empty"), "");
     CommandLineFixtures.assertRefused(
         List.of("--data " + empty + ": has no tokens"),

@@ -120,7 +120,7 @@ class ImportExportCommandTest {
     refusesFile(option, data.resolve("dtypes.bin"), "word_embeddings.weight", "missing");
     refusesFile(option, folder.resolve("none"), "none", "no such file");
     refusesFile(option, folder, folder.toString());
-    refusesFile(option, golden().resolve("config.yml"), "config.yml", "no complete zip");
+    refusesFile(option, golden().resolve("config.yml"), "config.yml", "not a complete zip");
     refusesFile(
         option,
         CommandLineFixtures.golden("untied-full-rotary").resolve("pytorch_model.bin"),
@@ -170,7 +170,7 @@ class ImportExportCommandTest {
   void replacesAModelWhenForced() throws IOException {
     Path model = CommandLineFixtures.model(golden(), folder.resolve("model"));
     CommandLineFixtures.assertRefused(
-        List.of(model + ": exists already", "--force"), arguments(golden(), model));
+        List.of(model + ": already exists", "--force"), arguments(golden(), model));
     Path softmax = CommandLineFixtures.golden("softmax");
     Result forced = CommandLineHarness.run(arguments(softmax, model, "--force"));
     assertEquals(0, forced.code(), forced.err());
@@ -179,7 +179,7 @@ class ImportExportCommandTest {
     Path released = folder.resolve("released");
     assertEquals(0, export(model, released).code());
     CommandLineFixtures.assertRefused(
-        List.of(released + ": exists already", "--force"), export(model, released));
+        List.of(released + ": already exists", "--force"), export(model, released));
     assertEquals(0, export(model, released, "--force").code());
 
     Path empty = Files.createDirectory(folder.resolve("empty"));

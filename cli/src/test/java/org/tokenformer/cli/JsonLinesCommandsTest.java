@@ -101,8 +101,9 @@ class JsonLinesCommandsTest {
   @Test
   void paddingIsScoredToo() {
     assertEquals(1, objects(score("{\"ids\":[7,511]}")).size());
-    refuses(score("{\"ids\":[7,512]}"), "standard input: line 1", "ids[1] = 512", "0 to 511");
-    refuses(score("{\"ids\":[-1]}"), "ids[0] = -1", "0 to 511");
+    refuses(
+        score("{\"ids\":[7,512]}"), "standard input: line 1", "ids[1] = 512", "between 0 and 511");
+    refuses(score("{\"ids\":[-1]}"), "ids[0] = -1", "between 0 and 511");
   }
 
   @Test
@@ -110,8 +111,8 @@ class JsonLinesCommandsTest {
     refuses(score("{\"text\":3}"), "line 1", "\"text\" is not a string");
     refuses(score("{\"text\":null}"), "line 1", "\"text\" is not a string");
     refuses(score("{\"ids\":7}"), "line 1", "\"ids\" is not a list");
-    refuses(score("{\"ids\":[1,\"2\"]}"), "line 1", "ids[1] is no number");
-    refuses(score("{\"ids\":[1.5]}"), "line 1", "'1.5'");
+    refuses(score("{\"ids\":[1,\"2\"]}"), "line 1", "ids[1] is not a number");
+    refuses(score("{\"ids\":[1.5]}"), "line 1", "'1.5' is not a 32-bit integer");
     refuses(score("{\"ids\":[99999999999]}"), "line 1", "'99999999999'");
     refuses(score("{\"ids\":[1],\"text\":\"a\"}"), "line 1", "both");
     refuses(score("{\"text\":\"a\",\"text\":\"b\"}"), "line 1", "twice");
@@ -198,7 +199,7 @@ class JsonLinesCommandsTest {
 
   @Test
   void refusesWhatCannotBeTokenized() {
-    refuses(tokenize("{\"ids\":[500]}", "--decode"), "ids[0] = 500", "0 to 499");
+    refuses(tokenize("{\"ids\":[500]}", "--decode"), "ids[0] = 500", "between 0 and 499");
     refuses(tokenize("{\"ids\":[-1]}", "--decode"), "ids[0] = -1");
     refuses(tokenize("{\"text\":\"a\"}", "--decode"), "line 1", "no field \"ids\"");
     refuses(tokenize("{\"ids\":[1]}"), "line 1", "no field \"text\"");

@@ -156,8 +156,7 @@ class LauncherIT {
   void takesANewerJdkWhereThereIsNo25AndSaysSoInOneLine() throws Exception {
     Path newer = fakeJdk("jdks/jdk 26", "26.0.1");
     fakeJdk("jdks/jdk 24", "24.0.2");
-    Shell only =
-        new Shell(checkout).with("TF_JDK_FOLDERS", temporary.resolve("jdks").toString());
+    Shell only = new Shell(checkout).with("TF_JDK_FOLDERS", temporary.resolve("jdks").toString());
     Shell.Result version = only.run("./tokenformer --version");
     assertEquals(0, version.code(), version.err());
     assertTrue(version.out().startsWith("tokenformer "), version.out());

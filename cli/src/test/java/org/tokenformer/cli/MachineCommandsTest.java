@@ -23,10 +23,10 @@ class MachineCommandsTest {
     assertEquals(0, result.code(), result.err());
     for (String part :
         List.of(
-            "64; 4 heads of 16, 4 of them rotated",
+            "64; 4 heads of 16 (4 rotary dimensions",
             "query, key, value 48 each; projection 40; feed-forward 96",
             "l2_norm_gelu",
-            "500 ids of the tokenizer, padded to 512",
+            "500 tokenizer ids, padded to 512",
             "memory to run",
             "memory to train",
             "layers.1.ffn.value_param_tokens",
@@ -104,11 +104,11 @@ class MachineCommandsTest {
   @Test
   void benchRefusesWhatTheModelCannotDo() {
     String[] bench = {"bench", "--quiet", "--preset=laptop-7M", "--backend=scalar"};
-    assertBenchRefused(bench, "--prompt=257", "--prompt is 257", "1 and 256");
-    assertBenchRefused(bench, "--depth=256", "--depth is 256", "0 and 255");
+    assertBenchRefused(bench, "--prompt=257", "--prompt must be", "1 and 256, not 257");
+    assertBenchRefused(bench, "--depth=256", "--depth must be", "0 and 255, not 256");
     assertBenchRefused(bench, "--only=sleep", "'sleep'", "prefill, decode, decode_batch, train");
-    assertBenchRefused(bench, "--sessions=65", "--sessions is 65", "1 and 64");
-    assertBenchRefused(bench, "--sequence=257", "--sequence is 257", "1 and 256");
+    assertBenchRefused(bench, "--sessions=65", "--sessions must be", "1 and 64, not 65");
+    assertBenchRefused(bench, "--sequence=257", "--sequence must be", "1 and 256, not 257");
     assertBenchRefused(bench, "--batch=0", "--batch: 0 is not at least 1");
     CommandLineFixtures.assertRefused(
         List.of("--preset: 'huge'", "150M"), "bench", "--preset", "huge");

@@ -37,7 +37,7 @@ class MainTest {
     }
     Result command = CommandLineHarness.run("completion", "--help");
     assertEquals(0, command.code());
-    assertTrue(command.out().contains("The shell: bash, zsh."), command.out());
+    assertTrue(command.out().contains("Shell: bash, zsh."), command.out());
     assertTrue(command.out().contains("--stacktrace"), command.out());
   }
 

@@ -184,8 +184,8 @@ class PackCommandTest {
     Path merged = merge("merged", "-p", pack, second);
     String page = explain("packs", base, "-p", pack.toString(), "-p", second.toString());
     assertEquals(explain("merged", merged), page);
-    assertTrue(page.contains("140 parameter tokens, added by growth, step 1<"), "the first pack");
-    assertTrue(page.contains("parameter tokens, added by growth, step 2<"), "the second pack");
+    assertTrue(page.contains("140 parameter tokens added in growth stage 1<"), "the first pack");
+    assertTrue(page.contains("parameter tokens added in growth stage 2<"), "the second pack");
     String half = explain("half", base, "--tokens", "50%");
     assertEquals(explain("cut", cut(base, "50%")), half);
     assertNotEquals(explain("whole", base), half);
@@ -224,9 +224,9 @@ class PackCommandTest {
       value = {
         "0% | --tokens: 0% is not above 0% and at most 100%; see 'tokenformer generate --help'",
         "101% | --tokens: 101% is not above 0% and at most 100%",
-        "-5% | --tokens: '-5%' is not a share of the tokens, as 50%",
-        "half | --tokens: 'half' is not a share of the tokens, as 50%",
-        "50 | --tokens: '50' is not a share of the tokens, as 50%"
+        "-5% | --tokens: '-5%' is not a percentage such as 50%",
+        "half | --tokens: 'half' is not a percentage such as 50%",
+        "50 | --tokens: '50' is not a percentage such as 50%"
       })
   void whatIsNoShareIsRefused(String fraction, String message) {
     CommandLineFixtures.assertRefused(
@@ -261,7 +261,7 @@ class PackCommandTest {
         }) {
       CommandLineFixtures.assertRefused(
           List.of(
-              pack + ": belongs to another model than " + other,
+              pack + ": does not belong to " + other,
               "attach it to the model that it was trained on"),
           with(command, "-m", other.toString(), "-p", pack.toString()));
     }
@@ -337,7 +337,7 @@ class PackCommandTest {
     }
     Files.writeString(file, "mine");
     CommandLineFixtures.assertRefused(
-        List.of(file + ": exists already; add --force to replace it"),
+        List.of(file + ": already exists; add --force to replace it"),
         with(save, learned.toString(), "--base", base.toString()));
     ok(with(save, learned.toString(), "--base", base.toString(), "--force", "--name", "tales"));
     try (Pack named = Pack.open(file, LoadMode.MAP)) {

@@ -105,10 +105,10 @@ class PrepareCommandTest {
     Path bytes = Files.write(folder.resolve("bytes"), new byte[] {'a', '\n', (byte) 0xC3, '\n'});
     Path none = folder.resolve("none");
     refuses(List.of(none + ": no such file"), data, text, none);
-    refuses(List.of(folder + ": is a folder; name a text"), data, folder);
+    refuses(List.of(folder + ": is a folder; give text files"), data, folder);
     refuses(List.of(bytes + ": line 2 is not UTF-8: bad byte 1"), data, text, bytes);
     refuses(List.of("standard input: line 1 is not UTF-8"), new byte[] {(byte) 0x80}, data, "-");
-    refuses(List.of(data + ": not written, because the texts hold no document"), data, empty);
+    refuses(List.of(data + ": not written, because the texts contain no document"), data, empty);
     refuses(List.of("TEXT"), data);
     Path nowhere = none.resolve("data.arrow");
     refuses(List.of(nowhere + ": cannot write: its folder does not exist"), nowhere, text);
@@ -144,7 +144,7 @@ class PrepareCommandTest {
   void refusesToReplaceAFileUnlessForced() throws IOException {
     Path data = Files.writeString(folder.resolve("data.arrow"), "mine");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
-    refuses(List.of(data + ": exists already; add --force"), data, text);
+    refuses(List.of(data + ": already exists; add --force"), data, text);
     refuses(List.of(data + ": is one of the texts"), data, "--force", text, data);
     refuses(List.of("line 1 is not UTF-8"), new byte[] {(byte) 0x80}, data, "--force", "-");
     assertEquals("mine", Files.readString(data));

@@ -64,12 +64,16 @@ final class Shell {
   /** Commands under way; of a script that ends in {@code exec}, the program that it has become. */
   record Running(Process process, Path out, Path err) {
     Result await() throws IOException, InterruptedException {
+      return await(TIMEOUT_SECONDS);
+    }
+
+    Result await(long timeoutSeconds) throws IOException, InterruptedException {
       try {
-        if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
+        if (!process.waitFor(timeoutSeconds, TimeUnit.SECONDS)) {
           process.descendants().forEach(ProcessHandle::destroyForcibly);
           process.destroyForcibly();
           throw new AssertionError(
-              "still running after %d s: %s".formatted(TIMEOUT_SECONDS, process.info()));
+              "still running after %d s: %s".formatted(timeoutSeconds, process.info()));
         }
         return new Result(
             process.exitValue(), Files.readString(out, UTF_8), Files.readString(err, UTF_8));

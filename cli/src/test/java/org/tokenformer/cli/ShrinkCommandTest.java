@@ -114,19 +114,19 @@ final class ShrinkCommandTest {
   @ParameterizedTest
   @CsvSource({
     "0, leaves no",
-    "0%, neither a number nor a share",
-    "0.0%, neither a number nor a share",
-    "100.5%, neither a number nor a share",
+    "0%, neither a number nor a percentage",
+    "0.0%, neither a number nor a percentage",
+    "100.5%, neither a number nor a percentage",
     "97, --ffn: 97 is more than the 96",
     "-5, ''",
-    "half, neither a number nor a share",
-    "50 percent, neither a number nor a share",
-    "'', neither a number nor a share",
-    "1e2, neither a number nor a share",
-    "٣, neither a number nor a share",
-    "12345678901234567890, neither a number nor a share",
-    "100%, has these sizes already",
-    "96, has these sizes already"
+    "half, neither a number nor a percentage",
+    "50 percent, neither a number nor a percentage",
+    "'', neither a number nor a percentage",
+    "1e2, neither a number nor a percentage",
+    "٣, neither a number nor a percentage",
+    "12345678901234567890, neither a number nor a percentage",
+    "100%, already has these sizes",
+    "96, already has these sizes"
   })
   void refusesSizes(String size, String why) {
     Path target = folder.resolve("refused");
@@ -146,7 +146,7 @@ final class ShrinkCommandTest {
     CommandLineFixtures.assertRefused(List.of("missing", "no such file"), tooBrief);
     assertFalse(Files.exists(target));
     CommandLineFixtures.assertRefused(
-        List.of("exists already", "--force"), arguments(model, softmax, "--ffn", "48"));
+        List.of("already exists", "--force"), arguments(model, softmax, "--ffn", "48"));
   }
 
   @Test

@@ -128,7 +128,7 @@ class TrainCommandTest {
     List<String> shortly = List.of("train", "--data", data.toString(), "--resume", "-o");
     Result done = CommandLineHarness.run(with(shortly, stopped.toString()));
     assertEquals(0, done.code(), done.err());
-    assertEquals("all 8 steps were done already", done.errorLines().getLast());
+    assertEquals("all 8 steps are already done", done.errorLines().getLast());
     assertArrayEquals(weights(run), weights(stopped));
   }
 
@@ -210,18 +210,19 @@ class TrainCommandTest {
             List.of("--sequence", "0", "--sequence: 0 is not at least 1"),
             List.of("--sequence", "33", "--sequence: 33 is more than the model's context of 32"),
             List.of("--accumulate", "0", "--accumulate: 0 is not at least 1"),
-            List.of("--min-lr", "1", "--min-lr: 1.0 is not in 0 to the learning rate of 0.01"),
+            List.of(
+                "--min-lr", "1", "--min-lr: 1.0 is not between 0 and the learning rate of 0.01"),
             List.of("--min-lr", "NaN", "--min-lr: NaN"),
             List.of("--min-lr", "-Infinity", "--min-lr: -Infinity"),
-            List.of("--warmup", "-1", "--warmup: -1 is not in 0 to the"),
+            List.of("--warmup", "-1", "--warmup: -1 is not between 0 and the"),
             List.of("--weight-decay", "-0.1", "--weight-decay: -0.1"),
             List.of("--clip", "0", "--clip: 0.0 is not a number above 0"),
             List.of("--clip", "NaN", "--clip: NaN"),
             List.of("--clip", "Infinity", "--clip: Infinity"),
             List.of("--weight-decay", "NaN", "--weight-decay: NaN"),
             List.of("--weight-decay", "Infinity", "--weight-decay: Infinity"),
-            List.of("--dropout", "-0.1", "--dropout: -0.1 is not in 0 to below 1"),
-            List.of("--dropout", "NaN", "--dropout: NaN is not in 0 to below 1"),
+            List.of("--dropout", "-0.1", "--dropout: -0.1 is not at least 0 and below 1"),
+            List.of("--dropout", "NaN", "--dropout: NaN is not at least 0 and below 1"),
             List.of("--accumulate", "-1", "--accumulate: -1 is not at least 1"),
             List.of("--steps", "-8", "--steps: -8 is not at least 1"),
             List.of("--steps", "NaN", "'--steps': 'NaN' is not an int; see 'tokenformer train"),
@@ -229,11 +230,11 @@ class TrainCommandTest {
             List.of("--accumulate", "4294967296", "'4294967296' is not an int"),
             List.of("--dropout", "much", "'--dropout': 'much' is not a double"),
             List.of("--on-save-error", "panic", "'panic' is not one of continue, stop"),
-            List.of("--dropout", "1", "--dropout: 1.0 is not in 0 to below 1"),
+            List.of("--dropout", "1", "--dropout: 1.0 is not at least 0 and below 1"),
             List.of("--save-every", "0", "--save-every: 0 is not at least 1"),
             List.of("--eval-every", "-1", "--eval-every: -1 is not at least 1"),
             List.of("--keep", "0", "--keep: 0 is not at least 1"),
-            List.of("--qkv", "0", "--qkv: 0 is not in 1 to"),
+            List.of("--qkv", "0", "--qkv: 0 is not between 1 and"),
             List.of("--theta", "relu", "--theta: 'relu' is not one of l2_norm_gelu"),
             List.of("--init", "loud", "'loud' is not one of default, released"))) {
       refuses(bad.getLast(), newModel(data, run, bad.get(0), bad.get(1)));
@@ -255,21 +256,23 @@ class TrainCommandTest {
     List<String> base = List.of("train", "--data", data.toString(), "-o", run.toString());
     String tokenizer = TOKENIZER.toString();
     refuses("a new model needs a tokenizer: add -t tokenizer.json", base);
-    refuses("needs sizes: --preset, one of laptop-7M", list(base, "-t", tokenizer));
+    refuses("needs sizes: give --preset (one of laptop-7M", list(base, "-t", tokenizer));
     refuses("--preset: 'huge' is unknown", list(base, "-t", tokenizer, "--preset", "huge"));
     refuses(
-        "-m goes on from a model, --preset makes a new one",
+        "-m continues training a model, but --preset is for a new one",
         list(base, "-m", "x", "--preset", "150M"));
-    refuses("-m goes on from a model, -t makes a new one", list(base, "-m", "x", "-t", tokenizer));
+    refuses(
+        "-m continues training a model, but -t is for a new one",
+        list(base, "-m", "x", "-t", tokenizer));
     refuses("x: no such folder", list(base, "-m", "x"));
     refuses("none.json", list(base, "-t", "none.json", "--preset", "150M"));
     List<String> small = list(base, "-t", tokenizer, "--layers", "2");
     refuses(
         "--heads: 3 does not divide --hidden 32", list(small, "--hidden", "32", "--heads", "3"));
-    refuses("--hidden: 0 is not in 1 to", list(small, "--hidden", "0", "--heads", "1"));
+    refuses("--hidden: 0 is not between 1 and", list(small, "--hidden", "0", "--heads", "1"));
     List<String> huge = list(base, "-t", tokenizer, "--hidden", "16777216", "--heads", "1");
     refuses("more bytes than can be counted", list(huge, "--layers", "4096"));
-    refuses("--layers: -2 is not in 1 to 4096", list(huge, "--layers", "-2"));
+    refuses("--layers: -2 is not between 1 and 4096", list(huge, "--layers", "-2"));
     refuses(
         "1.51G parameters with --batch 4096 --sequence 2048 need ",
         list(base, "-t", tokenizer, "--preset", "1.5B", "--batch", "4096"));
@@ -286,18 +289,20 @@ class TrainCommandTest {
     refuses(none + ": no such file", newModel(none, run));
     refuses(folder + ": is a folder", newModel(folder, run));
     Path brief = Files.writeString(folder.resolve("brief"), "Once upon a time.");
-    refuses("--data " + brief + ": has 11 tokens, one window of 32 needs 33", newModel(brief, run));
     refuses(
-        "--valid " + brief + ": has 11 tokens, one window of 32 needs 33",
+        "--data " + brief + ": has 11 tokens, but one window of 32 needs 33", newModel(brief, run));
+    refuses(
+        "--valid " + brief + ": has 11 tokens, but one window of 32 needs 33",
         newModel(data, run, "--valid", brief));
     Path bytes = Files.write(folder.resolve("bytes"), new byte[] {'a', (byte) 0xFF});
     refuses(bytes + ": line 1 is not UTF-8", newModel(bytes, run));
     Path column = CommandLineFixtures.testData("dataset/other-columns.arrow");
     refuses("has no column input_ids", newModel(column, run));
     Path ids = CommandLineFixtures.testData("dataset/wide-id.arrow");
-    refuses("is not in 0 to 499, the vocabulary", newModel(ids, run));
+    refuses("is not in the vocabulary (0 to 499)", newModel(ids, run));
     Path empty = Files.createFile(folder.resolve("empty.txt"));
-    refuses("--data " + empty + ": has 0 tokens, one window of 32 needs 33", newModel(empty, run));
+    refuses(
+        "--data " + empty + ": has 0 tokens, but one window of 32 needs 33", newModel(empty, run));
     assertFalse(Files.exists(run));
   }
 
@@ -310,7 +315,7 @@ class TrainCommandTest {
       refuses(other + ": column input_ids", newModel(other, run));
     }
     Path absent = CommandLineFixtures.testData("dataset/null-id.arrow");
-    refuses(absent + ": has ids that are null", newModel(absent, run));
+    refuses(absent + ": has null ids", newModel(absent, run));
     byte[] whole =
         Files.readAllBytes(CommandLineFixtures.testData("dataset/file-list-int32.arrow"));
     for (int length : new int[] {9, whole.length / 2, whole.length - 1}) {
@@ -325,7 +330,8 @@ class TrainCommandTest {
         writer.endRow();
         writer.finish();
       }
-      List<String> parts = List.of(foreign + ": ", " " + id + " ", "is not in 0 to 499");
+      List<String> parts =
+          List.of(foreign + ": ", " " + id + " ", "is not in the vocabulary (0 to 499)");
       CommandLineFixtures.assertRefused(parts, TrainFixtures.run(newModel(foreign, run)));
     }
     assertFalse(Files.exists(run));
@@ -345,7 +351,7 @@ class TrainCommandTest {
     assertEquals(RUN, CommandLineFixtures.content(run));
     List<String> withoutRun = newModel(data, mine);
     withoutRun.add("--resume");
-    refuses(mine + ": has no checkpoint of a run to resume", withoutRun);
+    refuses(mine + ": has no checkpoint to resume from", withoutRun);
   }
 
   @Test
@@ -354,17 +360,18 @@ class TrainCommandTest {
     byte[] before = weights(run);
     for (List<String> other :
         List.of(
-            List.of("--lr", "0.02", "--lr: 0.02 is not the 0.01 of the run that is to go on"),
+            List.of("--lr", "0.02", "--lr: 0.02 is not the 0.01 of the run to resume"),
             List.of("--steps", "9", "--steps: 9 is not the 8"),
             List.of("--batch", "3", "--batch: 3 is not the 2"),
             List.of("--sequence", "16", "--sequence: 16 is not the 32"),
             List.of("--seed", "7", "--seed: 7 is not the 1"),
             List.of("--dropout", "0.5", "--dropout: 0.5 is not the 0.0"),
             List.of(
-                "--layers",
-                "3",
-                "--layers, --hidden, --heads: make another model than that of the run"),
-            List.of("-m", CommandLineFixtures.model(folder).toString(), "is another model"),
+                "--layers", "3", "--layers, --hidden, --heads: do not match the model of the run"),
+            List.of(
+                "-m",
+                CommandLineFixtures.model(folder).toString(),
+                "does not match the model of the run"),
             List.of(
                 "-t",
                 CommandLineFixtures.testData("tokenizer/base/tokenizer.json").toString(),

@@ -77,7 +77,9 @@ class TrainGrowthTest {
     train(newModel(data, run, "--batch", 2, "--steps", 3));
     Path next = folder.resolve("next");
     CommandLineFixtures.assertRefused(
-        List.of("--freeze-old: nothing of the model is new before '2:ffn=200'", "grow at step 0"),
+        List.of(
+            "--freeze-old: the model has no new parameter tokens before '2:ffn=200'",
+            "grow at step 0"),
         "train -m %s --data %s -o %s --steps 4 --freeze-old --grow-at 2:ffn=200"
             .formatted(run, data, next)
             .split(" "));
@@ -105,20 +107,20 @@ class TrainGrowthTest {
             List.of("--grow-at", "ffn=160", "--grow-at: 'ffn=160' is not a step and sizes"),
             List.of("--grow-at", "3:", "--grow-at: 3:: '' is not one of qkv=N"),
             List.of("--grow-at", "3:ffn=100", "100 is less than the 128 of layer 0"),
-            List.of("--grow-at", "8:ffn=200", "comes after the last of 8 steps"),
+            List.of("--grow-at", "8:ffn=200", "would grow the model after the last of 8 steps"),
             List.of("--grow-at", "3:ffn=200@7", "there is no layer 7"),
-            List.of("--grow-warmup", "5", "no --grow-at says when"),
+            List.of("--grow-warmup", "5", "has no effect without --grow-at"),
             List.of("--grow-init", "loud", "'loud' is not one of zero, split, released"),
             List.of("--value-scale", "0", "--value-scale: 0.0 is not above 0"),
-            List.of("--nested", "1.5", "--nested: 1.5 is not in 0 to 1"),
-            List.of("--nested", "NaN", "--nested: NaN is not in 0 to 1"))) {
+            List.of("--nested", "1.5", "--nested: 1.5 is not between 0 and 1"),
+            List.of("--nested", "NaN", "--nested: NaN is not between 0 and 1"))) {
       List<String> arguments =
           newModel(data, run, "--batch", 2, "--steps", 8, bad.get(0), bad.get(1));
       CommandLineFixtures.assertRefused(List.of(bad.getLast()), TrainFixtures.run(arguments));
     }
     List<String> frozen = newModel(data, run, "--steps", 8, "--freeze-old");
     CommandLineFixtures.assertRefused(
-        List.of("--freeze-old: the model never grew"), frozen.toArray(String[]::new));
+        List.of("--freeze-old: the model has never grown"), frozen.toArray(String[]::new));
     List<String> softmax = newModel(data, run, "--theta", "softmax", "--grow-at", "3:ffn=256");
     CommandLineFixtures.assertRefused(
         List.of("'zero' cannot grow a softmax model", "use 'split'"),

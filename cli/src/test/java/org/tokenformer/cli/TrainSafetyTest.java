@@ -87,7 +87,7 @@ class TrainSafetyTest {
     for (int step = 5; step < 8; step++) {
       String line = unsaved.get(step - 5);
       assertEquals(
-          "warning: step %d was not saved, the run goes on and tries again at the next checkpoint:"
+          "warning: step %d was not saved; training continues and tries again at the next checkpoint:"
                   .formatted(step)
               + " %s: cannot write: File too large; nothing was changed"
                   .formatted(run.resolve("step-00000" + step + "/model.safetensors")),
@@ -112,7 +112,7 @@ class TrainSafetyTest {
     Path checkpoint = run.resolve("step-00000" + step + "/model.safetensors");
     return "error: step %d was not saved: %s: cannot write: File too large; nothing was changed;"
             .formatted(step, checkpoint)
-        + " the last good checkpoint is %s, resume the run when that is mended"
+        + " the last good checkpoint is %s; fix the problem and resume the run"
             .formatted(run.resolve("step-000004"));
   }
 
@@ -127,7 +127,8 @@ class TrainSafetyTest {
     Result result = CommandLineHarness.runWithSmallFiles(64, arguments.toArray(String[]::new));
     assertEquals(2, result.code(), result.err());
     String line = lines(result, "not saved").getFirst();
-    assertTrue(line.endsWith("; there is no checkpoint yet to go on from"), line);
+    String end = "; there is no checkpoint yet to resume from; fix the problem and start again";
+    assertTrue(line.endsWith(end), line);
     for (String name : CommandLineFixtures.content(run)) {
       assertTrue(name.matches("metrics\\..*|train-plot\\..*|\\.lock"), name);
     }
@@ -145,15 +146,20 @@ class TrainSafetyTest {
       byte[] flipped = whole.clone();
       flipped[whole.length / 2] ^= 1;
       Files.write(file, flipped);
-      refusesToResume(file + ": is damaged", "delete " + checkpoint + " to go on from the");
+      refusesToResume(
+          file + ": is damaged",
+          "delete " + checkpoint + " to resume from the previous checkpoint");
       Files.delete(file);
-      refusesToResume(file + ": is missing", "delete " + checkpoint + " to go on from the");
+      refusesToResume(
+          file + ": is missing",
+          "delete " + checkpoint + " to resume from the previous checkpoint");
       Files.write(file, whole);
     }
     Path sums = checkpoint.resolve("SHA256SUMS");
     String listed = Files.readString(sums);
     Files.delete(sums);
-    refusesToResume(sums + ": is missing", "delete " + checkpoint + " to go on from the");
+    refusesToResume(
+        sums + ": is missing", "delete " + checkpoint + " to resume from the previous checkpoint");
     Files.writeString(sums, listed);
     TrainFixtures.train(eightSteps(run, "--resume"));
   }
@@ -169,8 +175,8 @@ class TrainSafetyTest {
         List.of(
             List.of("\"step\": 4", "\"step\": 9", "step: 9 is more than the run's 8 steps"),
             List.of("\"step\": 4", "\"step\": 1e30", "step: '1.0E30' is far too large"),
-            List.of("\"window\": ", "\"window\": -", "counts less than nothing"),
-            List.of("\"losses\": 4", "\"losses\": -2", "counts less than nothing"),
+            List.of("\"window\": ", "\"window\": -", "has a negative count"),
+            List.of("\"losses\": 4", "\"losses\": -2", "has a negative count"),
             List.of("\"smoothed_loss\": ", "\"smoothed_loss\": 1e999, \"x\": ", "JSON forbids NaN"),
             List.of(
                 "\"sequence\": 32", "\"sequence\": 64", "sequence: 64 is more than the model's"),

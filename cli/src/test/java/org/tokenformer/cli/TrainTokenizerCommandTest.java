@@ -52,7 +52,7 @@ class TrainTokenizerCommandTest {
             TRAINED.resolve("text.txt").toString());
     assertEquals(0, result.code(), result.err());
     assertSame(TRAINED.resolve("by-frequency.json"), file);
-    assertTrue(result.err().contains("warning: the texts gave only"), result.err());
+    assertTrue(result.err().contains(" of 9999 ids were created: no remaining pair"), result.err());
   }
 
   private static void assertSame(Path golden, Path trained) throws IOException {
@@ -69,7 +69,14 @@ class TrainTokenizerCommandTest {
     Path file = folder.resolve("tokenizer.json");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
     refuses(List.of("258", "too small"), "--vocab-size", "256", "--special-token", "x", file, text);
-    refuses(List.of("negative: -1"), "--vocab-size", "300", "--min-frequency", "-1", file, text);
+    refuses(
+        List.of("must be at least 0, not -1"),
+        "--vocab-size",
+        "300",
+        "--min-frequency",
+        "-1",
+        file,
+        text);
     refuses(List.of("twice"), "--vocab-size", "300", "--special-token=<|endoftext|>", file, text);
     refuses(List.of("'x'"), "--vocab-size", "x", file, text);
     refuses(List.of("--vocab-size"), file, text);
@@ -85,7 +92,7 @@ class TrainTokenizerCommandTest {
   void refusesToReplaceAFileUnlessForced() throws IOException {
     Path file = Files.writeString(folder.resolve("tokenizer.json"), "mine");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
-    refuses(List.of(file + ": exists already", "--force"), "--vocab-size", "300", file, text);
+    refuses(List.of(file + ": already exists", "--force"), "--vocab-size", "300", file, text);
     assertEquals("mine", Files.readString(file));
     Path nowhere = folder.resolve("none").resolve("tokenizer.json");
     refuses(List.of(nowhere + ": cannot write: there is no"), "--vocab-size=300", nowhere, text);

@@ -39,7 +39,7 @@ class TrainingNeedsTest {
     String slightly = refusal(all - 1);
     assertTrue(
         slightly.startsWith("15.7M parameters with --batch 8 --sequence 256 need "), slightly);
-    assertTrue(slightly.contains(", this machine has "), slightly);
+    assertTrue(slightly.contains(", but this machine has "), slightly);
     assertTrue(slightly.contains("; with --recompute it needs "), slightly);
     String more = refusal(less - 1);
     assertTrue(more.contains("; with --recompute --batch 1 (and --accumulate for more) it "), more);

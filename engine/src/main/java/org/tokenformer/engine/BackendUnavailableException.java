@@ -2,7 +2,7 @@ package org.tokenformer.engine;
 
 import org.tokenformer.engine.error.EngineProblem;
 
-/** A backend that was asked for by name cannot be had; the message says why and what to add. */
+/** Thrown if a backend selected by name cannot run here; the message says why and what to do. */
 public final class BackendUnavailableException extends IllegalStateException
     implements EngineProblem {
   private static final long serialVersionUID = 1L;

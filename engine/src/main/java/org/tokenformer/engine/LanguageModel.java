@@ -36,12 +36,12 @@ import org.tokenformer.engine.model.training.RandomWeights;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * A model ready for use in a program: load, generate, score, close.
+ * A loaded model for use in a program: generates, scores and opens sessions.
  *
- * <p>Safe for any number of threads: each call has a {@link Session} of its own; a conversation
- * keeps one from {@link #newSession}. Closing refuses new calls at once. Those that have begun end
- * as usual, whatever steps they still need; after the last of them the steps of sessions are
- * refused, too, and the last step frees all native memory and ends the threads.
+ * <p>Thread-safe: each call uses its own {@link Session}; a conversation keeps one from {@link
+ * #newSession}. Closing the model rejects new calls immediately. Calls in progress complete
+ * normally, however many steps they still need. After the last of them, steps of sessions are
+ * rejected too; once no step is running, all native memory is freed and the threads end.
  */
 public final class LanguageModel implements AutoCloseable {
   private final TokenFormer model;
@@ -50,7 +50,7 @@ public final class LanguageModel implements AutoCloseable {
   private final @Nullable String warning;
   private final Lifetime calls;
 
-  /** The model closes the backend, after its last step. */
+  /** Wraps a model, which closes the backend after its last step. */
   private LanguageModel(TokenFormer model, Options options, @Nullable String warning) {
     this.model = model;
     this.warning = warning;
@@ -60,15 +60,15 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * How a model is loaded.
+   * Options for loading a model.
    *
    * @param backend see {@link Backends#open}
-   * @param threads that compute, 1 to 1024
-   * @param mode whether files are mapped or copied
-   * @param tokens the share of its parameter tokens that the model computes with, the first ones
-   * @param packs files of parameter tokens that are attached behind those, in this order
-   * @param cacheType of the keys and values of its sessions: F32, or BF16 for half the memory and
-   *     rounded keys and values
+   * @param threads number of compute threads, between 1 and 1024
+   * @param mode whether the files are memory-mapped or copied
+   * @param tokens the fraction of the model's own parameter tokens to use, as a prefix
+   * @param packs knowledge-pack files whose parameter tokens follow those, in this order
+   * @param cacheType element type of the sessions' key-value caches: F32, or BF16, which halves the
+   *     memory and rounds keys and values
    */
   public record Options(
       String backend,
@@ -77,7 +77,7 @@ public final class LanguageModel implements AutoCloseable {
       TokenFraction tokens,
       List<Path> packs,
       DType cacheType) {
-    /** Copies the list and checks the type. */
+    /** Copies the list and checks the cache type. */
     public Options {
       packs = List.copyOf(packs);
       if (cacheType != DType.F32 && cacheType != DType.BF16) {
@@ -85,33 +85,33 @@ public final class LanguageModel implements AutoCloseable {
       }
     }
 
-    /** With a cache of F32. */
+    /** Creates options with F32 caches. */
     public Options(
         String backend, int threads, LoadMode mode, TokenFraction tokens, List<Path> packs) {
       this(backend, threads, mode, tokens, packs, DType.F32);
     }
 
-    /** The model as it is, with all its tokens and no others. */
+    /** Creates options without packs that use all of the model's own parameter tokens. */
     public Options(String backend, int threads, LoadMode mode) {
       this(backend, threads, mode, TokenFraction.ALL, List.of());
     }
 
-    /** The same with these packs. */
+    /** Returns a copy with these packs. */
     public Options withPacks(List<Path> files) {
       return new Options(backend, threads, mode, tokens, files, cacheType);
     }
 
-    /** The same with that share of the model's tokens. */
+    /** Returns a copy that uses this fraction of the model's own parameter tokens. */
     public Options withTokens(TokenFraction prefix) {
       return new Options(backend, threads, mode, prefix, packs, cacheType);
     }
 
-    /** The same with sessions that keep their keys and values in this type. */
+    /** Returns a copy with key-value caches of this type. */
     public Options withCacheType(DType type) {
       return new Options(backend, threads, mode, tokens, packs, type);
     }
 
-    /** The fastest backend, all processors, the file mapped. */
+    /** Returns the defaults: the fastest backend, all processors, memory-mapped files. */
     public static Options defaults() {
       return new Options(Backends.AUTO, Backends.defaultThreads(), LoadMode.MAP);
     }
@@ -125,9 +125,9 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Loads a model folder.
    *
-   * @throws IOException with one line for people, if it is not a sound model, or a pack is damaged
-   *     or was made with another
-   * @throws BackendUnavailableException if a backend was named that cannot run here
+   * @throws IOException with a human-readable line, if the folder holds no valid model, or a pack
+   *     is damaged or was made with another model
+   * @throws BackendUnavailableException if a backend is named explicitly and cannot run here
    */
   public static LanguageModel load(Path folder, Options options) throws IOException {
     Backends.Choice choice = Backends.open(options.backend(), options.threads());
@@ -158,10 +158,11 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * A model of random weights, as training starts from: as fast as a trained one of its sizes.
+   * Creates a model with random weights, as at the start of training. It is as fast as a trained
+   * model of the same size.
    *
-   * @param weights type of its matrices
-   * @param seed same seed, same weights
+   * @param weights type of the weight matrices
+   * @param seed the same seed gives the same weights
    */
   @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
   public static LanguageModel random(
@@ -185,22 +186,22 @@ public final class LanguageModel implements AutoCloseable {
     }
   }
 
-  /** What the model is made of. */
+  /** Returns the model's configuration. */
   public TokenFormerConfig config() {
     return model.config();
   }
 
-  /** The model itself, for programs that want its sessions and logits. */
+  /** Returns the underlying model, for access to sessions and logits. */
   public TokenFormer model() {
     return model;
   }
 
-  /** What it runs on. */
+  /** Returns the backend that the model runs on. */
   public Backend backend() {
     return backend;
   }
 
-  /** One line for people if it runs slower than it could, else null. */
+  /** Returns a human-readable line if the model runs slower than it could, otherwise null. */
   public @Nullable String warning() {
     return warning;
   }
@@ -208,7 +209,7 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Continues a prompt.
    *
-   * @param consumer gets each id as soon as it is chosen, and says whether to go on
+   * @param consumer receives each id as soon as it is chosen and decides whether to continue
    * @throws IllegalArgumentException if the prompt is empty or longer than the context
    */
   public GenerationResult generate(
@@ -216,7 +217,7 @@ public final class LanguageModel implements AutoCloseable {
     return generate(prompt, options, consumer, null);
   }
 
-  /** Continues a prompt until it is cancelled, even in the middle of the prompt. */
+  /** Continues a prompt; can be cancelled at any time, even during prefill. */
   public GenerationResult generate(
       int[] prompt,
       GenerationOptions options,
@@ -228,10 +229,10 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * Continues a prompt lazily: an id is computed when the stream is asked for it. The stream holds
-   * the model open and frees its session when it ends or fails, and when it is closed before, so
-   * use it in a try-with-resources statement unless it is read to its end. It ends where the thread
-   * that reads it is interrupted.
+   * Continues a prompt lazily: each id is computed when the stream requests it. The stream keeps
+   * the model open and holds a session until it ends, fails or is closed, so use it in a
+   * try-with-resources statement unless you read it to its end. It ends if the reading thread is
+   * interrupted.
    *
    * @throws IllegalArgumentException if the prompt is empty or longer than the context
    */
@@ -268,12 +269,12 @@ public final class LanguageModel implements AutoCloseable {
     };
   }
 
-  /** A call that generates: has a session and holds the model open. */
+  /** A generating call, which owns a session and keeps the model open. */
   private final class Call implements AutoCloseable {
     final Session session;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
-    /** The session is just as large as the text may become. */
+    /** Opens a session that is just large enough for the longest possible text. */
     Call(int[] prompt, GenerationOptions options) {
       if (prompt.length == 0) {
         throw new IllegalArgumentException("the prompt is empty; give at least one id");
@@ -281,13 +282,13 @@ public final class LanguageModel implements AutoCloseable {
       int context = config().contextLength();
       if (prompt.length > context) {
         throw new IllegalArgumentException(
-            "the prompt has %d ids, the model's context %d positions; shorten the prompt"
+            "the prompt has %d ids, but the model's context has %d positions; shorten the prompt"
                 .formatted(prompt.length, context));
       }
-      long wanted = (long) prompt.length + options.maxTokens();
+      long longest = (long) prompt.length + options.maxTokens();
       calls.enter();
       try {
-        session = model.newSession((int) Math.min(context, wanted), cacheType);
+        session = model.newSession((int) Math.min(context, longest), cacheType);
       } catch (RuntimeException | Error e) {
         calls.exit();
         throw e;
@@ -304,10 +305,10 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * Natural logarithms of the probability of each id given those before it, over all V entries of
-   * the vocabulary, padding included. The first id has none: its entry is NaN.
+   * Returns the natural log-probability of each id given the preceding ids, over all V entries of
+   * the vocabulary, padding included. The first id has none; its entry is NaN.
    *
-   * @param ids at most as many as the context has positions
+   * @param ids at most as many as the context length
    * @throws IllegalArgumentException if there are more
    * @throws java.util.concurrent.CancellationException if the thread is interrupted
    */
@@ -315,7 +316,7 @@ public final class LanguageModel implements AutoCloseable {
     int context = config().contextLength();
     if (ids.length > context) {
       throw new IllegalArgumentException(
-          "%d ids to score, the model's context has %d positions; score fewer at a time"
+          "cannot score %d ids: the model's context has %d positions; score fewer ids at a time"
               .formatted(ids.length, context));
     }
     calls.enter();
@@ -342,15 +343,15 @@ public final class LanguageModel implements AutoCloseable {
     return logprobs;
   }
 
-  /** A conversation that keeps its past, for as many positions as the model has. */
+  /** Opens a session, such as for a conversation, with the model's full context length. */
   public Session newSession() {
     return newSession(config().contextLength());
   }
 
   /**
-   * A conversation that keeps its past.
+   * Opens a session, such as for a conversation.
    *
-   * @param capacity positions that it can hold, at most the context of the model
+   * @param capacity the maximum number of positions, at most the model's context length
    * @throws IllegalStateException if the model is closed
    */
   public Session newSession(int capacity) {

@@ -1,7 +1,7 @@
 /**
- * What an embedding program calls: {@link org.tokenformer.engine.LanguageModel} loads a model
- * folder, generates and scores; {@link org.tokenformer.engine.Backends} chooses what it runs on.
- * Ids in, ids out: the tokenizer is a module of its own.
+ * The API for embedding programs: {@link org.tokenformer.engine.LanguageModel} loads a model
+ * folder, generates and scores; {@link org.tokenformer.engine.Backends} opens the backend that it
+ * runs on. Inputs and outputs are token ids; the tokenizer is a separate module.
  */
 @NullMarked
 package org.tokenformer.engine;

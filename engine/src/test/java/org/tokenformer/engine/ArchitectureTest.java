@@ -22,8 +22,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Which package may use which. Reading order and order of dependencies are the same: each package
- * uses only those named for it here.
+ * Checks the dependencies between packages, which are listed in reading order: each package may use
+ * only those named for it here.
  */
 @AnalyzeClasses(packages = "org.tokenformer.engine", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
@@ -113,7 +113,7 @@ class ArchitectureTest {
                   .toArray(String[]::new));
 
   @ArchTest
-  static final ArchRule SIMD_LIVES_IN_ONE_PACKAGE =
+  static final ArchRule SIMD_IS_IN_ONE_PACKAGE =
       noClasses()
           .that()
           .resideOutsideOfPackage(full("backend.vector"))
@@ -122,7 +122,7 @@ class ArchitectureTest {
           .allowEmptyShould(true);
 
   @ArchTest
-  static final ArchRule DOWNCALLS_LIVE_IN_TWO_PACKAGES =
+  static final ArchRule DOWNCALLS_ARE_IN_TWO_PACKAGES =
       noClasses()
           .that()
           .resideOutsideOfPackages(full("backend.cuda"), full("backend.vector"))
@@ -145,7 +145,7 @@ class ArchitectureTest {
                   "org.jspecify.annotations..",
                   "com.google.errorprone.annotations.."));
 
-  /** Kernels and file formats come in families; anything else of that size is several subjects. */
+  /** Only kernels and file formats may have larger packages; others would mix several topics. */
   @ArchTest
   static void packagesAreSmall(JavaClasses classes) {
     Map<String, Long> files =
@@ -156,10 +156,10 @@ class ArchitectureTest {
     files.forEach((name, count) ->
         assertTrue(
             count <= MAX_FILES,
-            name + " has " + count + " source files, a package at most " + MAX_FILES));
+            name + " has " + count + " source files; a package may have at most " + MAX_FILES));
   }
 
-  /** The package may use itself, those named, errors, and whatever is not of the engine. */
+  /** The package may use itself, the named packages, errors, and all code outside the engine. */
   private static ArchRule mayUse(String name, String... others) {
     List<String> allowed =
         Stream.concat(Stream.of(name, "error"), Stream.of(others))
@@ -167,7 +167,7 @@ class ArchitectureTest {
             .toList();
     DescribedPredicate<JavaClass> forbidden =
         describe(
-            "lie in another package of the engine than " + allowed,
+            "are in a package of the engine other than " + allowed,
             type ->
                 type.getPackageName().startsWith(ROOT) && !allowed.contains(type.getPackageName()));
     return noClasses()

@@ -31,7 +31,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 
-/** A model is closed while it is in use: what has begun ends as usual, the rest is refused. */
+/** Closing a model while it is in use: calls in progress complete, later ones are rejected. */
 @Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class ClosingTest {
   private static final int ROUNDS = 60;
@@ -46,7 +46,7 @@ final class ClosingTest {
     folder = Models.save(parent.resolve("m"), Models.config(Theta.GELU_L2_NORM), DType.F32, 4);
   }
 
-  /** One kind of work, until it is refused. */
+  /** One kind of work, repeated until it is rejected. */
   @FunctionalInterface
   private interface Work {
     void on(LanguageModel model);
@@ -89,11 +89,11 @@ final class ClosingTest {
       assertEquals(memory, HostScope.liveBytes(), "round " + round);
     }
     System.out.println(done + " calls in " + ROUNDS + " rounds");
-    assertTrue(done.get() > ROUNDS, "everything was refused");
+    assertTrue(done.get() > ROUNDS, "all calls were rejected");
     awaitWorkers(threads);
   }
 
-  /** All kinds of work, each on two threads, until the model is closed. */
+  /** Runs all kinds of work, each on two threads, until the model is closed. */
   private void race(LanguageModel model, int nanos) throws InterruptedException {
     ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
     CountDownLatch start = new CountDownLatch(1);
@@ -146,7 +146,7 @@ final class ClosingTest {
   }
 
   @Test
-  void aCallBetweenTwoStepsGoesOn() throws Exception {
+  void callsInProgressCompleteAfterClosing() throws Exception {
     long memory = HostScope.liveBytes();
     long threads = workers();
     LanguageModel model = LanguageModel.load(folder, new Options("vector", 2, LoadMode.COPY));
@@ -170,7 +170,7 @@ final class ClosingTest {
       for (int i = 0; i < 5; i++) {
         iterator.nextInt();
       }
-      assertTrue(!iterator.hasNext()); // the last call: now the model goes
+      assertTrue(!iterator.hasNext()); // the last call ends, so the model is freed
     }
     refused(() -> session.decode(1));
     session.close();
@@ -183,7 +183,7 @@ final class ClosingTest {
   }
 
   @Test
-  void aStreamThatIsClosedEarlyLetsGo() throws Exception {
+  void closingAStreamEarlyReleasesTheModel() throws Exception {
     long memory = HostScope.liveBytes();
     long threads = workers();
     LanguageModel model = LanguageModel.load(folder, new Options("vector", 2, LoadMode.COPY));

@@ -41,7 +41,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** What an embedding program does: load, generate, score, close. */
+/** Uses a model as an embedding program does: load, generate, score, close. */
 final class LanguageModelTest {
   @TempDir private Path parent;
   private Path folder;
@@ -82,7 +82,7 @@ final class LanguageModelTest {
 
   @Test
   @Timeout(60)
-  void manyThreadsGenerateAsOneAlone() throws IOException {
+  void manyThreadsGenerateLikeOne() throws IOException {
     long before = HostScope.liveBytes();
     try (LanguageModel model = load("auto", 2)) {
       List<List<Integer>> alone = new ArrayList<>();
@@ -125,7 +125,7 @@ final class LanguageModelTest {
       assertArrayEquals(new double[] {Double.NaN}, model.score(new int[] {3}));
       assertEquals(300, model.score(Models.ids(new Random(4), 300)).length);
       assertEquals(
-          "301 ids to score, the model's context has 300 positions; score fewer at a time",
+          "cannot score 301 ids: the model's context has 300 positions; score fewer ids at a time",
           assertThrows(IllegalArgumentException.class, () -> model.score(new int[301]))
               .getMessage());
       for (int bad : new int[] {-1, 40}) {
@@ -141,7 +141,7 @@ final class LanguageModelTest {
       List<Integer> ids = new ArrayList<>();
       int[] full = Models.ids(new Random(1), Models.CONTEXT);
       assertEquals(
-          "the prompt has 301 ids, the model's context 300 positions; shorten the prompt",
+          "the prompt has 301 ids, but the model's context has 300 positions; shorten the prompt",
           assertThrows(
                   IllegalArgumentException.class,
                   () -> model.generate(new int[301], sampled(1, 1), ids::add))
@@ -197,7 +197,7 @@ final class LanguageModelTest {
   }
 
   @Test
-  void whatCannotBeGeneratedLeavesNothingOpen() throws IOException {
+  void rejectedCallsLeaveNothingOpen() throws IOException {
     try (LanguageModel model = load("vector", 1)) {
       long memory = HostScope.liveBytes();
       GenerationOptions options =
@@ -211,7 +211,7 @@ final class LanguageModelTest {
   }
 
   @Test
-  void anInterruptedThreadGeneratesNoMore() throws IOException {
+  void interruptingTheThreadEndsGeneration() throws IOException {
     try (LanguageModel model = load("vector", 2)) {
       GenerationResult result =
           model.generate(
@@ -235,7 +235,7 @@ final class LanguageModelTest {
     try (LanguageModel model = load("vector", 2)) {
       int[] prompt = {5, 1, 2};
       int[] expected = generate(model, 5).stream().mapToInt(id -> id).toArray();
-      long memory = HostScope.liveBytes(); // with a page and a runner that wait for the next call
+      long memory = HostScope.liveBytes(); // including a page and a runner kept for the next call
       assertArrayEquals(expected, model.stream(prompt, sampled(25, 5)).toArray());
       assertEquals(memory, HostScope.liveBytes());
       try (IntStream ids = model.stream(prompt, sampled(25, 5))) {
@@ -247,7 +247,7 @@ final class LanguageModelTest {
         String message =
             String.valueOf(
                 assertThrows(IndexOutOfBoundsException.class, failing::toArray).getMessage());
-        assertEquals("id " + bad + " at 1 is not in 0 to 39", message);
+        assertEquals("id " + bad + " at index 1 is not between 0 and 39", message);
         assertEquals(memory, HostScope.liveBytes());
       }
       assertThrows(IllegalArgumentException.class, () -> model.stream(new int[0], sampled(3, 1)));
@@ -285,7 +285,7 @@ final class LanguageModelTest {
   }
 
   @Test
-  void closingFreesAndRefuses() throws IOException {
+  void closingFreesMemoryAndRejectsCalls() throws IOException {
     long memory = HostScope.liveBytes();
     LanguageModel model = LanguageModel.load(folder, new Options("vector", 2, LoadMode.COPY));
     Session session = model.newSession();
@@ -325,18 +325,18 @@ final class LanguageModelTest {
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> Backends.open(name, 1))
                 .getMessage());
-    assertEquals("backend: '" + name + "' is unknown; known are auto, scalar and vector", message);
+    assertEquals("backend: '" + name + "' is unknown; use auto, scalar or vector", message);
   }
 
   @Test
-  void numbersOfThreadsThatCannotBe() {
+  void invalidNumbersOfThreads() {
     for (int threads : new int[] {0, -1, Integer.MIN_VALUE, 1025, Integer.MAX_VALUE}) {
       for (String name : List.of("auto", "scalar", "vector")) {
         String message =
             String.valueOf(
                 assertThrows(IllegalArgumentException.class, () -> Backends.open(name, threads))
                     .getMessage());
-        assertEquals("threads: " + threads + " is not in 1 to 1024", message);
+        assertEquals("threads: " + threads + " is not between 1 and 1024", message);
       }
     }
     assertFalse(workers() > 1000);

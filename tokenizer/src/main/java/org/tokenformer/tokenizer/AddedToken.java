@@ -1,13 +1,14 @@
 package org.tokenformer.tokenizer;
 
 /**
- * A token that is looked for in the text itself, before any splitting.
+ * A token that is matched in the text itself, before the text is split into words.
  *
- * @param singleWord match only where no word character is next to it
- * @param lstrip the token takes the white space before it
- * @param rstrip the token takes the white space behind it
- * @param normalized look for it in the normalised text; otherwise in the raw text, and earlier
- * @param special dropped by a decode that skips special tokens
+ * @param singleWord whether it matches only if no word character is next to it
+ * @param lstrip whether it includes the white space before it
+ * @param rstrip whether it includes the white space after it
+ * @param normalized whether it is matched in the normalised text; otherwise it is matched earlier,
+ *     in the raw text
+ * @param special whether a decode that skips special tokens leaves it out
  */
 record AddedToken(
     String content,
@@ -22,7 +23,7 @@ record AddedToken(
     return new AddedToken(content, id, false, false, false, false, true);
   }
 
-  /** What is looked for, in a tokenizer that normalises texts to NFC or not. */
+  /** Returns the text to match; {@code nfc} says whether the tokenizer normalises texts to NFC. */
   String matched(boolean nfc) {
     return normalized && nfc ? Nfc.normalize(content) : content;
   }

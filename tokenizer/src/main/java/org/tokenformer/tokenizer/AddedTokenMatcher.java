@@ -6,16 +6,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Finds added tokens in UTF-8: leftmost first, of those the longest, then behind it. A trie; two
- * tables over the first and the first two bytes keep nearly all of a text away from it.
+ * Finds added tokens in UTF-8: the leftmost match, the longest of those, then the next one after
+ * it. Uses a trie; two tables over the first byte and the first two bytes of all tokens skip nearly
+ * all of a text without consulting it.
  */
 final class AddedTokenMatcher {
-  /** Receives a text's parts in order. */
+  /** Receives the segments of a text in order. */
   interface Sink {
-    /** Text between tokens, never empty. */
+    /** Receives text between tokens, never empty. */
     void text(byte[] b, int from, int to);
 
-    /** A token. */
+    /** Receives a token. */
     void token(int id);
   }
 
@@ -29,15 +30,15 @@ final class AddedTokenMatcher {
   private int nodes = 1;
 
   /**
-   * A matcher of some of the tokens.
+   * Creates a matcher for some of the tokens.
    *
-   * @param normalized which of them: those looked for in normalised text, or the others
-   * @param nfc whether texts are normalised, so that the tokens are to be as well
+   * @param normalized whether to take the tokens matched in normalised text or the others
+   * @param nfc whether texts are normalised to NFC, in which case normalised tokens are as well
    */
   AddedTokenMatcher(List<AddedToken> all, boolean normalized, boolean nfc) {
     children.defaultReturnValue(NONE);
     accepting.defaultReturnValue(NONE);
-    // Of two that are equal once normalised the first is taken: special ones come first.
+    // Of tokens that are equal after normalisation the first added wins, so special ones go first.
     for (boolean special : new boolean[] {true, false}) {
       for (AddedToken token : all) {
         if (token.special() == special && token.normalized() == normalized) {
@@ -74,7 +75,7 @@ final class AddedTokenMatcher {
     return tokens.isEmpty();
   }
 
-  /** The first place from {@code from} on where a token may begin, or {@code to}. */
+  /** Returns the first offset at or after {@code from} where a token may begin, or {@code to}. */
   private int nextStart(byte[] b, int from, int to) {
     for (int i = from; i < to; i++) {
       int a = b[i] & 0xFF;
@@ -91,7 +92,9 @@ final class AddedTokenMatcher {
     return to;
   }
 
-  /** Where the longest token that begins at {@code at} ends (high half), and its index; or -1. */
+  /**
+   * Returns the end (high half) and index of the longest token that begins at {@code at}, or -1.
+   */
   private long longest(byte[] b, int at, int to) {
     long best = -1;
     int node = 0;
@@ -109,10 +112,10 @@ final class AddedTokenMatcher {
   }
 
   /**
-   * Parts {@code b[from, to)}, well-formed UTF-8, into tokens and what lies between.
+   * Splits {@code b[from, to)}, well-formed UTF-8, into tokens and the text between them.
    *
-   * <p>As HF has it, a match that its flags refuse still counts as searched, and the white space
-   * that a token takes behind it is searched again for further tokens.
+   * <p>As in HF, the search continues after a match even if {@code singleWord} rejects it, and the
+   * white space that a token includes after it is searched for further tokens.
    */
   void split(byte[] b, int from, int to, Sink sink) {
     int done = from;
@@ -130,7 +133,7 @@ final class AddedTokenMatcher {
         if (done < start) {
           sink.text(b, done, start);
         }
-        done = token.rstrip() ? spaceBehind(b, stop, to) : stop;
+        done = token.rstrip() ? spaceAfter(b, stop, to) : stop;
         if (start < done) {
           sink.token(token.id());
         }
@@ -159,7 +162,7 @@ final class AddedTokenMatcher {
     return i;
   }
 
-  private static int spaceBehind(byte[] b, int stop, int to) {
+  private static int spaceAfter(byte[] b, int stop, int to) {
     int i = stop;
     while (i < to && Gpt2Scanner.isWhiteSpace(Utf8.codePoint(b, i))) {
       i += Utf8.length(b[i]);
@@ -167,7 +170,7 @@ final class AddedTokenMatcher {
     return i;
   }
 
-  /** What {@code \w} is by UTS 18, annex C. */
+  /** Returns whether {@code \w} matches, as defined in UTS 18, annex C. */
   private static boolean isWord(int codePoint) {
     return switch (Character.getType(codePoint)) {
       case Character.NON_SPACING_MARK,

@@ -5,12 +5,12 @@ import it.unimi.dsi.fastutil.longs.Long2LongOpenHashMap;
 import java.util.Arrays;
 
 /**
- * Byte-level BPE. A word is the list of its bytes' tokens; again and again the pair of neighbours
- * of the lowest rank, the leftmost of equals, becomes one token, until no pair has a rank. Bytes
- * that the vocabulary lacks are dropped before. Immutable.
+ * A byte-level BPE model. A word starts as the tokens of its bytes, without bytes that the
+ * vocabulary lacks. The adjacent pair with the lowest rank, the leftmost of equals, is then merged
+ * into one token until no pair has a rank. Immutable.
  */
 final class BpeModel {
-  /** Up to so many symbols a scan for the lowest rank is faster than a heap. */
+  /** Up to this many symbols, scanning for the lowest rank is faster than a heap. */
   private static final int SHORT = 96;
 
   private static final long NONE = Long.MAX_VALUE;
@@ -21,10 +21,10 @@ final class BpeModel {
   private final int[] idOfByte = new int[256];
 
   /**
-   * A model.
+   * Creates a model.
    *
-   * @param merges see {@link #pair} and {@link #merge}
-   * @param ignoreMerges a word that is a token as a whole becomes that token, whatever the merges
+   * @param merges maps each {@link #pair} to its {@link #merge}
+   * @param ignoreMerges whether a word that is in the vocabulary becomes that token without merging
    */
   BpeModel(Vocabulary vocabulary, Long2LongOpenHashMap merges, boolean ignoreMerges) {
     this.vocabulary = vocabulary;
@@ -36,12 +36,12 @@ final class BpeModel {
     }
   }
 
-  /** A pair of neighbours as a key of the merges. */
+  /** Packs an adjacent pair into a key of the merges. */
   static long pair(int left, int right) {
     return ((long) left << 32) | right;
   }
 
-  /** A merge as a value of the merges. */
+  /** Packs a merge into a value of the merges. */
   static long merge(int rank, int id) {
     return ((long) rank << 32) | id;
   }
@@ -54,7 +54,7 @@ final class BpeModel {
     return ignoreMerges;
   }
 
-  /** The pairs in the order of their ranks. */
+  /** Returns the pairs in the order of their ranks. */
   long[] pairsByRank() {
     long[][] entries = new long[merges.size()][];
     int n = 0;
@@ -67,7 +67,7 @@ final class BpeModel {
     return pairs;
   }
 
-  /** Appends the ids of the word {@code b[from, to)}, not empty. */
+  /** Appends the ids of the non-empty word {@code b[from, to)}. */
   void encode(byte[] b, int from, int to, Scratch scratch, IntArrayList out) {
     if (ignoreMerges) {
       int id = vocabulary.idOf(b, from, to);
@@ -88,7 +88,7 @@ final class BpeModel {
     out.addElements(out.size(), symbols, 0, n);
   }
 
-  /** Merges in place; {@code found[i]} is the merge of symbols i and i + 1. */
+  /** Merges in place; {@code found[i]} holds the merge of symbols i and i + 1. */
   private int mergeShort(int[] symbols, int count, long[] found) {
     int n = count;
     for (int i = 0; i + 1 < n; i++) {
@@ -118,7 +118,7 @@ final class BpeModel {
     return n;
   }
 
-  /** Memory for one encoding at a time, kept between words. */
+  /** Buffers reused from word to word; for one thread at a time. */
   static final class Scratch {
     private final long[] found = new long[SHORT];
     private int[] symbols = new int[SHORT];

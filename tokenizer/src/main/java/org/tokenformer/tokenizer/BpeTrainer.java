@@ -6,8 +6,9 @@ import java.util.HashSet;
 import java.util.List;
 
 /**
- * Trains a byte-level BPE tokenizer (NFC, the GPT-2 pattern) on text files, with the merges of HF
- * tokenizers' trainer in the same order. Ids: the special tokens, the 256 bytes, the merged tokens.
+ * Trains a byte-level BPE tokenizer (NFC, GPT-2 pattern) on text files. Its merges are the same, in
+ * the same order, as those of HF tokenizers' trainer. Ids are assigned to the special tokens, then
+ * to the 256 bytes, then to the merged tokens.
  */
 public final class BpeTrainer {
   private static final PreTokenizer.Settings GPT2 =
@@ -16,36 +17,37 @@ public final class BpeTrainer {
 
   private BpeTrainer() {}
 
-  /** What is under way. */
+  /** The phases of training. */
   public enum Phase {
-    /** Counting words: bytes of the files. */
+    /** Counting words; progress in bytes of the files. */
     READING,
-    /** Merging: tokens of the vocabulary. */
+    /** Merging; progress in tokens of the vocabulary. */
     MERGING
   }
 
-  /** Told how far the training is; called often, so it should return at once. */
+  /** Receives the progress of training. Called often, so it should return quickly. */
   @FunctionalInterface
   public interface ProgressListener {
-    /** Of {@code total} units of a phase, {@code done} are done. */
+    /** Reports that {@code done} of {@code total} units of a phase are done. */
     void progress(Phase phase, long done, long total);
   }
 
   /**
-   * How to train.
+   * Training options.
    *
-   * @param vocabSize ids in all, special tokens and bytes included; with little text there may be
-   *     fewer
-   * @param specialTokens the first ids, such as {@code <|endoftext|>}. In the training text they
-   *     are words like any other
-   * @param minFrequency how often a pair must occur to be merged; 0 is HF's default
+   * @param vocabSize maximum vocabulary size, special tokens and bytes included; little text may
+   *     yield fewer tokens
+   * @param specialTokens special tokens such as {@code <|endoftext|>}, which get the first ids. In
+   *     the training text they are treated as ordinary text
+   * @param minFrequency how often a pair must occur to be merged; HF's default is 0
    */
   public record Options(int vocabSize, List<String> specialTokens, long minFrequency) {
     /**
      * Checks the options.
      *
-     * @throws IllegalArgumentException if there is no room for the bytes, or a special token is
-     *     empty or there twice
+     * @throws IllegalArgumentException if {@code vocabSize} is too small for the bytes and the
+     *     special tokens, a special token is empty or given twice, or {@code minFrequency} is
+     *     negative
      */
     public Options {
       specialTokens = List.copyOf(specialTokens);
@@ -55,26 +57,28 @@ public final class BpeTrainer {
       if (new HashSet<>(specialTokens).size() < specialTokens.size()) {
         throw new IllegalArgumentException("a special token is given twice: " + specialTokens);
       }
-      int least = BYTES + specialTokens.size();
-      if (vocabSize < least) {
+      int minimum = BYTES + specialTokens.size();
+      if (vocabSize < minimum) {
         throw new IllegalArgumentException(
-            "a vocabulary of "
+            "a vocabulary size of "
                 + vocabSize
-                + " is too small: the bytes and the special tokens need "
-                + least);
+                + " is too small: the bytes and the special tokens need at least "
+                + minimum);
       }
       if (minFrequency < 0) {
-        throw new IllegalArgumentException("the least frequency is negative: " + minFrequency);
+        throw new IllegalArgumentException(
+            "the minimum frequency must be at least 0, not " + minFrequency);
       }
     }
   }
 
   /**
-   * Trains on the files. Each line is normalised and parted on its own, as HF reads files. Memory
-   * grows with the distinct words and the longest line, not with the text.
+   * Trains on the files. Each line is normalised and split into words on its own, as in HF. Memory
+   * grows with the number of distinct words and the longest line, not with the size of the text.
    *
-   * @throws TokenizerException if a file does not exist, is not UTF-8, or has a line above 1 GiB
-   * @throws IllegalStateException if the distinct words are more than 1 GiB together
+   * @throws TokenizerException if a file does not exist, is not UTF-8, or has a line longer than 1
+   *     GiB
+   * @throws IllegalStateException if the distinct words exceed 1 GiB in total
    * @throws IOException if a file cannot be read
    */
   public static Tokenizer train(List<Path> texts, Options options, ProgressListener progress)
@@ -92,7 +96,7 @@ public final class BpeTrainer {
     Vocabulary vocabulary = new Vocabulary(learner.tokens().size());
     for (int id = 0; id < learner.tokens().size(); id++) {
       if (!vocabulary.add(learner.tokens().get(id), id)) {
-        throw new IllegalStateException("learnt twice: " + learner.tokens().get(id));
+        throw new IllegalStateException("two tokens are the same: " + learner.tokens().get(id));
       }
     }
     String wrong = vocabulary.seal();

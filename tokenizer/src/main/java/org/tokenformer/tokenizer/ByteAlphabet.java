@@ -4,9 +4,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The 256 printable characters that byte-level BPE writes bytes as (GPT-2, {@code
- * bytes_to_unicode}): printable Latin-1 stands for itself, the other 68 bytes follow from U+0100 on
- * in byte order.
+ * The 256 printable characters that represent bytes in byte-level BPE (GPT-2, {@code
+ * bytes_to_unicode}). Printable Latin-1 characters represent themselves; the other 68 bytes are
+ * assigned U+0100 onwards in byte order.
  */
 final class ByteAlphabet {
   /** One past the last character of the alphabet. */
@@ -27,12 +27,12 @@ final class ByteAlphabet {
 
   private ByteAlphabet() {}
 
-  /** The byte that a character stands for, 0 to 255, or -1 for a character outside the alphabet. */
+  /** Returns the byte that a character stands for, or -1 for a character outside the alphabet. */
   static int byteOf(char c) {
     return c < END ? BYTE_OF_CHAR[c] : -1;
   }
 
-  /** The character that stands for a byte given as 0 to 255. */
+  /** Returns the character that stands for a byte, given as 0 to 255. */
   static char charOf(int b) {
     return CHAR_OF_BYTE[b];
   }
@@ -40,7 +40,7 @@ final class ByteAlphabet {
   /**
    * Writes the bytes that a token's characters stand for.
    *
-   * @param into at least {@code at + token.length()} long
+   * @param into a buffer of at least {@code at + token.length()} bytes
    * @return false, with {@code into} in an unspecified state, if a character is outside the
    *     alphabet
    */
@@ -56,15 +56,15 @@ final class ByteAlphabet {
   }
 
   /**
-   * The bytes that a token decodes to: those that its characters stand for, or, where one is
-   * outside the alphabet, its own UTF-8 (as HF's ByteLevel decoder has it).
+   * Returns the bytes that a token decodes to: those that its characters stand for, or its UTF-8 if
+   * a character is outside the alphabet, as in HF's ByteLevel decoder.
    */
   static byte[] decoded(String token) {
     byte[] bytes = new byte[token.length()];
     return toBytes(token, bytes, 0) ? bytes : token.getBytes(StandardCharsets.UTF_8);
   }
 
-  /** The token that stands for these bytes. */
+  /** Returns the token that stands for {@code bytes[from, to)}. */
   static String toToken(byte[] bytes, int from, int to) {
     char[] chars = new char[to - from];
     for (int i = from; i < to; i++) {

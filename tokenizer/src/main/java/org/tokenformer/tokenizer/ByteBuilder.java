@@ -1,6 +1,6 @@
 package org.tokenformer.tokenizer;
 
-/** A byte array that grows. Callers hold on to {@link #array} only until the next growth. */
+/** A growable byte array. The result of {@link #array} is valid only until the next growth. */
 final class ByteBuilder {
   private static final int MAX = Integer.MAX_VALUE - 16;
   private byte[] array = new byte[256];
@@ -9,7 +9,7 @@ final class ByteBuilder {
     return array;
   }
 
-  /** The array, at least so long; its content is lost when it has to be replaced. */
+  /** Returns the array with at least this capacity; a replaced array loses its content. */
   byte[] ensure(int capacity) {
     if (array.length < capacity) {
       array = new byte[capacity];
@@ -17,10 +17,10 @@ final class ByteBuilder {
     return array;
   }
 
-  /** The array, at least so long, with its first {@code used} bytes as before. */
+  /** Returns the array with at least this capacity and its first {@code used} bytes preserved. */
   byte[] grow(int used, long capacity) {
     if (capacity > MAX) {
-      throw new IllegalArgumentException("a text of more than 2 GiB: handle it in parts");
+      throw new IllegalArgumentException("the text takes more than 2 GiB; process it in parts");
     }
     if (array.length < capacity) {
       long wanted = Math.min(MAX, Math.max(capacity, array.length * 2L));
@@ -31,16 +31,14 @@ final class ByteBuilder {
     return array;
   }
 
-  /**
-   * Appends {@code b[from, to)} behind the first {@code used} bytes, and says how many there are.
-   */
+  /** Appends {@code b[from, to)} after the first {@code used} bytes; returns the new length. */
   int append(int used, byte[] b, int from, int to) {
     grow(used, (long) used + to - from);
     System.arraycopy(b, from, array, used, to - from);
     return used + to - from;
   }
 
-  /** Lets go of an array larger than this. */
+  /** Releases an array that is larger than this. */
   void trim(int capacity) {
     if (array.length > capacity) {
       array = new byte[256];

@@ -3,60 +3,63 @@ package org.tokenformer.tokenizer;
 import java.util.Arrays;
 
 /**
- * A set of byte strings, numbered from 0 in order of arrival. The bytes lie end to end in one array
- * and the hash table holds numbers only, so that neither a look-up nor an addition makes objects.
+ * A set of byte strings, numbered from 0 in insertion order. The bytes are stored end to end in one
+ * array and the hash table holds only numbers, so look-ups and insertions allocate no objects.
  */
 final class ByteTable {
   /**
-   * Of this process, so that strings that collide cannot be prepared in a file. No result depends
-   * on it.
+   * The hash factor. It differs in each process, so that a file cannot contain prepared collisions.
+   * No result depends on it.
    */
   private static final long FACTOR = (System.nanoTime() * 0x9E3779B97F4A7C15L) | 1;
 
   private byte[] bytes;
-  private int[] ends; // ends[i]: where string i ends, and i + 1 begins
+  private int[] ends; // ends[i]: end of string i, start of string i + 1
   private long[] slots; // hash in the high half, number + 1 in the low half; 0 is free
   private int size;
 
-  /** Room for so many strings of six bytes before anything has to grow. */
+  /** Creates a set with room for about this many strings of six bytes before it grows. */
   ByteTable(int expected) {
     bytes = new byte[Math.max(64, 6 * expected)];
     ends = new int[Math.max(8, expected)];
     slots = new long[Integer.highestOneBit(Math.max(8, expected)) * 4];
   }
 
-  /** How many strings there are. */
+  /** Returns the number of strings. */
   int size() {
     return size;
   }
 
-  /** The length of all strings together. */
+  /** Returns the total length of all strings. */
   int length() {
     return size == 0 ? 0 : ends[size - 1];
   }
 
-  /** Where a string begins in {@link #bytes}. */
+  /** Returns the start of a string in {@link #bytes}. */
   int start(int index) {
     return index == 0 ? 0 : ends[index - 1];
   }
 
-  /** Where a string ends in {@link #bytes}. */
+  /** Returns the end of a string in {@link #bytes}. */
   int end(int index) {
     return ends[index];
   }
 
-  /** All strings end to end. Not a copy: it is replaced when it grows, and not to be written to. */
+  /** Returns all strings end to end: not a copy, valid until the next insertion, read-only. */
   byte[] bytes() {
     return bytes;
   }
 
-  /** Forgets all strings and keeps the memory. */
+  /** Removes all strings but keeps the memory. */
   void clear() {
     Arrays.fill(slots, 0);
     size = 0;
   }
 
-  /** Byte by byte: most strings are short, and it is quick from the first call, before the JIT. */
+  /**
+   * Computes a hash byte by byte: most strings are short, and this is fast even before the JIT
+   * compiles it.
+   */
   static int hash(byte[] b, int from, int to) {
     long h = 1; // so that leading zeros count
     for (int i = from; i < to; i++) {
@@ -66,12 +69,12 @@ final class ByteTable {
     return (int) ((h * FACTOR) >>> 32);
   }
 
-  /** The number of {@code b[from, to)}, or -1. */
+  /** Returns the number of {@code b[from, to)}, or -1. */
   int find(byte[] b, int from, int to) {
     return find(b, from, to, hash(b, from, to));
   }
 
-  /** The number of {@code b[from, to)}, whose {@link #hash} the caller has, or -1. */
+  /** Returns the number of {@code b[from, to)}, given its {@link #hash}, or -1. */
   int find(byte[] b, int from, int to, int hash) {
     int mask = slots.length - 1;
     for (int slot = hash & mask; ; slot = (slot + 1) & mask) {
@@ -102,16 +105,16 @@ final class ByteTable {
   }
 
   /**
-   * Adds {@code b[from, to)}, which must not be there yet.
+   * Adds {@code b[from, to)}, which must not be in the set yet.
    *
    * @return its number
-   * @throws IllegalStateException if the strings together exceed 1 GiB
+   * @throws IllegalStateException if the strings exceed 1 GiB in total
    */
   int add(byte[] b, int from, int to, int hash) {
     int at = length();
     int length = to - from;
     if (length > (1 << 30) - at) {
-      throw new IllegalStateException("more than 1 GiB of distinct strings");
+      throw new IllegalStateException("the distinct strings exceed 1 GiB in total");
     }
     if (at + length > bytes.length) {
       bytes = Arrays.copyOf(bytes, Math.max(2 * bytes.length, at + length));
@@ -124,7 +127,7 @@ final class ByteTable {
     if (2 * size > slots.length) {
       grow();
     }
-    place(((long) hash << 32) | size);
+    insert(((long) hash << 32) | size);
     return size - 1;
   }
 
@@ -133,12 +136,12 @@ final class ByteTable {
     slots = new long[2 * old.length];
     for (long entry : old) {
       if (entry != 0) {
-        place(entry);
+        insert(entry);
       }
     }
   }
 
-  private void place(long entry) {
+  private void insert(long entry) {
     int mask = slots.length - 1;
     int slot = (int) (entry >>> 32) & mask;
     while (slots[slot] != 0) {

@@ -6,8 +6,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The small parts of a {@code tokenizer.json}: what of them is computed here is understood, all
- * else is refused by name. Nothing is ignored that could change an id.
+ * The components of a {@code tokenizer.json} other than the model and the added tokens. Rejects, by
+ * name, every setting that is not supported; ignores nothing that could change an id.
  */
 final class Components {
   private static final String BYTE_LEVEL = "ByteLevel";
@@ -30,7 +30,7 @@ final class Components {
 
   PreTokenizer.Settings preTokenizer() {
     if (preTokenizer == null) {
-      throw new IllegalStateException("check() comes first");
+      throw new IllegalStateException("check() must be called first");
     }
     return preTokenizer;
   }
@@ -54,7 +54,7 @@ final class Components {
     }
     preTokenizer(pre);
     if (preTokenizer == null) {
-      throw problems.of("pre_tokenizer has no ByteLevel; only byte-level BPE is read");
+      throw problems.of("pre_tokenizer has no ByteLevel; only byte-level BPE is supported");
     }
     Fields post = file.object("post_processor");
     if (post != null) {
@@ -80,7 +80,7 @@ final class Components {
 
   private void preTokenizer(Fields part) throws TokenizerException {
     if (preTokenizer != null) {
-      throw problems.of(part.where() + " comes after ByteLevel, which must be the last");
+      throw problems.of(part.where() + " follows ByteLevel, which must be the last pre-tokenizer");
     }
     switch (part.string("type")) {
       case BYTE_LEVEL ->
@@ -98,7 +98,7 @@ final class Components {
   }
 
   private String pattern(Fields split) throws TokenizerException {
-    // With Isolated, inverting a pattern gives the same parts.
+    // The field "invert" is ignored: with Isolated, an inverted pattern gives the same parts.
     if (!split.string("behavior").equals("Isolated")) {
       throw unsupported(
           split.where() + ".behavior", Problems.quote(split.string("behavior")), "\"Isolated\"");
@@ -116,7 +116,7 @@ final class Components {
 
   private void postProcessor(Fields post) throws TokenizerException {
     switch (post.string("type")) {
-      case BYTE_LEVEL -> {} // trims offsets, never ids
+      case BYTE_LEVEL -> {} // trims offsets, never changes ids
       case SEQUENCE -> {
         for (Fields part : parts(post, "processors")) {
           postProcessor(part);
@@ -129,12 +129,9 @@ final class Components {
   }
 
   private void template(Fields post) throws TokenizerException {
-    if (!(post.get("single") instanceof List<?> single)) {
-      throw problems.of(post.where() + ".single must be a list");
-    }
-    for (Object piece : single) {
-      Fields fields = Fields.of(piece, post.where() + ".single", problems);
-      if (fields.object("Sequence") == null) {
+    List<Fields> single = parts(post, "single");
+    for (Fields piece : single) {
+      if (piece.object("Sequence") == null) {
         throw problems.of(
             post.where()
                 + ".single adds a special token to each text, which is not supported;"
@@ -142,7 +139,7 @@ final class Components {
       }
     }
     if (single.size() != 1) {
-      throw problems.of(post.where() + ".single must be the text, once");
+      throw problems.of(post.where() + ".single must contain the text exactly once");
     }
   }
 

@@ -5,15 +5,15 @@ import java.io.IOException;
 import java.io.InputStream;
 
 /**
- * The ids of a text as models are trained on them: those of each document, and behind them the
- * end-of-text id.
+ * Encodes a text as training data: the ids of each document, followed by the end-of-text id.
  *
- * <p>A line that is exactly {@code <|endoftext|>} parts documents; a document loses its last
- * newline, and an empty one is left out. The ids are those of the whole document, but they come in
- * runs, so that memory stays small for a text of any size. Where the tokenizer does not part words
- * by the GPT-2 pattern alone, or added tokens reach over lines, a document is one run.
+ * <p>A line that is exactly {@code <|endoftext|>} separates documents. The last newline of a
+ * document is dropped, and so are empty documents. The ids are the same as for the whole document
+ * at once, but are returned in runs, so that memory stays small for a text of any size. A document
+ * is a single run if the tokenizer splits words by anything but the GPT-2 pattern or if added
+ * tokens may span lines.
  *
- * <p>For one thread.
+ * <p>For one thread at a time.
  *
  * <pre>{@code
  * DocumentEncoder encoder = new DocumentEncoder(tokenizer, in, "tales.txt");
@@ -30,10 +30,10 @@ public final class DocumentEncoder {
   private final IntArrayList ids = new IntArrayList();
 
   /**
-   * Begins a text.
+   * Creates an encoder for a text.
    *
-   * @param in UTF-8; stays the caller's to close
-   * @param name what messages call the text
+   * @param in the text in UTF-8; the caller closes it
+   * @param name the name of the text in messages
    * @throws TokenizerException if the tokenizer has no special token {@code <|endoftext|>}
    */
   public DocumentEncoder(Tokenizer tokenizer, InputStream in, String name)
@@ -53,14 +53,14 @@ public final class DocumentEncoder {
                 new TokenizerException(
                     "the tokenizer has no special token "
                         + Tokenizer.END_OF_TEXT
-                        + " to put between documents"));
+                        + ", which must follow each document; use a tokenizer that has it"));
   }
 
   /**
-   * Goes on to the next run of ids; false after the last.
+   * Advances to the next run of ids; returns false after the last.
    *
-   * @throws TokenizerException naming the line, if the text is not UTF-8, or if more than 128 MiB
-   *     of it have to be encoded at once; or if the tokenizer cannot encode it
+   * @throws TokenizerException if the text is not UTF-8 or if more than 128 MiB of it must be
+   *     encoded at once (both with the line number), or if the tokenizer cannot encode it
    */
   public boolean next() throws IOException {
     ids.clear();
@@ -69,7 +69,7 @@ public final class DocumentEncoder {
     }
     try {
       tokenizer.encode(documents.bytes(), documents.length(), ids);
-    } catch (IllegalArgumentException e) { // a pattern of its file takes too long
+    } catch (IllegalArgumentException e) { // a pattern of the tokenizer file takes too long
       throw new TokenizerException(name + ": " + Problems.line(e), e);
     }
     if (documents.endsDocument()) {
@@ -78,17 +78,17 @@ public final class DocumentEncoder {
     return true;
   }
 
-  /** The run, valid until the next. */
+  /** Returns the current run of ids, valid until the next call of {@link #next}. */
   public IntArrayList ids() {
     return ids;
   }
 
-  /** Whether the run is the last of its document, so that it ends with the end-of-text id. */
+  /** Returns whether the run is the last of its document and thus ends with the end-of-text id. */
   public boolean endsDocument() {
     return documents.endsDocument();
   }
 
-  /** Bytes of the text that have been read. */
+  /** Returns how many bytes of the text have been read. */
   public long bytesRead() {
     return documents.bytesRead();
   }

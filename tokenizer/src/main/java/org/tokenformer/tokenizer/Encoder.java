@@ -3,8 +3,9 @@ package org.tokenformer.tokenizer;
 import it.unimi.dsi.fastutil.ints.IntArrayList;
 
 /**
- * Text to ids: added tokens of the raw text, normalisation, added tokens of the normalised text,
- * words, BPE. Holds the buffers and the cache of words; for one thread at a time.
+ * Encodes text: extracts added tokens from the raw text, normalises the rest, extracts added tokens
+ * from the normalised text, splits the rest into words and applies BPE. Holds buffers and a word
+ * cache; for one thread at a time.
  */
 final class Encoder {
   /** Buffers up to this size are kept for the next text. */
@@ -55,7 +56,7 @@ final class Encoder {
     encode(raw.array(), length, into);
   }
 
-  /** Appends the ids of the first {@code length} bytes, well-formed UTF-8. */
+  /** Appends the ids of the first {@code length} bytes, which must be well-formed UTF-8. */
   void encode(byte[] utf8, int length, IntArrayList into) {
     out = into;
     try {

@@ -4,9 +4,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The fields of one JSON object, read with their types checked.
+ * The fields of a JSON object, with typed access.
  *
- * @param where what messages call the object
+ * @param where the path of the object in messages
  */
 record Fields(Map<?, ?> values, String where, Problems problems) {
 
@@ -36,10 +36,10 @@ record Fields(Map<?, ?> values, String where, Problems problems) {
     if (values.get(name) instanceof Double value && value >= 0 && value == value.intValue()) {
       return value.intValue();
     }
-    throw wrong(name, "a whole number from 0 on");
+    throw wrong(name, "a whole number, 0 or more");
   }
 
-  /** An object within this one; null if it is null or missing. */
+  /** Returns a nested object, or null if it is null or missing. */
   @Nullable Fields object(String name) throws TokenizerException {
     Object value = values.get(name);
     if (value == null) {
@@ -53,14 +53,14 @@ record Fields(Map<?, ?> values, String where, Problems problems) {
     if (value instanceof Map<?, ?> map) {
       return new Fields(map, where, problems);
     }
-    throw problems.of(where + " must be an object, but is " + show(value));
+    throw problems.of(where + " must be an object, not " + show(value));
   }
 
-  private TokenizerException wrong(String name, String wanted) {
+  private TokenizerException wrong(String name, String expected) {
     String path = where.isEmpty() ? name : where + "." + name;
     return values.containsKey(name)
-        ? problems.of(path + " must be " + wanted + ", but is " + show(values.get(name)))
-        : problems.of(path + " is missing; it must be " + wanted);
+        ? problems.of(path + " must be " + expected + ", not " + show(values.get(name)))
+        : problems.of(path + " is missing; it must be " + expected);
   }
 
   static String show(@Nullable Object value) {

@@ -1,13 +1,13 @@
 package org.tokenformer.tokenizer;
 
 /**
- * The GPT-2 pattern, written by hand over UTF-8:
+ * A hand-written matcher of the GPT-2 pattern over UTF-8:
  *
  * <pre>{@code 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+}</pre>
  *
- * Each byte of a text belongs to exactly one match. {@code \s} is the property White_Space; letters
- * and numbers are those of the running JDK's Unicode (JDK 25: Unicode 16, the same as HF tokenizers
- * 0.23).
+ * Each byte of a text belongs to exactly one match. {@code \s} is the Unicode property White_Space.
+ * Letters and numbers follow the Unicode version of the running JDK (JDK 25: Unicode 16, the same
+ * as HF tokenizers 0.23).
  */
 final class Gpt2Scanner {
   private static final byte OTHER = 0;
@@ -26,7 +26,7 @@ final class Gpt2Scanner {
           | (1 << Character.LETTER_NUMBER)
           | (1 << Character.OTHER_NUMBER);
 
-  /** By byte: the class of ASCII; a byte that begins or goes on with a longer sequence is -1. */
+  /** The kind of each ASCII byte; -1 for bytes of multi-byte sequences. */
   private static final byte[] KINDS = new byte[256];
 
   static {
@@ -37,7 +37,7 @@ final class Gpt2Scanner {
 
   private Gpt2Scanner() {}
 
-  /** Where the match ends that begins at {@code i < to}, in well-formed UTF-8. */
+  /** Returns the end of the match that begins at {@code i < to}, in well-formed UTF-8. */
   static int next(byte[] b, int i, int to) {
     int first = b[i];
     if (first == '\'') {
@@ -55,14 +55,14 @@ final class Gpt2Scanner {
     int kind = kindAt(b, i);
     int end = run(b, i, to, kind);
     if (kind == SPACE && end < to) {
-      // \s+(?!\S): all but the last, which goes with what follows; a single one is left to \s+
+      // \s+(?!\S) matches all but the last, which starts the next match; \s+ matches a lone one
       int last = Utf8.previous(b, end);
       return last > i ? last : end;
     }
     return end;
   }
 
-  /** The length after the apostrophe of 's 't 're 've 'm 'll 'd, or 0. */
+  /** Returns the length of 's 't 're 've 'm 'll 'd without the apostrophe, or 0. */
   private static int contraction(byte[] b, int i, int to) {
     if (i == to) {
       return 0;
@@ -110,7 +110,7 @@ final class Gpt2Scanner {
     return isWhiteSpace(codePoint) ? SPACE : OTHER;
   }
 
-  /** Unicode's property White_Space, which none of {@link Character}'s methods is. */
+  /** Returns the Unicode property White_Space, for which {@link Character} has no method. */
   static boolean isWhiteSpace(int c) {
     return c == ' '
         || (c >= '\t' && c <= '\r')

@@ -4,16 +4,16 @@ import it.unimi.dsi.fastutil.longs.Long2LongOpenHashMap;
 import java.util.Arrays;
 
 /**
- * Merging a long word in O(n log n): a linked list of symbols, and a heap of possible merges by
- * rank and then place. A merge that has become impossible since it was noted is recognised when its
- * turn comes.
+ * Merges a long word in O(n log n), with a linked list of symbols and a heap of candidate merges
+ * ordered by rank and then by position. Candidates that other merges have made obsolete are skipped
+ * when they are popped.
  */
 final class LongWord {
   private static final int END = -1;
 
   private final Long2LongOpenHashMap merges;
   private final long absent;
-  private long[] heap = {}; // rank << 32 | place of the left symbol
+  private long[] heap = {}; // rank << 32 | position of the left symbol
   private int heaped;
 
   LongWord(Long2LongOpenHashMap merges) {
@@ -21,7 +21,7 @@ final class LongWord {
     this.absent = merges.defaultReturnValue();
   }
 
-  /** Merges the first n symbols in place and returns how many are left. */
+  /** Merges the first {@code n} symbols in place; returns the number of symbols left. */
   int merge(int[] symbols, int n) {
     int[] next = new int[n];
     int[] previous = new int[n];
@@ -37,7 +37,7 @@ final class LongWord {
       long top = pop();
       int at = (int) top;
       int right = next[at];
-      // A symbol merged into its left neighbour has no next one either.
+      // Either the last symbol, or one that was merged into its left neighbour.
       if (right == END) {
         continue;
       }
@@ -46,12 +46,12 @@ final class LongWord {
         continue;
       }
       symbols[at] = (int) merge;
-      int behind = next[right];
-      next[at] = behind;
+      int following = next[right];
+      next[at] = following;
       next[right] = END;
-      if (behind != END) {
-        previous[behind] = at;
-        note(symbols, at, behind);
+      if (following != END) {
+        previous[following] = at;
+        note(symbols, at, following);
       }
       if (previous[at] != END) {
         note(symbols, previous[at], at);

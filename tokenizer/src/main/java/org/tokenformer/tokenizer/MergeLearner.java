@@ -10,15 +10,15 @@ import java.util.List;
 import java.util.PriorityQueue;
 
 /**
- * Learns merges from words and their counts: again and again the most frequent pair of neighbours,
- * of equals the one with the smaller ids, becomes a token.
+ * Learns merges from words and their counts: repeatedly merges the most frequent adjacent pair, of
+ * equals the one with the smaller ids, into a token.
  *
- * <p>Follows HF's trainer to the letter, including what looks like an oversight there: a queue
- * entry knows only the words in which its pair was new when it was made, and the count of a merged
- * pair stays. Both matter when two pairs make the same token.
+ * <p>Follows HF's trainer exactly, including what looks like an oversight there: a queue entry
+ * lists only the words in which its pair was new when the entry was created, and the count of a
+ * merged pair is kept. Both matter when two pairs yield the same token.
  */
 final class MergeLearner {
-  private final int[] symbols; // the words end to end, each shrinking in its place
+  private final int[] symbols; // the words end to end, each shrinking in place
   private final int[] starts;
   private final int[] lengths;
   private final long[] counts;
@@ -30,7 +30,7 @@ final class MergeLearner {
   private final LongArrayList mergedPairs = new LongArrayList();
   private final IntArrayList mergedIds = new IntArrayList();
 
-  /** A pair to be merged, with the numbers of words that it may be in. */
+  /** A pair that may be merged, and the numbers of the words that may contain it. */
   private record Candidate(long pair, long count, IntArrayList words)
       implements Comparable<Candidate> {
     @Override
@@ -40,13 +40,13 @@ final class MergeLearner {
     }
   }
 
-  /** A learner for these words; the first ids go to the special tokens, then to the bytes. */
+  /** Creates a learner. The special tokens get the first ids, then the bytes. */
   MergeLearner(ByteTable words, long[] counts, List<String> specialTokens) {
     this.counts = counts;
     ids.defaultReturnValue(-1);
     specialTokens.forEach(this::idOf);
     int[] idOfByte = new int[256];
-    for (char c = 0; c < 0x200; c++) { // in the order of the characters, not of the bytes
+    for (char c = 0; c < 0x200; c++) { // in character order, not byte order
       int b = ByteAlphabet.byteOf(c);
       if (b >= 0) {
         idOfByte[b] = idOf(String.valueOf(c));
@@ -75,12 +75,12 @@ final class MergeLearner {
     return id;
   }
 
-  /** All tokens by id. */
+  /** Returns all tokens by id. */
   List<String> tokens() {
     return tokens;
   }
 
-  /** The merges as {@link BpeModel} takes them; a pair merged twice has its later rank. */
+  /** Returns the merges for {@link BpeModel}; a pair merged twice has its later rank. */
   Long2LongOpenHashMap merges() {
     Long2LongOpenHashMap merges = new Long2LongOpenHashMap(mergedPairs.size(), 0.5f);
     for (int rank = 0; rank < mergedPairs.size(); rank++) {
@@ -89,11 +89,11 @@ final class MergeLearner {
     return merges;
   }
 
-  /** Merges until there are so many tokens, or no pair is as frequent as wanted. */
+  /** Merges until the vocabulary has this size or no pair occurs often enough. */
   void learn(int vocabularySize, long minFrequency, BpeTrainer.ProgressListener progress) {
     for (int w = 0; w < starts.length; w++) {
       for (int i = starts[w]; i + 1 < starts[w] + lengths[w]; i++) {
-        made(BpeModel.pair(symbols[i], symbols[i + 1]), w);
+        added(BpeModel.pair(symbols[i], symbols[i + 1]), w);
       }
     }
     enqueueFound();
@@ -126,7 +126,7 @@ final class MergeLearner {
       list = new IntArrayList(2);
       found.put(pair, list);
     }
-    // words come in turn, so one that is there already is the last
+    // words are visited in order, so a word that is already in the list is its last element
     if (list.isEmpty() || list.getInt(list.size() - 1) != word) {
       list.add(word);
     }
@@ -142,7 +142,7 @@ final class MergeLearner {
     found.clear();
   }
 
-  /** Merges a pair in a word, and notes which neighbourhoods that ends and which it makes. */
+  /** Merges a pair in a word and updates the counts of the pairs removed and added. */
   private void merge(int word, int left, int right, int merged) {
     int start = starts[word];
     int end = start + lengths[word];
@@ -157,18 +157,18 @@ final class MergeLearner {
       i += 2;
       if (to > start) {
         pairCounts.addTo(BpeModel.pair(symbols[to - 1], left), -count);
-        made(BpeModel.pair(symbols[to - 1], merged), word);
+        added(BpeModel.pair(symbols[to - 1], merged), word);
       }
       symbols[to++] = merged;
       if (i < end) {
         pairCounts.addTo(BpeModel.pair(right, symbols[i]), -count);
-        made(BpeModel.pair(merged, symbols[i]), word);
+        added(BpeModel.pair(merged, symbols[i]), word);
       }
     }
     lengths[word] = to - start;
   }
 
-  private void made(long pair, int word) {
+  private void added(long pair, int word) {
     pairCounts.addTo(pair, counts[word]);
     noteFound(pair, word);
   }

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Reads the {@code model} of a {@code tokenizer.json}, which must be byte-level BPE. */
 final class ModelReader {
-  /** More ids than any vocabulary has, and few enough for arrays. */
+  /** Exceeds every known vocabulary, yet is small enough for arrays indexed by id. */
   private static final int MAX_IDS = 1 << 24;
 
   private final JsonReader json;
@@ -20,7 +20,7 @@ final class ModelReader {
   private final Long2LongOpenHashMap merges;
   private final int expected;
 
-  /** Merges met before the vocabulary, two parts each. */
+  /** Merges read before the vocabulary, two tokens each. */
   private final List<String> early = new ArrayList<>();
 
   private @Nullable Vocabulary vocabulary;
@@ -30,7 +30,7 @@ final class ModelReader {
   private int rank;
   private byte[] scratch = new byte[256];
 
-  /** A reader that expects about so many tokens. */
+  /** Creates a reader; {@code expected} is the approximate number of tokens. */
   ModelReader(JsonReader json, Problems problems, int expected) {
     this.expected = expected;
     merges = new Long2LongOpenHashMap(expected, 0.5f);
@@ -85,7 +85,7 @@ final class ModelReader {
               "model." + name + " " + Problems.quote(affix) + " is not supported; only null is");
         }
       }
-      default -> json.skipValue(); // fuse_unk as well: no byte is unknown, see finish()
+      default -> json.skipValue(); // including fuse_unk: no byte is unknown, see finish()
     }
   }
 
@@ -105,7 +105,7 @@ final class ModelReader {
 
   private void readVocabulary() throws IOException {
     if (json.peek() != JsonToken.BEGIN_OBJECT) {
-      throw problems.of("model.vocab must be an object of tokens and ids");
+      throw problems.of("model.vocab must be an object that maps tokens to ids");
     }
     Vocabulary read = new Vocabulary(expected);
     json.beginObject();
@@ -118,7 +118,7 @@ final class ModelReader {
                 + Problems.quote(token)
                 + " has id "
                 + id
-                + ", not in 0.."
+                + ", which is not between 0 and "
                 + (MAX_IDS - 1));
       }
       if (!read.add(token, (int) id)) {
@@ -148,13 +148,15 @@ final class ModelReader {
         merge(left, right);
       } else {
         String merge = json.nextString();
-        if (merge.startsWith("#version")) { // the first line of a merges.txt, as HF has it
+        if (merge.startsWith("#version")) { // the first line of a merges.txt, skipped as in HF
           continue;
         }
         int space = merge.indexOf(' ');
         if (space < 0 || merge.indexOf(' ', space + 1) >= 0) {
           throw problems.of(
-              "model.merges: " + Problems.quote(merge) + " is not two tokens parted by one space");
+              "model.merges: "
+                  + Problems.quote(merge)
+                  + " is not two tokens separated by one space");
         }
         merge(merge.substring(0, space), merge.substring(space + 1));
       }
@@ -171,7 +173,7 @@ final class ModelReader {
     }
   }
 
-  /** Of two merges of the same pair the later one holds, as HF has it. */
+  /** Adds a merge. If the same pair is merged twice, the later merge wins, as in HF. */
   private void merge(Vocabulary tokens, String left, String right) throws TokenizerException {
     int middle = left.length();
     int end = middle + right.length();
@@ -197,12 +199,12 @@ final class ModelReader {
               + rank
               + "] names "
               + Problems.quote(missing)
-              + ", which model.vocab does not have");
+              + ", which is not in model.vocab");
     }
     merges.put(BpeModel.pair(l, r), BpeModel.merge(rank++, both));
   }
 
-  /** The model, once the whole file has been read. */
+  /** Returns the model, after the whole file has been read. */
   BpeModel finish(List<AddedToken> added) throws TokenizerException {
     if (vocabulary == null || !mergesSeen) {
       throw problems.of("model." + (vocabulary == null ? "vocab" : "merges") + " is missing");
@@ -225,9 +227,8 @@ final class ModelReader {
         throw problems.of(
             "model.unk_token "
                 + Problems.quote(unknown)
-                + " is not supported where a byte has no token (here "
-                + Problems.quote(String.valueOf(ByteAlphabet.charOf(b)))
-                + ")");
+                + " is not supported if a byte has no token; model.vocab lacks "
+                + Problems.quote(String.valueOf(ByteAlphabet.charOf(b))));
       }
     }
     return new BpeModel(vocabulary, merges, ignoreMerges);

@@ -6,12 +6,13 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Normalisation form C as HF tokenizers has it: by the tables of Unicode 9. Characters that are
- * newer and have a role in Java's tables (a combining class, a composition) are left alone there,
- * and so here. All others give the same result in both, since the form is stable by definition.
+ * Normalisation form C as in HF tokenizers, which uses the tables of Unicode 9. Newer characters
+ * that Java's tables would reorder or compose are left unchanged there, so they are left unchanged
+ * here too. All others give the same result in both, since NFC is stable across Unicode versions by
+ * definition.
  */
 final class Nfc {
-  /** First and last code points, ascending, of the newer characters that have a role. */
+  /** Ranges (first and last code point, ascending) of the newer characters left unchanged. */
   private static final int[] NEWER = {
     0x07FD, 0x07FD, 0x0897, 0x089F, 0x08CA, 0x08D3, 0x09FE, 0x09FE,
     0x0C3C, 0x0C3C, 0x0D3B, 0x0D3C, 0x0EBA, 0x0EBA, 0x1715, 0x1715,
@@ -30,17 +31,15 @@ final class Nfc {
     0x1E2EC, 0x1E2EF, 0x1E4EC, 0x1E4EF, 0x1E5EE, 0x1E5EF,
   };
 
-  /** The form changes nothing below this character: not alone, and not by neighbours below it. */
+  /** Text in which all characters are below this one is already in NFC. */
   private static final char FIRST = 0x300;
 
-  /** UTF-8 of everything from {@link #FIRST} on begins with at least this byte. */
+  /** The UTF-8 of {@link #FIRST} and above starts with this byte or a higher one. */
   private static final int FIRST_BYTE = 0xCC;
 
   private Nfc() {}
 
-  /**
-   * The normalised text, or null if well-formed UTF-8 {@code b[from, to)} is normalised already.
-   */
+  /** Normalises well-formed UTF-8 {@code b[from, to)}; returns null if it is already normalised. */
   static @Nullable String normalize(byte[] b, int from, int to) {
     for (int i = from; i < to; i++) {
       if ((b[i] & 0xFF) >= FIRST_BYTE) {
@@ -53,7 +52,7 @@ final class Nfc {
   }
 
   static String normalize(String text) {
-    // Java's tables take 15 ms to load: only for texts that need them.
+    // Loading Java's tables takes 15 ms, so only texts that need them do.
     for (int i = 0; i < text.length(); i++) {
       if (text.charAt(i) >= FIRST) {
         return normalizeAny(text);
@@ -84,7 +83,7 @@ final class Nfc {
 
   private static boolean isNewer(int codePoint) {
     int at = Arrays.binarySearch(NEWER, codePoint);
-    // found, or between the first (even index) and the last of a range
+    // found, or between the first (even index) and the last code point of a range
     return at >= 0 || (-at - 1) % 2 == 1;
   }
 }

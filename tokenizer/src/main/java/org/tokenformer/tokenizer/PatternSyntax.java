@@ -3,28 +3,29 @@ package org.tokenformer.tokenizer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks that a pattern of a file means the same to java.util.regex as to Oniguruma, which HF
- * tokenizers uses, and that it neither matches nothing nor backtracks deeply. What is let through:
+ * Checks that a pattern of a tokenizer file means the same in java.util.regex as in Oniguruma,
+ * which HF tokenizers uses, that it cannot match the empty string, and that it cannot backtrack
+ * deeply. Supported are:
  *
  * <ul>
- *   <li>literals, {@code \r \n \t}, escaped punctuation, {@code \s \S \d \D}, general categories as
- *       {@code \p{L}} or {@code \P{Lu}};
- *   <li>classes of these and of ranges, negated or not, without nesting or intersections;
- *   <li>{@code ? * +} greedy, lazy or possessive, {@code {n}} and {@code {n,m}}, on one of these;
- *   <li>groups {@code (…) (?:…) (?i:…)}, with no quantifier but {@code ?}; {@code (?i:…)} of ASCII
- *       only; look-aheads {@code (?=…) (?!…)}; alternatives.
+ *   <li>literals, {@code \r \n \t}, escaped punctuation, {@code \s \S \d \D}, general categories
+ *       such as {@code \p{L}} or {@code \P{Lu}};
+ *   <li>classes of these and of ranges, optionally negated, without nesting or intersections;
+ *   <li>{@code ? * +} greedy, lazy or possessive, {@code {n}} and {@code {n,m}}, on any of these;
+ *   <li>groups {@code (…) (?:…) (?i:…)}, with no quantifier except {@code ?}; {@code (?i:…)} with
+ *       ASCII only; look-aheads {@code (?=…) (?!…)}; alternatives.
  * </ul>
  *
- * <p>That covers the patterns of GPT-2, GPT-4, Llama 3 and Qwen. Left out are those that differ,
- * such as {@code . \w \h \b ^ $}.
+ * <p>That covers the patterns of GPT-2, GPT-4, Llama 3 and Qwen. Constructs that differ between the
+ * two engines, such as {@code . \w \h \b ^ $}, are not supported.
  */
 final class PatternSyntax {
   private static final int MAX_LENGTH = 4096;
   private static final int MAX_DEPTH = 16;
   private static final int MAX_REPEAT = 1000;
 
-  /** What stands for a set of characters, as {@code \s} does. */
-  private static final int MANY = -1;
+  /** Returned for an escape that matches a set of characters, such as {@code \s}. */
+  private static final int SET = -1;
 
   private final String pattern;
   private int at;
@@ -35,27 +36,27 @@ final class PatternSyntax {
     this.pattern = pattern;
   }
 
-  /** What about the pattern is not supported, or null. */
+  /** Returns what in the pattern is not supported, or null. */
   static @Nullable String problem(String pattern) {
     if (pattern.length() > MAX_LENGTH) {
-      return "longer than " + MAX_LENGTH + " characters";
+      return "it is longer than " + MAX_LENGTH + " characters";
     }
     try {
       PatternSyntax syntax = new PatternSyntax(pattern);
       boolean empty = syntax.alternatives();
       if (syntax.at < pattern.length()) {
-        return "unmatched ')' at " + syntax.at;
+        return "the unmatched ')' at " + syntax.at + " is not supported";
       }
-      return empty ? "it can match the empty text" : null;
+      return empty ? "it can match the empty string" : null;
     } catch (Unsupported e) {
       return e.getMessage();
     }
   }
 
-  /** Whether one of the alternatives can match the empty text; stops at ')' or the end. */
+  /** Parses alternatives up to ')' or the end; returns whether they can match the empty string. */
   private boolean alternatives() throws Unsupported {
     if (++depth > MAX_DEPTH) {
-      throw new Unsupported("groups nested deeper than " + MAX_DEPTH);
+      throw new Unsupported("nesting groups deeper than " + MAX_DEPTH);
     }
     boolean empty = sequence();
     while (peek('|')) {
@@ -74,7 +75,7 @@ final class PatternSyntax {
     return empty;
   }
 
-  /** An atom and its quantifier; whether it can match the empty text. */
+  /** Parses an atom and its quantifier; returns whether it can match the empty string. */
   private boolean piece() throws Unsupported {
     int start = at;
     if (peek('(')) {
@@ -117,14 +118,14 @@ final class PatternSyntax {
     }
     boolean empty = alternatives();
     if (!peek(')')) {
-      throw new Unsupported("no ')' for the group at " + start);
+      throw new Unsupported("the unclosed group at " + start);
     }
     at++;
     anyCase = outer;
     return empty || look;
   }
 
-  /** Whether the quantifier, if there is one, allows none. */
+  /** Parses an optional quantifier; returns whether it allows zero repetitions. */
   private boolean quantifier() throws Unsupported {
     if (peek('{')) {
       return repeat();
@@ -154,7 +155,7 @@ final class PatternSyntax {
       throw new Unsupported("the quantifier at " + start);
     }
     at++;
-    // Possessive to Java, and a second quantifier to Oniguruma.
+    // Possessive in Java, but a second quantifier in Oniguruma.
     if (peek('?') || peek('*') || peek('+') || peek('{')) {
       throw new Unsupported("the second quantifier at " + at);
     }
@@ -180,21 +181,21 @@ final class PatternSyntax {
     int start = at++;
     if (peek('^')) {
       if (anyCase) {
-        throw new Unsupported("a negated class within (?i:) at " + start);
+        throw new Unsupported("the negated class within (?i:) at " + start);
       }
       at++;
     }
     if (peek(']')) {
-      throw new Unsupported("']' first in the class at " + start);
+      throw new Unsupported("']' at the start of the class at " + start);
     }
     while (!peek(']')) {
       if (at >= pattern.length()) {
-        throw new Unsupported("no ']' for the class at " + start);
+        throw new Unsupported("the unclosed class at " + start);
       }
       int low = character(true);
       if (peek('-') && !pattern.startsWith("]", at + 1)) {
         at++;
-        if (low == MANY || peek(']') || character(true) < low) {
+        if (low == SET || peek(']') || character(true) < low) {
           throw new Unsupported("the range that ends at " + at);
         }
       }
@@ -202,10 +203,10 @@ final class PatternSyntax {
     at++;
   }
 
-  /** One literal or escape: its code point, or {@link #MANY}, which is below all. */
+  /** Parses a literal or escape; returns its code point, or {@link #SET}, which is below all. */
   private int character(boolean inClass) throws Unsupported {
     if (at >= pattern.length()) {
-      throw new Unsupported("it ends too early");
+      throw new Unsupported("the incomplete range at " + at);
     }
     int c = pattern.codePointAt(at);
     if (c == '\\') {
@@ -217,7 +218,7 @@ final class PatternSyntax {
       throw new Unsupported(Problems.quote(Character.toString(c)) + " at " + at);
     }
     if (anyCase && c >= 0x80) {
-      throw new Unsupported("a character beyond ASCII within (?i:) at " + at);
+      throw new Unsupported("the non-ASCII character within (?i:) at " + at);
     }
     at += Character.charCount(c);
     return c;
@@ -241,16 +242,16 @@ final class PatternSyntax {
         return '\t';
       }
       case 's', 'S', 'd', 'D' -> {
-        return MANY;
+        return SET;
       }
-      default -> {} // judged below
+      default -> {} // checked below
     }
     int close = pattern.indexOf('}', start);
     if ((c == 'p' || c == 'P') && close > 0 && !anyCase) {
       String name = pattern.substring(start + 2, close);
       if (name.matches("\\{(L[ulmto]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?)")) {
         at = close + 1;
-        return MANY;
+        return SET;
       }
     }
     throw new Unsupported(Problems.quote("\\" + c) + " at " + start);

@@ -3,11 +3,11 @@ package org.tokenformer.tokenizer;
 import java.util.List;
 
 /**
- * What a {@code tokenizer.json} says, checked and ready for use. Immutable, shared by all threads.
+ * The validated content of a {@code tokenizer.json}. Immutable, shared by all threads.
  *
- * @param nfc whether texts are brought to normalisation form C
- * @param raw the added tokens looked for before normalisation
- * @param normalized those looked for after it
+ * @param nfc whether texts are normalised to form C
+ * @param raw matches added tokens before normalisation
+ * @param normalized matches added tokens after normalisation
  */
 record Pipeline(
     BpeModel model,
@@ -29,9 +29,9 @@ record Pipeline(
   }
 
   /**
-   * Whether a text may be encoded in two parts, with the same ids, cut behind any single newline
-   * that has no other white space beside it. The GPT-2 pattern makes such a newline a word of its
-   * own, and normalisation leaves it alone, so only an added token could reach across.
+   * Returns whether a text can be split after any newline that has no other white space next to it,
+   * and encoded in parts with the same ids. The GPT-2 pattern makes such a newline a word of its
+   * own and normalisation does not change it, so only an added token could span the cut.
    */
   boolean dividesAtNewlines() {
     return preTokenizer.gpt2()

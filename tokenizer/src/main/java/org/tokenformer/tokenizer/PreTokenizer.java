@@ -5,16 +5,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Parts normalised text into the words that BPE works on: by the patterns of the file in turn, then
- * as {@code ByteLevel} does. For one thread at a time.
+ * Splits normalised text into words for BPE: first by each pattern of the file in order, then as
+ * HF's {@code ByteLevel} does. For one thread at a time.
  */
 final class PreTokenizer {
   /**
-   * What a file asks for.
+   * The settings of a file.
    *
-   * @param patterns each parts what the one before it left
-   * @param prefixSpace a part that does not begin with a space gets one
-   * @param gpt2 part by the GPT-2 pattern at last
+   * @param patterns applied in order, each to the parts that the previous one produced
+   * @param prefixSpace whether a part that does not begin with a space gets one
+   * @param gpt2 whether parts are finally split by the GPT-2 pattern
    */
   record Settings(List<String> patterns, boolean prefixSpace, boolean gpt2) {
     Settings {
@@ -24,7 +24,7 @@ final class PreTokenizer {
 
   /** Receives the words in order. */
   interface Sink {
-    /** A word, never empty; valid during the call only. */
+    /** Receives a word, never empty and valid only during the call. */
     void word(byte[] b, int from, int to);
   }
 
@@ -43,7 +43,7 @@ final class PreTokenizer {
     this.sink = sink;
   }
 
-  /** Parts {@code b[from, to)}, well-formed UTF-8 and not empty. */
+  /** Splits {@code b[from, to)}, which must be non-empty well-formed UTF-8. */
   void split(byte[] b, int from, int to) {
     if (splitters.isEmpty()) {
       byteLevel(b, from, to);
@@ -86,7 +86,7 @@ final class PreTokenizer {
     }
   }
 
-  /** Lets go of buffers that an unusually long text has grown. */
+  /** Releases buffers that have grown beyond this capacity. */
   void trim(int capacity) {
     part.trim(capacity);
     prefixed.trim(capacity);

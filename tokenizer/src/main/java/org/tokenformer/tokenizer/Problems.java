@@ -1,6 +1,6 @@
 package org.tokenformer.tokenizer;
 
-/** Makes the one-line messages about one file. */
+/** Creates exceptions with one-line messages about one file. */
 record Problems(String file) {
   private static final int MAX_QUOTED = 60;
 
@@ -12,7 +12,7 @@ record Problems(String file) {
     return new TokenizerException(file + ": " + what, cause);
   }
 
-  /** A value of the file, fit for one line of a terminal. */
+  /** Quotes a value of the file for a message: shortened, and without control characters. */
   static String quote(String value) {
     StringBuilder text = new StringBuilder("\"");
     int end = Math.min(value.length(), MAX_QUOTED);
@@ -23,9 +23,11 @@ record Problems(String file) {
     return text.append(end < value.length() ? "\"…" : "\"").toString();
   }
 
-  /** The first line of a library's message. */
+  /** Returns the first line of an exception's message. */
   static String line(Throwable cause) {
     String message = cause.getMessage();
-    return message == null ? "unexpected" : message.lines().findFirst().orElse("unexpected");
+    return message == null
+        ? "unexpected error"
+        : message.lines().findFirst().orElse("unexpected error");
   }
 }

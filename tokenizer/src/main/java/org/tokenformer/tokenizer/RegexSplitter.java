@@ -5,35 +5,35 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Parts a text by a pattern of the file, matches and what lies between alike (HF: {@code Split}
- * with behaviour {@code Isolated}). For one thread at a time.
+ * Splits a text by a pattern of the file into the matches and the parts between them, as HF's
+ * {@code Split} does with behaviour {@code Isolated}. For one thread at a time.
  */
 final class RegexSplitter {
   /**
-   * Characters that the matcher may look at for each character of the text. An honest pattern looks
-   * at a few; one made to hang the program is stopped.
+   * The maximum number of character reads per character of the text. Ordinary patterns need a few;
+   * the limit stops patterns that would hang the program.
    */
-  private static final int LOOKS = 2000;
+  private static final int MAX_READS = 2000;
 
   private final Matcher matcher;
 
-  /** A splitter for a pattern that {@link PatternSyntax} has let through. */
+  /** Creates a splitter for a pattern that {@link PatternSyntax} accepts. */
   RegexSplitter(String pattern) {
     matcher = compile(pattern).matcher("");
   }
 
-  /** The pattern for java.util.regex. */
+  /** Compiles a pattern for java.util.regex. */
   static Pattern compile(String pattern) {
     return Pattern.compile(pattern, Pattern.UNICODE_CHARACTER_CLASS);
   }
 
   /**
-   * Hands over the parts in order, none of them empty.
+   * Passes the parts to {@code sink} in order, none of them empty.
    *
    * @throws IllegalArgumentException if the pattern takes too long on this text
    */
   void split(String text, Consumer<String> sink) {
-    matcher.reset(new Counted(text, 10_000L + (long) LOOKS * text.length()));
+    matcher.reset(new Counted(text, 10_000L + (long) MAX_READS * text.length()));
     int done = 0;
     while (matcher.find()) {
       if (done < matcher.start()) {
@@ -47,14 +47,14 @@ final class RegexSplitter {
     }
   }
 
-  /** A text that counts how often it is looked at. */
+  /** A text with a limit on the number of character reads. */
   private static final class Counted implements CharSequence {
     private final String text;
     private long left;
 
-    Counted(String text, long looks) {
+    Counted(String text, long reads) {
       this.text = text;
-      this.left = looks;
+      this.left = reads;
     }
 
     @Override

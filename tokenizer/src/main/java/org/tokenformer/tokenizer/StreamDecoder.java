@@ -3,18 +3,20 @@ package org.tokenformer.tokenizer;
 import java.util.List;
 
 /**
- * Decodes ids that come one at a time, as a model writes them, into text that can be shown at once.
+ * Decodes ids that arrive one at a time, as a model generates them, into text that can be displayed
+ * immediately.
  *
- * <p>{@link #accept} returns the text that became certain: characters whose bytes are all there,
- * and that cannot become part of a stop. The rest waits for the next id or for {@link #finish}. All
- * that was returned, end to end, is what {@link Tokenizer#decode} gives for the same ids, up to the
- * stop.
+ * <p>{@link #accept} returns the text that has become final: complete characters that cannot be
+ * part of a stop string. The rest is held back until the next id or {@link #finish}. The
+ * concatenation of all returned texts equals the result of {@link Tokenizer#decode} for the same
+ * ids, up to the stop string.
  *
- * <p>Of several stops the one that is complete first ends the stream, of those complete at the same
- * character the longest; where token boundaries lie makes no difference. The stop itself and all
- * behind it are not returned.
+ * <p>The first stop string that is completed ends the stream; if several are completed by the same
+ * character, the longest counts. Token boundaries make no difference. The stop string and
+ * everything after it are not returned.
  *
- * <p>The work is proportional to the text, however long it waits. For one thread at a time.
+ * <p>The work is proportional to the length of the text, no matter how much of it is held back. For
+ * one thread at a time.
  */
 public final class StreamDecoder {
   private final Tokenizer tokenizer;
@@ -22,7 +24,7 @@ public final class StreamDecoder {
   private final Stop[] stops;
   private final ByteBuilder bytes = new ByteBuilder();
   private final StringBuilder held = new StringBuilder();
-  private int unfinished; // bytes at the start of a sequence that wait for its end
+  private int unfinished; // bytes of an incomplete sequence
   private boolean stopped;
   private boolean finished;
 
@@ -33,15 +35,16 @@ public final class StreamDecoder {
   }
 
   /**
-   * Takes the next id.
+   * Accepts the next id.
    *
-   * @return the text that became certain, often a word, sometimes nothing; nothing after a stop
-   * @throws IllegalArgumentException if the id is not of the vocabulary
+   * @return the text that has become final, often a word, possibly empty; always empty after a stop
+   *     string
+   * @throws IllegalArgumentException if the id is not in the vocabulary
    * @throws IllegalStateException after {@link #finish}
    */
   public String accept(int id) {
     if (finished) {
-      throw new IllegalStateException("the stream has been finished");
+      throw new IllegalStateException("the stream is already finished");
     }
     if (stopped) {
       return "";
@@ -58,7 +61,7 @@ public final class StreamDecoder {
   /**
    * Ends the stream.
    *
-   * @return what was waiting: U+FFFD for an unfinished character, the beginning of a stop
+   * @return the text held back: U+FFFD for an incomplete character, the start of a stop string
    */
   public String finish() {
     if (finished || stopped) {
@@ -70,12 +73,12 @@ public final class StreamDecoder {
     return stopped ? text : text + held;
   }
 
-  /** Whether a stop has been found. */
+  /** Returns whether a stop string has been found. */
   public boolean stopped() {
     return stopped;
   }
 
-  /** Adds text to what waits, and takes from its front what no stop can begin in. */
+  /** Adds text to the held-back text and removes the part that cannot belong to a stop string. */
   private String release(String text) {
     if (stops.length == 0) {
       return text;
@@ -103,7 +106,7 @@ public final class StreamDecoder {
     return free;
   }
 
-  /** One stop, and how much of it the end of the text is (Knuth, Morris, Pratt). */
+  /** A stop string and how much of it the text currently ends with (Knuth–Morris–Pratt). */
   private static final class Stop {
     private final String text;
     private final int[] fallback; // [n]: the longest proper border of the first n characters
@@ -111,10 +114,10 @@ public final class StreamDecoder {
 
     Stop(String text) {
       if (text.isEmpty()) {
-        throw new IllegalArgumentException("a stop must not be empty");
+        throw new IllegalArgumentException("a stop string must not be empty");
       }
       if (text.codePoints().anyMatch(c -> c >= 0xD800 && c <= 0xDFFF)) {
-        throw new IllegalArgumentException("a stop has half of a surrogate pair");
+        throw new IllegalArgumentException("a stop string has an unpaired surrogate");
       }
       this.text = text;
       fallback = new int[text.length() + 1];
@@ -135,7 +138,7 @@ public final class StreamDecoder {
       return text.length();
     }
 
-    /** Takes the next character; whether the stop is complete, after which none may follow. */
+    /** Accepts a character; must not be called again after it has returned true (complete). */
     boolean advance(char c) {
       while (matched > 0 && text.charAt(matched) != c) {
         matched = fallback[matched];

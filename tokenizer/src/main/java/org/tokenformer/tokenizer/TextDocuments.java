@@ -6,31 +6,30 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The documents of a text. A line that is exactly {@code <|endoftext|>} parts them; a document
- * loses its last newline, and an empty one is left out. Only {@code \n} ends a line.
+ * Reads the documents of a text. A line that is exactly {@code <|endoftext|>} separates documents.
+ * The last newline of a document is dropped, and so are empty documents. Only {@code \n} ends a
+ * line.
  *
- * <p>A long document comes in pieces, so that memory does not grow with it, if the tokenizer lets
- * it be cut; see {@link Pipeline#dividesAtNewlines}. For one thread.
+ * <p>A long document is returned in pieces, so that memory does not grow with it, if the tokenizer
+ * allows it; see {@link Pipeline#dividesAtNewlines}. For one thread at a time.
  */
 final class TextDocuments {
   /**
-   * How pieces are cut.
+   * How documents are cut into pieces.
    *
    * @param divide whether documents may be cut at all
-   * @param wanted bytes from which on the next place to cut is taken
-   * @param largest bytes that a piece may have
+   * @param minBytes minimum size in bytes of a piece that does not end its document
+   * @param maxBytes maximum size in bytes of a piece
    */
-  record Pieces(boolean divide, int wanted, int largest) {
-    /**
-     * Large enough to be quick, small enough for the processor's cache and for a smooth progress.
-     */
-    private static final int WANTED = 1 << 16;
+  record Pieces(boolean divide, int minBytes, int maxBytes) {
+    /** Large enough to be fast, small enough for the CPU cache and smooth progress. */
+    private static final int MIN_BYTES = 1 << 16;
 
-    /** Its ids and the buffers on the way to them take some ten times as much. */
-    private static final int LARGEST = 128 << 20;
+    /** Encoding takes about ten times as much memory for ids and buffers. */
+    private static final int MAX_BYTES = 128 << 20;
 
     static Pieces of(Tokenizer tokenizer) {
-      return new Pieces(tokenizer.dividesAtNewlines(), WANTED, LARGEST);
+      return new Pieces(tokenizer.dividesAtNewlines(), MIN_BYTES, MAX_BYTES);
     }
   }
 
@@ -41,23 +40,23 @@ final class TextDocuments {
   private final String name;
   private final Pieces pieces;
   private final byte[] buffer = new byte[BUFFER];
-  private int start; // of what is not used yet, in the buffer
+  private int start; // of the unread bytes in the buffer
   private int end;
   private long bytesRead;
   private long lines;
 
-  /** The piece, and behind it the line of the next one that had to be read to find the cut. */
+  /** The piece, followed by the line of the next piece that was read to find the cut. */
   private final ByteBuilder text = new ByteBuilder();
 
   private int length; // of the piece
-  private int gathered; // the line behind it included
+  private int gathered; // including the line after it
   private boolean endsDocument;
   private boolean ended;
 
   /**
-   * The documents of a stream, which stays the caller's to close.
+   * Creates a reader for a stream, which the caller closes.
    *
-   * @param name what messages call the text
+   * @param name the name of the text in messages
    */
   TextDocuments(InputStream in, String name, Pieces pieces) {
     this.in = in;
@@ -65,12 +64,15 @@ final class TextDocuments {
     this.pieces = pieces;
   }
 
-  /** Bytes that have been read. */
+  /** Returns the number of bytes read so far. */
   long bytesRead() {
     return bytesRead;
   }
 
-  /** The piece is the first {@link #length} of these bytes, well-formed UTF-8, until the next. */
+  /**
+   * Returns a buffer whose first {@link #length} bytes are the piece, well-formed UTF-8, valid
+   * until the next piece.
+   */
   byte[] bytes() {
     return text.array();
   }
@@ -79,15 +81,16 @@ final class TextDocuments {
     return length;
   }
 
-  /** Whether the document ends with this piece. */
+  /** Returns whether the document ends with this piece. */
   boolean endsDocument() {
     return endsDocument;
   }
 
   /**
-   * Goes on to the next piece; false after the last.
+   * Advances to the next piece; returns false after the last.
    *
-   * @throws TokenizerException naming the line, if it is not UTF-8 or makes a piece too large
+   * @throws TokenizerException with the line number, if a line is not UTF-8 or makes a piece too
+   *     large
    */
   boolean next() throws IOException {
     gathered -= length;
@@ -106,7 +109,7 @@ final class TextDocuments {
         if (length > 0) {
           return true;
         }
-      } else if (lineStart >= pieces.wanted() && mayCut(lineStart)) {
+      } else if (lineStart >= pieces.minBytes() && mayCut(lineStart)) {
         length = lineStart;
         endsDocument = false;
         return true;
@@ -115,7 +118,7 @@ final class TextDocuments {
     return false;
   }
 
-  /** Whether a piece may end before this line. */
+  /** Returns whether a piece may end before this line. */
   private boolean mayCut(int lineStart) {
     byte[] b = text.array();
     return pieces.divide()
@@ -128,10 +131,7 @@ final class TextDocuments {
     return !Gpt2Scanner.isWhiteSpace(Utf8.codePoint(b, at));
   }
 
-  /**
-   * Appends a line with its newline behind the first {@code used} bytes; returns how many there
-   * are.
-   */
+  /** Appends a line with its newline after the first {@code used} bytes; returns the new length. */
   private int readLine(int used) throws IOException {
     int filled = used;
     boolean complete = false;
@@ -142,10 +142,10 @@ final class TextDocuments {
       }
       complete = newline < end;
       int count = (complete ? newline + 1 : newline) - start;
-      if (count > pieces.largest() - filled) {
+      if (count > pieces.maxBytes() - filled) {
         throw new TokenizerException(
-            "%s: line %d: more than %d bytes would have to be encoded at once; break them into lines or documents, parted by lines of %s"
-                .formatted(name, lines + 1, pieces.largest(), Tokenizer.END_OF_TEXT));
+            "%s: line %d: more than %d bytes must be encoded at once; split the text into lines, or into documents separated by %s lines"
+                .formatted(name, lines + 1, pieces.maxBytes(), Tokenizer.END_OF_TEXT));
       }
       filled = text.append(filled, buffer, start, start + count);
       start += count;

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 
 /**
- * Byte-level BPE as a {@code tokenizer.json} describes it: text to ids and back, with the ids that
- * HF tokenizers gives. Immutable, and safe for any number of threads at once.
+ * A byte-level BPE tokenizer, defined by a {@code tokenizer.json}. Encodes text to ids, the same
+ * ids as HF tokenizers, and decodes ids to text. Immutable and safe for concurrent use.
  *
  * <pre>{@code
  * Tokenizer tokenizer = Tokenizer.load(Path.of("model/tokenizer.json"));
@@ -23,10 +23,16 @@ import java.util.concurrent.ArrayBlockingQueue;
  * }</pre>
  */
 public final class Tokenizer {
-  /** The special token behind each document, and the line between two documents of a text. */
+  /**
+   * The special token that follows each document. In a text, a line of exactly this token separates
+   * documents.
+   */
   public static final String END_OF_TEXT = "<|endoftext|>";
 
-  /** An added token as it is decoded: HF takes its normalised form, and judges that. */
+  /**
+   * The decoded form of an added token. As in HF, this is the normalised content, and the token is
+   * special if a special token has that content.
+   */
   private record Decoded(String text, boolean special) {}
 
   private final Pipeline pipeline;
@@ -34,11 +40,14 @@ public final class Tokenizer {
   private final Int2ObjectOpenHashMap<Decoded> added = new Int2ObjectOpenHashMap<>();
   private final Object2IntOpenHashMap<String> addedIds = new Object2IntOpenHashMap<>();
 
-  /** Encoders at rest, at most one for each processor; their caches stay warm between texts. */
+  /** Idle encoders, at most one per processor; their word caches stay warm between texts. */
   private final ArrayBlockingQueue<Encoder> encoders =
       new ArrayBlockingQueue<>(Runtime.getRuntime().availableProcessors());
 
-  /** A tokenizer whose added tokens go on from the model's ids without a gap. */
+  /**
+   * Creates a tokenizer. Added tokens that are not in the model's vocabulary must continue its ids
+   * without gaps.
+   */
   Tokenizer(Pipeline pipeline) {
     this.pipeline = pipeline;
     addedIds.defaultReturnValue(-1);
@@ -61,8 +70,8 @@ public final class Tokenizer {
   /**
    * Reads a {@code tokenizer.json}.
    *
-   * @throws TokenizerException if the file is missing, malformed, or of a kind not read here; the
-   *     message is one line that says which
+   * @throws TokenizerException if the file is missing, malformed or of an unsupported kind; the
+   *     one-line message says which
    * @throws IOException if it cannot be read
    */
   public static Tokenizer load(Path tokenizerJson) throws IOException {
@@ -70,28 +79,28 @@ public final class Tokenizer {
   }
 
   /**
-   * Reads the content of a {@code tokenizer.json}. The reader is not closed.
+   * Reads the content of a {@code tokenizer.json}. Does not close the reader.
    *
-   * @throws TokenizerException as {@link #load}; it calls the file {@code tokenizer.json}
+   * @throws TokenizerException as {@link #load} does; messages call the file {@code tokenizer.json}
    */
   public static Tokenizer fromJson(Reader json) throws IOException {
     return TokenizerJsonReader.read(json, "tokenizer.json", 1 << 20);
   }
 
   /**
-   * Writes a {@code tokenizer.json} that HF tokenizers opens and that gives the same ids. The file
-   * is complete or, after an error, as it was before.
+   * Writes a {@code tokenizer.json} that HF tokenizers can load and that produces the same ids.
+   * After an error, an existing file is unchanged.
    */
   public void save(Path tokenizerJson) throws IOException {
     TokenizerJsonWriter.write(pipeline, tokenizerJson);
   }
 
   /**
-   * The ids of a text. Added and special tokens are recognised in it. A surrogate without its
-   * partner counts as U+FFFD.
+   * Encodes a text. Added and special tokens in it are recognised. An unpaired surrogate counts as
+   * U+FFFD.
    *
-   * @throws IllegalArgumentException if the text has more than 700 million characters, or if the
-   *     file brought a pattern that takes too long on it
+   * @throws IllegalArgumentException if the text has more than 700 million characters, or if a
+   *     pattern of the tokenizer file takes too long on it
    */
   public int[] encode(CharSequence text) {
     IntArrayList ids = new IntArrayList(text.length() / 3 + 8);
@@ -99,14 +108,16 @@ public final class Tokenizer {
     return ids.toIntArray();
   }
 
-  /** As {@link #encode(CharSequence)}, appending; makes no garbage once warm. */
+  /**
+   * Appends the ids of a text, as {@link #encode(CharSequence)} does; allocates nothing once warm.
+   */
   public void encode(CharSequence text, IntArrayList ids) {
     Encoder encoder = encoder();
     encoder.encode(text, ids);
     boolean _ = encoders.offer(encoder);
   }
 
-  /** Appends the ids of the first {@code length} bytes, well-formed UTF-8. */
+  /** Appends the ids of the first {@code length} bytes, which must be well-formed UTF-8. */
   void encode(byte[] utf8, int length, IntArrayList ids) {
     Encoder encoder = encoder();
     encoder.encode(utf8, length, ids);
@@ -124,11 +135,11 @@ public final class Tokenizer {
   }
 
   /**
-   * The text of these ids. Bytes that are not UTF-8 become U+FFFD, one for each maximal part of a
-   * sequence that was begun.
+   * Decodes ids to text. Malformed UTF-8 becomes U+FFFD, one for each maximal subpart of an
+   * ill-formed sequence.
    *
-   * @param skipSpecial leave out special tokens
-   * @throws IllegalArgumentException if an id is not of this vocabulary
+   * @param skipSpecial whether to leave out special tokens
+   * @throws IllegalArgumentException if an id is not in the vocabulary
    */
   public String decode(int[] ids, boolean skipSpecial) {
     ByteBuilder bytes = new ByteBuilder();
@@ -139,7 +150,7 @@ public final class Tokenizer {
     return Utf8.decode(bytes.array(), 0, used);
   }
 
-  /** Appends the bytes of one id behind the first {@code used}; returns how many there are. */
+  /** Appends the bytes of one id after the first {@code used} bytes; returns the new length. */
   int decode(int id, boolean skipSpecial, ByteBuilder into, int used) {
     checkId(id);
     Decoded token = added.get(id);
@@ -153,28 +164,31 @@ public final class Tokenizer {
     return into.append(used, bytes, 0, bytes.length);
   }
 
-  /** A decoder for ids that come one at a time; special tokens are kept. */
+  /** Returns a decoder for ids that arrive one at a time; it keeps special tokens. */
   public StreamDecoder newStreamDecoder(String... stops) {
     return newStreamDecoder(false, List.of(stops));
   }
 
   /**
-   * A decoder for ids that come one at a time.
+   * Returns a decoder for ids that arrive one at a time.
    *
-   * @param skipSpecial leave out special tokens
-   * @param stops texts that end the stream; may be empty
-   * @throws IllegalArgumentException if a stop is empty or has half of a surrogate pair
+   * @param skipSpecial whether to leave out special tokens
+   * @param stops strings that end the stream; the list may be empty
+   * @throws IllegalArgumentException if a stop string is empty or has an unpaired surrogate
    */
   public StreamDecoder newStreamDecoder(boolean skipSpecial, List<String> stops) {
     return new StreamDecoder(this, skipSpecial, stops);
   }
 
-  /** The number of ids, added tokens included: the highest id and one. */
+  /** Returns the vocabulary size, added tokens included: the highest id plus one. */
   public int vocabularySize() {
     return size;
   }
 
-  /** The id of a token as {@code tokenizer.json} writes it, such as {@code Ġthe} for " the". */
+  /**
+   * Returns the id of a token as written in {@code tokenizer.json}, for example {@code Ġthe} for a
+   * space and "the".
+   */
   public OptionalInt idOf(String token) {
     int id = addedIds.getInt(token);
     if (id < 0) {
@@ -184,9 +198,9 @@ public final class Tokenizer {
   }
 
   /**
-   * The token as {@code tokenizer.json} writes it.
+   * Returns the token as written in {@code tokenizer.json}.
    *
-   * @throws IllegalArgumentException if the id is not of this vocabulary
+   * @throws IllegalArgumentException if the id is not in the vocabulary
    */
   public String tokenOf(int id) {
     checkId(id);
@@ -194,16 +208,16 @@ public final class Tokenizer {
     return token != null ? token.text : pipeline.model().vocabulary().tokenOf(id);
   }
 
-  /** The id of the special token {@code <|endoftext|>}, if there is one. */
+  /** Returns the id of the special token {@code <|endoftext|>}, if the tokenizer has it. */
   public OptionalInt endOfTextId() {
     int id = addedIds.getInt(END_OF_TEXT);
     return id >= 0 && isSpecial(id) ? OptionalInt.of(id) : OptionalInt.empty();
   }
 
   /**
-   * Whether a decode that skips special tokens leaves this one out.
+   * Returns whether the id is a special token, which a decode with {@code skipSpecial} leaves out.
    *
-   * @throws IllegalArgumentException if the id is not of this vocabulary
+   * @throws IllegalArgumentException if the id is not in the vocabulary
    */
   public boolean isSpecial(int id) {
     checkId(id);
@@ -213,7 +227,8 @@ public final class Tokenizer {
 
   private void checkId(int id) {
     if (id < 0 || id >= size) {
-      throw new IllegalArgumentException("id " + id + " is not in 0.." + (size - 1));
+      throw new IllegalArgumentException(
+          "id " + id + " is not in the vocabulary (0 to " + (size - 1) + ")");
     }
   }
 }

@@ -21,17 +21,17 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a {@code tokenizer.json}: one pass, with the vocabulary and the merges going straight into
- * their tables. The small components become maps and are judged by {@link Components}.
+ * Reads a {@code tokenizer.json} in one pass. The vocabulary and the merges go directly into their
+ * tables; the small components become maps, which {@link Components} checks.
  */
 final class TokenizerJsonReader {
-  /** The largest published byte-level files are below 40 MB. */
+  /** Maximum file size; the largest published byte-level files are smaller than 40 MB. */
   static final int MAX_BYTES = 128 << 20;
 
-  /** Characters of all added tokens: what the matcher can number the prefixes of. */
+  /** Maximum total length of added tokens: the matcher numbers their prefixes. */
   private static final int MAX_ADDED = 2_000_000;
 
-  /** What a token and its merge take in a file, at least. */
+  /** Estimate of the characters that a token and its merge take in a file. */
   private static final int CHARS_PER_TOKEN = 32;
 
   private final JsonReader json;
@@ -56,14 +56,14 @@ final class TokenizerJsonReader {
       }
       long size = Files.size(file);
       if (size > MAX_BYTES) {
-        throw problems.of("has " + size + " bytes; a tokenizer.json has at most " + MAX_BYTES);
+        throw problems.of("has " + size + " bytes; the maximum is " + MAX_BYTES);
       }
       bytes = Files.readAllBytes(file);
     } catch (NoSuchFileException e) {
       throw problems.of("does not exist", e);
     }
     String text = new String(bytes, StandardCharsets.UTF_8);
-    // Quick: an error leaves U+FFFD behind. Only if there is one does it matter where from.
+    // A fast check first: malformed input decodes to U+FFFD, so only then is it searched for.
     if (text.indexOf('\uFFFD') >= 0) {
       int bad = Utf8.malformedAt(bytes, 0, bytes.length);
       if (bad >= 0) {
@@ -76,8 +76,8 @@ final class TokenizerJsonReader {
   /**
    * Reads the content of a file.
    *
-   * @param name what messages call it
-   * @param length about how many characters it has, to size the tables
+   * @param name the name of the file in messages
+   * @param length the approximate number of characters, to size the tables
    */
   static Tokenizer read(Reader reader, String name, int length) throws IOException {
     Problems problems = new Problems(name);
@@ -116,7 +116,7 @@ final class TokenizerJsonReader {
     }
     json.endObject();
     if (json.peek() != JsonToken.END_DOCUMENT) {
-      throw problems.of("more than one JSON value");
+      throw problems.of("contains more than one JSON value");
     }
     if (!seen.contains("model")) {
       throw problems.of("field \"model\" is missing: not a tokenizer.json");
@@ -138,13 +138,14 @@ final class TokenizerJsonReader {
     int room = MAX_ADDED;
     json.beginArray();
     while (json.hasNext()) {
-      AddedToken token = addedToken(Fields.of(value(), "added_tokens", problems));
+      AddedToken token =
+          addedToken(Fields.of(value(), "added_tokens[" + tokens.size() + "]", problems));
       if (token.content().isEmpty()) {
-        throw problems.of("added_tokens has one with empty content");
+        throw problems.of("added_tokens[" + tokens.size() + "].content must not be empty");
       }
       room -= token.content().length();
       if (room < 0) {
-        throw problems.of("added_tokens have more than " + MAX_ADDED + " characters together");
+        throw problems.of("added_tokens has more than " + MAX_ADDED + " characters of content");
       }
       if (!contents.add(token.content())) {
         throw problems.of("added_tokens has " + Problems.quote(token.content()) + " twice");
@@ -167,9 +168,9 @@ final class TokenizerJsonReader {
   }
 
   /**
-   * HF numbers added tokens itself: as in the model if they are there, else on from its size in the
-   * order of the file. A file that says otherwise would be read with other ids than it was trained
-   * with.
+   * Checks the ids of added tokens. HF assigns these ids itself: the id in the model's vocabulary
+   * if the token is there, otherwise consecutive ids from the vocabulary size in the order of the
+   * file. A file with different ids would be used with other ids than its model was trained with.
    */
   private void checkIds(Vocabulary vocabulary) throws TokenizerException {
     int next = vocabulary.size();
@@ -182,14 +183,14 @@ final class TokenizerJsonReader {
                 + Problems.quote(token.content())
                 + " has id "
                 + token.id()
-                + " where its place in the file gives "
+                + ", but HF tokenizers assigns "
                 + expected
-                + "; number the added tokens on from the model's vocabulary, in order");
+                + "; use the id in model.vocab, or consecutive ids after it for other tokens");
       }
     }
   }
 
-  /** The next value as String, Double, Boolean, null, List or Map. */
+  /** Returns the next value as a String, Double, Boolean, null, List or Map. */
   private @Nullable Object value() throws IOException {
     return switch (json.peek()) {
       case BEGIN_OBJECT -> object();
@@ -230,7 +231,7 @@ final class TokenizerJsonReader {
     return null;
   }
 
-  /** Stops a reader that gives more than a file may have. */
+  /** Limits a reader to the maximum size of a file. */
   private static final class Capped extends Reader {
     private final Reader in;
     private final Problems problems;
@@ -246,14 +247,14 @@ final class TokenizerJsonReader {
       int n = in.read(into, from, length);
       left -= n;
       if (left < 0) {
-        throw problems.of("has more than " + MAX_BYTES + " characters");
+        throw problems.of("has more than the maximum of " + MAX_BYTES + " characters");
       }
       return n;
     }
 
     @Override
     public void close() {
-      // The reader is the caller's.
+      // The caller closes the reader.
     }
   }
 }

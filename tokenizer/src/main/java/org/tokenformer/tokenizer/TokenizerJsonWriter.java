@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.tokenformer.tokenizer.io.AtomicFile;
 
-/** Writes a {@code tokenizer.json} as HF tokenizers lays it out. */
+/** Writes a {@code tokenizer.json} in the layout of HF tokenizers. */
 final class TokenizerJsonWriter {
   private final JsonWriter json;
   private final Pipeline pipeline;
@@ -23,7 +23,7 @@ final class TokenizerJsonWriter {
     json.setSerializeNulls(true);
   }
 
-  /** The file is complete or, after an error, as it was before. */
+  /** Writes a file; after an error, an existing file is unchanged. */
   static void write(Pipeline pipeline, Path file) throws IOException {
     try (AtomicFile target = AtomicFile.create(file)) {
       Writer writer =

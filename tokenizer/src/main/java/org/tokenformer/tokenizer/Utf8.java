@@ -3,12 +3,12 @@ package org.tokenformer.tokenizer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * UTF-8 as Rust's standard library reads it. Java's own decoder will not do: for an encoded
- * surrogate it gives one U+FFFD, where Rust (and the Unicode standard's table 3-8, "maximal
- * subparts") gives three.
+ * UTF-8 coding as in Rust's standard library. Java's own decoder differs: it replaces an encoded
+ * surrogate by one U+FFFD, where Rust (and table 3-8 of the Unicode standard, "maximal subparts")
+ * uses three.
  */
 final class Utf8 {
-  /** Longer texts might not fit an array as UTF-8. */
+  /** Maximum length of a text; the UTF-8 of longer ones might not fit an array. */
   static final int MAX_CHARS = 700_000_000;
 
   private Utf8() {}
@@ -22,7 +22,11 @@ final class Utf8 {
     int n = text.length();
     if (n > MAX_CHARS) {
       throw new IllegalArgumentException(
-          "a text of " + n + " characters; the most is " + MAX_CHARS + ": encode it in parts");
+          "the text has "
+              + n
+              + " characters; the maximum is "
+              + MAX_CHARS
+              + "; encode it in parts");
     }
     byte[] out = into.ensure(n);
     int i = 0;
@@ -68,7 +72,7 @@ final class Utf8 {
     return at;
   }
 
-  /** The code point at {@code i} of well-formed UTF-8; its length is {@link #length(byte)}. */
+  /** Returns the code point at {@code i} of well-formed UTF-8. */
   static int codePoint(byte[] b, int i) {
     int first = b[i];
     if (first >= 0) {
@@ -85,12 +89,12 @@ final class Utf8 {
     return ((first & 0x07) << 18) | (second << 12) | tail;
   }
 
-  /** The length of the well-formed sequence that this byte begins. */
+  /** Returns the length of a well-formed sequence from its first byte. */
   static int length(byte first) {
     return first >= 0 ? 1 : (first & 0xE0) == 0xC0 ? 2 : (first & 0xF0) == 0xE0 ? 3 : 4;
   }
 
-  /** Where the code point before {@code to} begins, in well-formed UTF-8. */
+  /** Returns the start of the code point that ends at {@code to}, in well-formed UTF-8. */
   static int previous(byte[] b, int to) {
     int i = to - 1;
     while ((b[i] & 0xC0) == 0x80) {
@@ -99,7 +103,7 @@ final class Utf8 {
     return i;
   }
 
-  /** Where the first byte lies that is not part of well-formed UTF-8, or -1. */
+  /** Returns the index of the first byte that is not part of well-formed UTF-8, or -1. */
   static int malformedAt(byte[] b, int from, int to) {
     int i = from;
     while (i < to) {
@@ -107,7 +111,7 @@ final class Utf8 {
         i++;
         continue;
       }
-      int length = wanted(b[i]);
+      int length = sequenceLength(b[i]);
       if (length == 0 || wellFormed(b, i, to) < length) {
         return i;
       }
@@ -116,7 +120,7 @@ final class Utf8 {
     return -1;
   }
 
-  /** Decodes; each maximal subpart of an ill-formed sequence becomes one U+FFFD. */
+  /** Decodes UTF-8; each maximal subpart of an ill-formed sequence becomes one U+FFFD. */
   static String decode(byte[] b, int from, int to) {
     int bad = malformedAt(b, from, to);
     if (bad < 0) {
@@ -133,30 +137,32 @@ final class Utf8 {
   }
 
   /**
-   * How many bytes at the end, 0 to 3, begin a sequence that further bytes could complete. Those
-   * before them decode the same whatever follows.
+   * Returns how many bytes at the end, 0 to 3, are the start of a sequence that further bytes could
+   * complete. The bytes before them decode the same whatever follows.
    */
   static int unfinished(byte[] b, int from, int to) {
     for (int back = 1; back <= 3 && back <= to - from; back++) {
       byte first = b[to - back];
       if ((first & 0xC0) != 0x80) {
-        return wanted(first) > back && wellFormed(b, to - back, to) == back ? back : 0;
+        return sequenceLength(first) > back && wellFormed(b, to - back, to) == back ? back : 0;
       }
     }
     return 0;
   }
 
-  /** How long a sequence with this first byte is, or 0 if no sequence begins so. */
-  private static int wanted(byte first) {
+  /** Returns the length of a sequence with this first byte, or 0 if no sequence begins with it. */
+  private static int sequenceLength(byte first) {
     int b = first & 0xFF;
     return b < 0x80 ? 1 : b < 0xC2 ? 0 : b < 0xE0 ? 2 : b < 0xF0 ? 3 : b < 0xF5 ? 4 : 0;
   }
 
-  /** How many bytes at {@code i} are a sequence or the beginning of one (Unicode, table 3-7). */
+  /**
+   * Returns how many bytes at {@code i} are a sequence or the start of one (Unicode, table 3-7).
+   */
   private static int wellFormed(byte[] b, int i, int to) {
-    int wanted = wanted(b[i]);
-    if (wanted < 2 || i + 1 == to) {
-      return Math.min(wanted, 1);
+    int length = sequenceLength(b[i]);
+    if (length < 2 || i + 1 == to) {
+      return Math.min(length, 1);
     }
     int second = b[i + 1] & 0xFF;
     int low = b[i] == (byte) 0xE0 ? 0xA0 : b[i] == (byte) 0xF0 ? 0x90 : 0x80;
@@ -165,7 +171,7 @@ final class Utf8 {
       return 1;
     }
     int n = 2;
-    while (n < wanted && i + n < to && (b[i + n] & 0xC0) == 0x80) {
+    while (n < length && i + n < to && (b[i + n] & 0xC0) == 0x80) {
       n++;
     }
     return n;

@@ -6,8 +6,9 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tokens of a BPE model, by id and by content. A token of the byte alphabet is held as the
- * bytes that it stands for; the few others (special tokens, as a rule) as strings.
+ * The tokens of a BPE model, by id and by content. Tokens of the byte alphabet are stored as the
+ * bytes that they stand for; the few others (usually special tokens), called foreign here, as
+ * strings.
  */
 final class Vocabulary {
   private static final int NONE = -1;
@@ -25,7 +26,7 @@ final class Vocabulary {
     foreignIds.defaultReturnValue(NONE);
   }
 
-  /** Adds a token; false if it is there already. */
+  /** Adds a token; returns false if it has already been added. */
   boolean add(String token, int id) {
     int length = token.length();
     if (length > scratch.length) {
@@ -44,9 +45,9 @@ final class Vocabulary {
   }
 
   /**
-   * To be called once, after all additions.
+   * Completes the vocabulary. Must be called once, after all tokens have been added.
    *
-   * @return what is wrong with the ids, or null if they are 0 to size - 1, each once
+   * @return what is wrong with the ids, or null if they are 0 to size - 1, each exactly once
    */
   @Nullable String seal() {
     int size = size();
@@ -56,13 +57,13 @@ final class Vocabulary {
     int n = 0;
     for (var entry : foreignIds.object2IntEntrySet()) {
       foreign[n] = entry.getKey();
-      String wrong = place(entry.getIntValue(), ~n++);
+      String wrong = assign(entry.getIntValue(), ~n++);
       if (wrong != null) {
         return wrong;
       }
     }
     for (int i = 0; i < table.size(); i++) {
-      String wrong = place(idOfIndex.getInt(i), i);
+      String wrong = assign(idOfIndex.getInt(i), i);
       if (wrong != null) {
         return wrong;
       }
@@ -70,14 +71,15 @@ final class Vocabulary {
     return null;
   }
 
-  private @Nullable String place(int id, int where) {
+  private @Nullable String assign(int id, int index) {
     if (id < 0 || id >= indexOfId.length) {
-      return "id " + id + " among " + indexOfId.length + " tokens (ids must be 0 to size - 1)";
+      return "id %d is out of range: the ids of %d tokens must be 0 to %d"
+          .formatted(id, indexOfId.length, indexOfId.length - 1);
     }
     if (indexOfId[id] != Integer.MIN_VALUE) {
       return "id " + id + " belongs to two tokens";
     }
-    indexOfId[id] = where;
+    indexOfId[id] = index;
     return null;
   }
 
@@ -85,13 +87,13 @@ final class Vocabulary {
     return table.size() + foreignIds.size();
   }
 
-  /** The id of the token that stands for these bytes, or -1. */
+  /** Returns the id of the token that stands for {@code b[from, to)}, or -1. */
   int idOf(byte[] b, int from, int to) {
     int index = table.find(b, from, to);
     return index < 0 ? NONE : idOfIndex.getInt(index);
   }
 
-  /** The id of a token written in the byte alphabet, or of a foreign one, or -1. */
+  /** Returns the id of a token, written in the byte alphabet or foreign, or -1. */
   int idOf(String token) {
     byte[] bytes = new byte[token.length()];
     return ByteAlphabet.toBytes(token, bytes, 0)
@@ -107,8 +109,8 @@ final class Vocabulary {
   }
 
   /**
-   * Appends what a token decodes to behind the first {@code used} bytes; returns how many there
-   * are.
+   * Appends the decoded bytes of a token after the first {@code used} bytes; returns the new
+   * length.
    */
   int decode(int id, ByteBuilder into, int used) {
     int index = indexOfId[id];
@@ -119,7 +121,7 @@ final class Vocabulary {
     return into.append(used, table.bytes(), table.start(index), table.end(index));
   }
 
-  /** The tokens with characters outside the byte alphabet. */
+  /** Returns the tokens with characters outside the byte alphabet. */
   Iterable<String> foreign() {
     return foreignIds.keySet();
   }

@@ -4,27 +4,27 @@ import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.util.Arrays;
 
 /**
- * Remembers the ids of words. Text repeats its words, so nearly every word costs one look-up. Holds
- * a few MB at most, and forgets everything when full. For one thread at a time.
+ * Caches the ids of words. Words recur in text, so nearly every word costs one look-up. Holds a few
+ * MB at most and is cleared when full. For one thread at a time.
  */
 final class WordCache {
   private static final int MAX_WORDS = 1 << 16;
   private static final int MAX_IDS = 1 << 19;
 
-  /** Longer words seldom come again. */
+  /** Longer words are not cached, since they rarely recur. */
   private static final int MAX_WORD = 128;
 
   private final BpeModel model;
   private final BpeModel.Scratch scratch = new BpeModel.Scratch();
   private final ByteTable words = new ByteTable(1024);
-  private int[] ends = new int[1024]; // of a word's ids
+  private int[] ends = new int[1024]; // of each word's ids
   private int[] ids = new int[2048];
 
   WordCache(BpeModel model) {
     this.model = model;
   }
 
-  /** Appends the ids of the word {@code b[from, to)}, not empty. */
+  /** Appends the ids of the non-empty word {@code b[from, to)}. */
   void encode(byte[] b, int from, int to, IntArrayList out) {
     if (to - from > MAX_WORD) {
       model.encode(b, from, to, scratch, out);
@@ -35,7 +35,7 @@ final class WordCache {
     if (index >= 0) {
       int start = index == 0 ? 0 : ends[index - 1];
       int end = ends[index];
-      do { // a word has at least one id, or this is not reached
+      do { // cached words have at least one id
         out.add(ids[start++]);
       } while (start < end);
       return;

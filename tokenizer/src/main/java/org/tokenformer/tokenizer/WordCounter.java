@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
- * Counts the words of text files, line by line as HF's trainer reads them: a line keeps its
- * newline, and no word goes beyond it. Memory grows with the longest line and the number of
- * distinct words.
+ * Counts the words of text files line by line, as HF's trainer does: a line includes its newline,
+ * and no word extends beyond it. Memory grows with the longest line and the number of distinct
+ * words.
  */
 final class WordCounter {
   private static final int BUFFER = 1 << 20;
@@ -29,17 +29,17 @@ final class WordCounter {
     preTokenizer = new PreTokenizer(settings, this::count);
   }
 
-  /** The distinct words, as bytes. */
+  /** Returns the distinct words, as bytes. */
   ByteTable words() {
     return words;
   }
 
-  /** How often the words occur, by their numbers. */
+  /** Returns how often each word occurs, by its number in {@link #words}. */
   long[] counts() {
     return Arrays.copyOf(counts, words.size());
   }
 
-  /** The bytes of the files together. */
+  /** Returns the total size of the files in bytes. */
   static long size(List<Path> files) throws IOException {
     long total = 0;
     for (Path file : files) {
@@ -58,7 +58,7 @@ final class WordCounter {
   /**
    * Counts the words of a file.
    *
-   * @param progress told now and then how many bytes have been read since it was last told
+   * @param progress receives the number of bytes read since its last call
    */
   void read(Path file, LongConsumer progress) throws IOException {
     ByteBuilder buffer = new ByteBuilder();
@@ -69,7 +69,10 @@ final class WordCounter {
       while (true) {
         if (used >= MAX_LINE) {
           throw new TokenizerException(
-              file + ": line " + (lines + 1) + " is longer than 1 GiB; break it into lines");
+              file
+                  + ": line "
+                  + (lines + 1)
+                  + " is longer than 1 GiB; split it into shorter lines");
         }
         if (used == buffer.array().length) {
           buffer.grow(used, used + 1L);

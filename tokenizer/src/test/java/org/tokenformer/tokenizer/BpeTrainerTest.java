@@ -31,7 +31,7 @@ class BpeTrainerTest {
     return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
   }
 
-  /** Vocabulary and merges in order; other fields as HF's trainer leaves them. */
+  /** Checks the vocabulary, the merges in order, and other fields against HF's trainer. */
   private static void assertSame(Path golden, JsonObject trained) throws IOException {
     JsonObject expected = JsonParser.parseString(Files.readString(golden)).getAsJsonObject();
     JsonObject model = expected.getAsJsonObject("model");
@@ -55,7 +55,7 @@ class BpeTrainerTest {
     assertEquals(golden.get("added_tokens"), trained.get("added_tokens"));
   }
 
-  /** Special tokens that are also a byte, or that merges make, or that have a space. */
+  /** Special tokens that equal a byte or a merged token, or that contain a space. */
   @Test
   void mergesAsHfByFrequency() throws IOException {
     Options options = new Options(9999, List.of("<|endoftext|>", "th", "é", "< >"), 4);

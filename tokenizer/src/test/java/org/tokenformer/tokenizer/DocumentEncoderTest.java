@@ -43,7 +43,7 @@ class DocumentEncoderTest {
     assertFalse(encoder.next());
   }
 
-  /** For tokenizers that let a document be cut, and for those that must not be asked to. */
+  /** Covers tokenizers for which a document can be cut, and others. */
   @Test
   void whatComesInPiecesHasTheIdsOfTheWhole() throws IOException {
     Random random = TestFiles.random();
@@ -81,7 +81,7 @@ class DocumentEncoderTest {
     }
   }
 
-  /** Some lines of one document, joined by newlines and what else may come between. */
+  /** Returns some lines of one document, joined by newlines and other separators. */
   private static String lines(Random random) {
     String[] ends = {
       "\n", "\n", "\n", "\n\n", " \n", "\n ", "\r\n", "\n<|endoftext|>", "<|padding|>\n", "\n\u0301"
@@ -109,7 +109,8 @@ class DocumentEncoderTest {
         assertThrows(
             TokenizerException.class, () -> new DocumentEncoder(tokenizer, stream("a"), "text"));
     assertEquals(
-        "the tokenizer has no special token <|endoftext|> to put between documents",
+        "the tokenizer has no special token <|endoftext|>, which must follow each document; use a"
+            + " tokenizer that has it",
         e.getMessage());
   }
 

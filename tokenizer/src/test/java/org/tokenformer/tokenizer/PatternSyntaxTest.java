@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which patterns are let through. That they part text as HF does is the goldens' part. */
+/** Tests which patterns are supported. The goldens test that they split text as HF does. */
 class PatternSyntaxTest {
   @ParameterizedTest
   @ValueSource(
@@ -98,12 +98,12 @@ class PatternSyntaxTest {
   @Test
   void saysWhy() {
     assertEquals("\"\\w\" at 1 is not supported", PatternSyntax.problem("a\\w"));
-    assertEquals("it can match the empty text", PatternSyntax.problem("a|b*"));
-    assertEquals("longer than 4096 characters", PatternSyntax.problem("a".repeat(4097)));
+    assertEquals("it can match the empty string", PatternSyntax.problem("a|b*"));
+    assertEquals("it is longer than 4096 characters", PatternSyntax.problem("a".repeat(4097)));
     assertNotNull(PatternSyntax.problem("(".repeat(2000) + "a" + ")".repeat(2000)));
   }
 
-  /** Whatever is let through, java.util.regex compiles. */
+  /** java.util.regex compiles every supported pattern. */
   @Test
   void anyPattern() {
     Random random = TestFiles.random();

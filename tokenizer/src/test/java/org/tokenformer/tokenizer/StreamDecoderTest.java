@@ -22,7 +22,7 @@ class StreamDecoderTest {
     }
   }
 
-  /** The ids of single bytes, so that every boundary is one between tokens. */
+  /** Returns one id per byte, so that every byte boundary is a token boundary. */
   private static int[] bytewise(String text) {
     ByteBuilder bytes = new ByteBuilder();
     int length = Utf8.encode(text, bytes);
@@ -61,7 +61,7 @@ class StreamDecoderTest {
   }
 
   @Test
-  void beginningsOfStopsWait() {
+  void startsOfStopsAreHeldBack() {
     StreamDecoder decoder = BASE.newStreamDecoder("abc");
     assertEquals(List.of("x", "", "", "ab", "ac", ""), pieces(decoder, bytewise("xabac")));
   }
@@ -104,7 +104,7 @@ class StreamDecoderTest {
         () -> BASE.newStreamDecoder().accept(BASE.vocabularySize()));
   }
 
-  /** The text up to the stop that is complete first; of those the longest. */
+  /** Returns the text up to the stop string completed first, of equals the longest. */
   private static String upToStop(String text, List<String> stops) {
     for (int end = 1; end <= text.length(); end++) {
       int longest = 0;

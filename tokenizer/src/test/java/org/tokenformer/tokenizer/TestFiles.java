@@ -11,16 +11,16 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 
-/** Where the tests' files lie, and their random numbers. */
+/** Test files and random numbers. */
 final class TestFiles {
   private static final Path ROOT = Path.of(System.getProperty("project.root", ".."));
 
-  /** The goldens that the project brings along. */
+  /** The goldens in this repository. */
   static final Path GOLDENS = ROOT.resolve("testdata/tokenizer");
 
   private TestFiles() {}
 
-  /** A file that lies beside the project on some machines only; skips the test aloud without it. */
+  /** Returns a file outside the repository; without it, skips the test with a message. */
   static Path shared(String name) {
     Path file = ROOT.resolve("../shared").resolve(name).normalize();
     if (!Files.exists(file)) {
@@ -63,7 +63,7 @@ final class TestFiles {
         .map(line -> new Case(JsonParser.parseString(line).getAsJsonObject()));
   }
 
-  /** Seeded by {@code -Dtokenformer.seed=N}, else anew; the seed is printed. */
+  /** Returns random numbers seeded by {@code -Dtokenformer.seed=N} or the time; prints the seed. */
   static Random random() {
     long seed = Long.getLong("tokenformer.seed", System.nanoTime() & 0xFFFFFF);
     System.out.println("-Dtokenformer.seed=" + seed);
@@ -87,10 +87,10 @@ final class TestFiles {
     "ſKİıßǅⅧ²½٣",
   };
 
-  /** A text of up to so many characters; with {@code wild} also any code points whatever. */
-  static String text(Random random, int most, boolean wild) {
+  /** Returns a text of about {@code max} characters at most; {@code wild} adds any code points. */
+  static String text(Random random, int max, boolean wild) {
     StringBuilder text = new StringBuilder();
-    int length = random.nextInt(most + 1);
+    int length = random.nextInt(max + 1);
     while (text.length() < length) {
       if (wild && random.nextInt(8) == 0) {
         text.appendCodePoint(random.nextInt(Character.MAX_CODE_POINT + 1));

@@ -19,7 +19,7 @@ class TextDocumentsTest {
   private static final Pieces WHOLE = new Pieces(false, 1, 1 << 20);
 
   @Test
-  void aLineThatIsTheSeparatorPartsDocuments() throws IOException {
+  void aLineThatIsTheSeparatorSeparatesDocuments() throws IOException {
     assertEquals(List.of("a\nb", "c"), documents("a\nb\n<|endoftext|>\nc\n"));
     assertEquals(List.of("a", "b"), documents("a\n<|endoftext|>\nb\n<|endoftext|>"));
     assertEquals(List.of("a"), documents("<|endoftext|>\n<|endoftext|>\na"));
@@ -93,7 +93,7 @@ class TextDocumentsTest {
     return pieces;
   }
 
-  /** The definition once more, on a text that fits into memory. */
+  /** Implements the definition directly, for a text that fits into memory. */
   private static List<String> bySplitting(String text) {
     List<String> documents = new ArrayList<>();
     for (String part : ("\n" + text + "\n").split("(?<=\n)<\\|endoftext\\|>(?=\n)", -1)) {
@@ -101,7 +101,7 @@ class TextDocumentsTest {
       document = document.endsWith("\n") ? document.substring(0, document.length() - 1) : document;
       documents.add(document);
     }
-    // The last part had a newline added, not its own.
+    // The last part ends with an added newline, not its own.
     int last = documents.size() - 1;
     String end = documents.get(last);
     documents.set(last, end.endsWith("\n") ? end.substring(0, end.length() - 1) : end);
@@ -126,8 +126,8 @@ class TextDocumentsTest {
     TextDocuments tooSmall = documents("12\n345678\n".getBytes(UTF_8), false, 8);
     TokenizerException e = assertThrows(TokenizerException.class, tooSmall::next);
     assertEquals(
-        "t: line 2: more than 8 bytes would have to be encoded at once; break them into lines or"
-            + " documents, parted by lines of <|endoftext|>",
+        "t: line 2: more than 8 bytes must be encoded at once; split the text into lines, or into"
+            + " documents separated by <|endoftext|> lines",
         e.getMessage());
     byte[] lines = "12\n".repeat(1000).getBytes(UTF_8);
     assertEquals(2999, all(documents(lines, true, 9)).getFirst().length());

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Files that are not what they should be: each is refused in one clear line. */
+/** Invalid files are refused with a one-line message. */
 class TokenizerFileTest {
   private static final Path BASE = TestFiles.GOLDENS.resolve("base/tokenizer.json");
 
@@ -71,7 +71,7 @@ class TokenizerFileTest {
     return "{'type':'TemplateProcessing','single':" + single + ",'pair':[],'special_tokens':{}}";
   }
 
-  /** What is done to a good file, and what the message must then say. */
+  /** Changes to a valid file, each with a part of the expected message. */
   private static Map<Consumer<JsonObject>, String> changes() {
     Map<Consumer<JsonObject>, String> changes = new LinkedHashMap<>();
     changes.put(set("model.type", "'WordPiece'"), "model.type \"WordPiece\"");
@@ -107,7 +107,7 @@ class TokenizerFileTest {
     changes.put(
         set("post_processor", template("[{'SpecialToken':{'id':'a','type_id':0}}]")),
         "adds a special token");
-    changes.put(set("post_processor", template("[]")), "must be the text, once");
+    changes.put(set("post_processor", template("[]")), "must contain the text exactly once");
     changes.put(set("decoder", "null"), "decoder null");
     changes.put(set("decoder", "{'type':'Metaspace'}"), "decoder Metaspace");
     changes.put(without("model"), "\"model\" is missing");
@@ -118,7 +118,7 @@ class TokenizerFileTest {
     changes.put(set("model.vocab.zz", "1e30"), "$.model.vocab.zz");
     changes.put(set("model.vocab.zz", "1.5"), "$.model.vocab.zz");
     changes.put(set("model.vocab.zz", "7"), "id 7 belongs to two tokens");
-    changes.put(set("model.vocab.zz", "495"), "id 495 among 495 tokens");
+    changes.put(set("model.vocab.zz", "495"), "id 495 is out of range: the ids of 495 tokens");
     changes.put(set("model.vocab.z z", "494"), "\"z z\" has a character outside");
     changes.put(merge("'a nosuch'"), "names \"nosuch\"");
     changes.put(merge("['Q','Z']"), "names \"QZ\"");
@@ -127,17 +127,17 @@ class TokenizerFileTest {
     changes.put(merge("['a']"), "$.model.merges");
     changes.put(merge("['a','b','c']"), "$.model.merges");
     changes.put(merge("7.5"), "\"7.5\" is not two tokens");
-    changes.put(firstAdded("id", "17"), "\"<|endoftext|>\" has id 17 where its place");
-    changes.put(firstAdded("id", "-4"), "added_tokens.id must be a whole number");
-    changes.put(firstAdded("id", "1e99"), "added_tokens.id must be a whole number");
-    changes.put(firstAdded("content", "''"), "empty content");
+    changes.put(firstAdded("id", "17"), "\"<|endoftext|>\" has id 17, but HF tokenizers assigns 0");
+    changes.put(firstAdded("id", "-4"), "added_tokens[0].id must be a whole number");
+    changes.put(firstAdded("id", "1e99"), "added_tokens[0].id must be a whole number");
+    changes.put(firstAdded("content", "''"), "added_tokens[0].content must not be empty");
     changes.put(firstAdded("content", "'<|padding|>'"), "\"<|padding|>\" twice");
     changes.put(firstAdded("content", "'\\ud800'"), "$.added_tokens[0].content: Unpaired");
     changes.put(firstAdded("content", "'" + "a".repeat(2_000_001) + "'"), "more than 2000000");
-    changes.put(firstAdded("content", "5"), "added_tokens.content must be a string");
-    changes.put(firstAdded("special", "null"), "added_tokens.special must be true or false");
+    changes.put(firstAdded("content", "5"), "added_tokens[0].content must be a string");
+    changes.put(firstAdded("special", "null"), "added_tokens[0].special must be true or false");
     changes.put(set("added_tokens", "{}"), "$.added_tokens");
-    changes.put(set("added_tokens", "[7]"), "added_tokens must be an object, but is 7");
+    changes.put(set("added_tokens", "[7]"), "added_tokens[0] must be an object, not 7");
     changes.put(TokenizerFileTest::unknownToken, "model.unk_token \"<unk>\"");
     return changes;
   }
@@ -148,7 +148,7 @@ class TokenizerFileTest {
         "{'type':'Split','pattern':" + pattern + ",'behavior':'" + behavior + "','invert':false}");
   }
 
-  /** Without a token for "!", text can have unknown bytes. */
+  /** Removes the token for "!", so that text can contain unknown bytes. */
   private static void unknownToken(JsonObject file) {
     JsonObject vocab = file.getAsJsonObject("model").getAsJsonObject("vocab");
     int id = vocab.remove("!").getAsInt();
@@ -230,7 +230,7 @@ class TokenizerFileTest {
     Path file = temporary.resolve("large.json");
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      channel.position(TokenizerJsonReader.MAX_BYTES); // a hole: takes no room
+      channel.position(TokenizerJsonReader.MAX_BYTES); // a sparse file
       channel.write(ByteBuffer.wrap(new byte[] {1}));
     }
     assertOneLine(

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.tokenizer.TestFiles.Case;
 
-/** What HF tokenizers gives, to the id and to the character. */
+/** Compares ids and decoded text with those of HF tokenizers. */
 class TokenizerGoldenTest {
   private static List<Path> folders() throws IOException {
     try (Stream<Path> folders = Files.list(TestFiles.GOLDENS)) {
@@ -80,7 +80,7 @@ class TokenizerGoldenTest {
     return text.append(decoder.finish()).toString();
   }
 
-  /** The released models' own tokenizer. */
+  /** The tokenizer of the released models. */
   @Test
   void neox() throws IOException {
     Path file = TestFiles.shared("data/neox-tokenizer.json");

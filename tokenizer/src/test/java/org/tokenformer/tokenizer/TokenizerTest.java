@@ -69,7 +69,7 @@ class TokenizerTest {
     }
   }
 
-  /** Words repeat, the cache forgets, buffers grow and are let go: the ids stay the same. */
+  /** Cached words, a cleared cache, and grown or released buffers do not change the ids. */
   @Test
   void historyMakesNoDifference() throws IOException {
     String json = Files.readString(TestFiles.GOLDENS.resolve("base/tokenizer.json"));
@@ -122,7 +122,7 @@ class TokenizerTest {
     assertEquals(tokenizer.encode("the".repeat(10)).length / 10 * 333_333, ids.length);
   }
 
-  /** The heap for long words against the definition: the lowest rank first, then the leftmost. */
+  /** Compares the heap for long words with the definition: lowest rank first, then leftmost. */
   @Test
   void longWordsMergeByDefinition() {
     Random random = TestFiles.random();
@@ -165,7 +165,7 @@ class TokenizerTest {
 
   @Test
   void newerCharactersKeepTheirPlaces() {
-    // U+0897 has a combining class since Unicode 16 only: no reordering around it
+    // U+0897 has had a combining class only since Unicode 16: no reordering around it
     assertEquals("q\u0897\u0323", Nfc.normalize("q\u0897\u0323"));
     assertEquals(
         "\u1E0B\u0323".length(),

@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class Utf8Test {
-  /** Unicode 16, tables 3-8 to 3-11, and what Rust documents of from_utf8_lossy. */
+  /** From Unicode 16, tables 3-8 to 3-11, and the documentation of Rust's from_utf8_lossy. */
   @ParameterizedTest
   @CsvSource({
     "C0AFE080BFF0818241, ????????A",
@@ -31,7 +31,7 @@ class Utf8Test {
     Random random = TestFiles.random();
     for (int i = 0; i < 5000; i++) {
       String text = TestFiles.text(random, 300, true);
-      // Java writes '?' for half a surrogate pair; here it is U+FFFD, as if it had been decoded.
+      // Java encodes an unpaired surrogate as '?'; Utf8 encodes it as U+FFFD.
       byte[] expected =
           text.codePoints()
               .map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c)

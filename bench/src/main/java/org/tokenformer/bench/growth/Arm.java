@@ -2,13 +2,13 @@ package org.tokenformer.bench.growth;
 
 import java.awt.Color;
 
-/** A way to train that the study compares with the others. */
+/** A training configuration compared in the study. */
 enum Arm {
   SCRATCH_LARGE("scratch-large", "large, from scratch", new Color(0x22, 0x2B, 0x38)),
   GROWN_ONCE("grown-once", "grown once, exact", new Color(0x1F, 0x5F, 0xBF)),
   GROWN_IN_STEPS("grown-in-steps", "grown in steps, exact", new Color(0x1B, 0x8A, 0x5A)),
   GROWN_LATE("grown-late", "grown late, more steps, exact", new Color(0x7A, 0x4F, 0xC4)),
-  RELEASED("released", "grown once, as released", new Color(0xC8, 0x2F, 0x2F)),
+  RELEASED("released", "grown once, released method", new Color(0xC8, 0x2F, 0x2F)),
   SCRATCH_MIDDLE("scratch-middle", "middle, from scratch", new Color(0x8A, 0x93, 0x9F)),
   SCRATCH_SMALL("scratch-small", "small, from scratch", new Color(0xBC, 0xC3, 0xCC)),
   LONGER_SMALL("longer-small", "small, more steps", new Color(0x6B, 0xB7, 0xC9)),
@@ -24,12 +24,12 @@ enum Arm {
     this.color = color;
   }
 
-  /** What the names of its runs begin with. */
+  /** Returns the prefix of the names of its runs. */
   String prefix() {
     return prefix;
   }
 
-  /** What readers call it. */
+  /** Returns the label in tables and charts. */
   String label() {
     return label;
   }

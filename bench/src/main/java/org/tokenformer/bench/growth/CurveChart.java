@@ -19,7 +19,9 @@ import org.jfree.chart.ui.RectangleInsets;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
-/** A chart in which each run is a line in the colour of its arm, and a growth a dot on it. */
+/**
+ * A chart with a line for each run, in the colour of its configuration, and a dot for each growth.
+ */
 final class CurveChart {
   private static final Color INK = new Color(0x22, 0x2B, 0x38);
   private static final Color GRID = new Color(0xE4, 0xE7, 0xEC);
@@ -30,19 +32,19 @@ final class CurveChart {
   private final XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, false);
   private final Set<Arm> named = EnumSet.noneOf(Arm.class);
 
-  /** Adds a line; the legend names the first one of an arm only. */
-  XYSeries line(RunCurve course) {
-    XYSeries series = add(course, "", course.arm().label());
+  /** Adds a line; only the first line of each configuration is listed in the legend. */
+  XYSeries line(RunCurve curve) {
+    XYSeries series = add(curve, "", curve.arm().label());
     int index = data.indexOf(series.getKey());
     renderer.setSeriesStroke(
         index, new BasicStroke(WIDTH, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
-    renderer.setSeriesVisibleInLegend(index, named.add(course.arm()));
+    renderer.setSeriesVisibleInLegend(index, named.add(curve.arm()));
     return series;
   }
 
-  /** Adds dots. */
-  XYSeries dots(RunCurve course) {
-    XYSeries series = add(course, " grows", "");
+  /** Adds a series of dots for growths. */
+  XYSeries dots(RunCurve curve) {
+    XYSeries series = add(curve, " grows", "");
     int index = data.indexOf(series.getKey());
     renderer.setSeriesLinesVisible(index, false);
     renderer.setSeriesShapesVisible(index, true);
@@ -51,20 +53,20 @@ final class CurveChart {
     return series;
   }
 
-  private XYSeries add(RunCurve course, String what, String label) {
-    XYSeries series = new XYSeries(course.name() + what);
+  private XYSeries add(RunCurve curve, String suffix, String label) {
+    XYSeries series = new XYSeries(curve.name() + suffix);
     series.setDescription(label);
     data.addSeries(series);
-    renderer.setSeriesPaint(data.getSeriesCount() - 1, course.arm().color());
+    renderer.setSeriesPaint(data.getSeriesCount() - 1, curve.arm().color());
     return series;
   }
 
-  /** The chart, with a legend on top. */
-  JFreeChart chart(String title, String across, String up) {
+  /** Returns the chart with a legend on top. */
+  JFreeChart chart(String title, String xLabel, String yLabel) {
     renderer.setDrawSeriesLineAsPath(true);
     renderer.setLegendLine(new Line2D.Double(-12, 0, 12, 0));
     renderer.setLegendItemLabelGenerator((lines, index) -> data.getSeries(index).getDescription());
-    XYPlot plot = new XYPlot(data, axis(across), axis(up), renderer);
+    XYPlot plot = new XYPlot(data, axis(xLabel), axis(yLabel), renderer);
     plot.setBackgroundPaint(Color.WHITE);
     plot.setOutlineVisible(false);
     plot.setDomainGridlinePaint(GRID);

@@ -6,20 +6,20 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
- * Makes numbers, tables and charts of the runs of {@code bench/growth/study.sh}: {@code collect OUT
- * RESULTS} adds what matters of the runs to a folder of small files, {@code report RESULTS DOCS}
- * makes the page and the pictures of those.
+ * Evaluates the runs of {@code bench/growth/study.sh}: {@code collect OUT RESULTS} adds the results
+ * of the runs to a folder of small files, {@code report RESULTS DOCS} writes tables and charts from
+ * them.
  */
 public final class GrowthStudy {
   private static final String USAGE =
       """
-      usage: GrowthStudy collect OUT RESULTS   adds the runs' numbers to the small files of a folder
-             GrowthStudy report RESULTS DOCS   makes tables and charts of them\
+      usage: GrowthStudy collect OUT RESULTS   adds the results of the runs to a folder of small files
+             GrowthStudy report RESULTS DOCS   writes tables and charts from them\
       """;
 
   private GrowthStudy() {}
 
-  /** Exits with 0, or with 2 and one line about what is wrong. */
+  /** Exits with 0, or with 2 and a one-line error message. */
   public static void main(String[] args) {
     try {
       if (args.length == 3 && args[0].equals("collect")) {
@@ -30,7 +30,7 @@ public final class GrowthStudy {
         fail(USAGE);
       }
     } catch (NoSuchFileException e) {
-      fail("error: " + e.getMessage() + ": is not there");
+      fail("error: " + e.getMessage() + ": no such file or folder");
     } catch (IOException e) {
       fail("error: " + e.getMessage());
     }
@@ -41,7 +41,7 @@ public final class GrowthStudy {
     System.exit(2);
   }
 
-  /** Runs that were collected before stay, so that a study can be shared by machines. */
+  /** Adds runs to those collected before, so that a study can be spread over several machines. */
   static void collect(Path out, Path results) throws IOException {
     Study before = Files.isDirectory(results) ? ResultsFolder.read(results) : Study.NONE;
     ResultsFolder.write(results, Study.collect(out).joined(before));

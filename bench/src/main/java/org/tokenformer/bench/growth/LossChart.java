@@ -4,17 +4,17 @@ import java.util.List;
 import org.jfree.chart.JFreeChart;
 import org.jfree.data.xy.XYSeries;
 
-/** The validation loss of all arms against what it has cost. */
+/** The chart of the validation loss of all runs against their cost. */
 final class LossChart {
-  /** How far above the lowest loss the chart goes: the beginnings of all runs are alike. */
+  /** Range of losses shown above the lowest; the first losses of all runs are similar. */
   private static final double SHOWN_NATS = 1.5;
 
   private LossChart() {}
 
-  /** What a run costs. */
+  /** A measure of the cost of a run. */
   enum Cost {
-    PETAFLOPS("10¹⁵ floating-point operations"),
-    MINUTES("minutes of steps");
+    PETAFLOPS("training compute (10¹⁵ floating-point operations)"),
+    MINUTES("training time (minutes)");
 
     private final String label;
 
@@ -33,17 +33,17 @@ final class LossChart {
   static JFreeChart against(Study study, Cost cost) {
     CurveChart lines = new CurveChart();
     double lowest = Double.MAX_VALUE;
-    for (RunCurve course : study.courses()) {
-      XYSeries line = lines.line(course);
-      for (Point point : course.validations()) {
+    for (RunCurve curve : study.curves()) {
+      XYSeries line = lines.line(curve);
+      for (Point point : curve.validations()) {
         line.add(cost.of(point), point.validLoss());
         lowest = Math.min(lowest, point.validLoss());
       }
     }
-    for (RunCurve course : study.courses()) {
-      XYSeries dots = lines.dots(course);
-      for (Point growth : course.growths()) {
-        double loss = lossAt(course.validations(), growth.step());
+    for (RunCurve curve : study.curves()) {
+      XYSeries dots = lines.dots(curve);
+      for (Point growth : curve.growths()) {
+        double loss = lossAt(curve.validations(), growth.step());
         if (!Double.isNaN(loss)) {
           dots.add(cost.of(growth), loss);
         }
@@ -51,16 +51,14 @@ final class LossChart {
     }
     JFreeChart chart =
         lines.chart(
-            "Validation loss of each run; a dot where it grows",
-            cost.label,
-            "validation loss (nats)");
+            "Validation loss of each run (dots mark growth)", cost.label, "validation loss (nats)");
     if (lowest < Double.MAX_VALUE) {
       chart.getXYPlot().getRangeAxis().setRange(lowest - 0.05, lowest + SHOWN_NATS);
     }
     return chart;
   }
 
-  /** On the line between two validations; NaN outside of all. */
+  /** Interpolates linearly between two validations; NaN outside of their range. */
   private static double lossAt(List<Point> validations, int step) {
     Point before = null;
     for (Point point : validations) {
@@ -68,8 +66,8 @@ final class LossChart {
         if (before == null) {
           return point.step() == step ? point.validLoss() : Double.NaN;
         }
-        double way = (double) (step - before.step()) / (point.step() - before.step());
-        return before.validLoss() + way * (point.validLoss() - before.validLoss());
+        double fraction = (double) (step - before.step()) / (point.step() - before.step());
+        return before.validLoss() + fraction * (point.validLoss() - before.validLoss());
       }
       before = point;
     }

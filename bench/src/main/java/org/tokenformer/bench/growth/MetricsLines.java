@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Reads the {@code metrics.jsonl} of a run: a line for each step, one for each validation. */
+/** Reads the {@code metrics.jsonl} of a run: one line per step and one per validation. */
 final class MetricsLines {
   private static final double PETA = 1e15;
 
@@ -24,7 +24,7 @@ final class MetricsLines {
   /**
    * Reads a whole file.
    *
-   * @throws StudyException naming the line that is none
+   * @throws StudyException naming the first invalid line
    */
   static List<Point> read(Path file) throws IOException {
     MetricsLines lines = new MetricsLines();
@@ -35,7 +35,9 @@ final class MetricsLines {
         lines.accept(JsonParser.parseString(line).getAsJsonObject());
       } catch (JsonParseException | IllegalStateException | NumberFormatException e) {
         throw new StudyException(
-            "%s: line %d is not of a run's metrics: %s".formatted(file, number, e.getMessage()), e);
+            "%s: line %d is not a valid line of metrics: %s"
+                .formatted(file, number, e.getMessage()),
+            e);
       }
     }
     return lines.points;
@@ -45,7 +47,7 @@ final class MetricsLines {
     int step = (int) number(line, "step");
     if (line.has("valid_loss")) {
       if (points.isEmpty() || points.getLast().step() != step) {
-        throw new IllegalStateException("a validation without its step");
+        throw new IllegalStateException("validation without a step");
       }
       points.add(points.removeLast().validated(number(line, "valid_loss")));
       return;

@@ -13,17 +13,17 @@ import org.jfree.chart.ChartUtils;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.text.TextUtils;
 
-/** A chart as files. */
+/** Writes a chart to files. */
 record Picture(JFreeChart chart) {
   private static final int WIDTH = 1080;
   private static final int HEIGHT = 640;
 
-  /** Pixels for each unit of the chart, for screens of high resolution. */
+  /** Pixels per unit of the chart, for high-resolution screens. */
   private static final int SCALE = 2;
 
   static {
     System.setProperty("java.awt.headless", "true");
-    TextUtils.setUseDrawRotatedStringWorkaround(false); // which turns text into shapes
+    TextUtils.setUseDrawRotatedStringWorkaround(false); // it would turn text into shapes
   }
 
   void writePng(Path file) throws IOException {

@@ -1,14 +1,14 @@
 package org.tokenformer.bench.growth;
 
 /**
- * What is known of a run after one of its steps.
+ * The metrics of a run after a step.
  *
  * @param step counted from 1
- * @param parameters of the model that did the step
- * @param petaflops 10¹⁵ floating-point operations of all steps so far
- * @param seconds of all steps so far
- * @param smoothed training loss in nats, a mean over about the last 20 steps; NaN if not known
- * @param validLoss validation loss in nats; NaN where none was measured
+ * @param parameters of the model at this step
+ * @param petaflops operations of all steps so far, in 10¹⁵ floating-point operations
+ * @param seconds duration of all steps so far
+ * @param smoothed training loss in nats, a mean over about the last 20 steps; NaN if unknown
+ * @param validLoss validation loss in nats; NaN if not measured
  */
 record Point(
     int step,
@@ -24,7 +24,7 @@ record Point(
     return !Double.isNaN(validLoss);
   }
 
-  /** The same with other seconds of all steps so far. */
+  /** Returns this point with another duration. */
   Point after(double time) {
     return new Point(step, parameters, petaflops, time, smoothed, validLoss);
   }

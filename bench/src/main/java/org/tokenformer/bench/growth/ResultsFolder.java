@@ -8,23 +8,22 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * The numbers of a study as tables of comma-separated values, small enough to keep: {@code
- * sweeps.csv}, and one for each run of an arm. Sums over all steps stand in every row, so that rows
- * can be left out: those stay at which the validation loss was measured, every tenth, and all
- * around a growth.
+ * The results of a study as small CSV files: {@code sweeps.csv} and one file per run. Costs are
+ * cumulative, so rows can be dropped. The rows kept are the first and the last, those with a
+ * validation loss, every tenth, and all around a growth.
  */
 final class ResultsFolder {
   private static final String CSV = ".csv";
   private static final String SWEEPS = "sweeps" + CSV;
   private static final String SWEEPS_HEAD = "size,learning_rate,scale,valid_loss";
-  private static final String COURSE_HEAD = "step,parameters,petaflops,seconds,smoothed,valid_loss";
+  private static final String CURVE_HEAD = "step,parameters,petaflops,seconds,smoothed,valid_loss";
   private static final int EVERY = 10;
   private static final int BEFORE_GROWTH = 30;
   private static final int AFTER_GROWTH = 60;
 
   private ResultsFolder() {}
 
-  /** Writes a study into a folder, over what is there of it. */
+  /** Writes a study into a folder and overwrites files of the same names. */
   static void write(Path folder, Study study) throws IOException {
     Files.createDirectories(folder);
     List<String> sweeps = new ArrayList<>(List.of(SWEEPS_HEAD));
@@ -34,10 +33,10 @@ final class ResultsFolder {
               ",", run.size(), number(run.rate()), number(run.scale()), number(run.loss())));
     }
     writeLines(folder.resolve(SWEEPS), sweeps);
-    for (RunCurve course : study.courses()) {
-      List<String> rows = new ArrayList<>(List.of(COURSE_HEAD));
-      thinned(course).forEach(point -> rows.add(row(point)));
-      writeLines(folder.resolve(course.name() + CSV), rows);
+    for (RunCurve curve : study.curves()) {
+      List<String> rows = new ArrayList<>(List.of(CURVE_HEAD));
+      thinned(curve).forEach(point -> rows.add(row(point)));
+      writeLines(folder.resolve(curve.name() + CSV), rows);
     }
   }
 
@@ -45,14 +44,14 @@ final class ResultsFolder {
     Files.writeString(file, String.join("\n", lines) + "\n");
   }
 
-  static List<Point> thinned(RunCurve course) {
-    List<Point> growths = course.growths();
-    return course.points().stream()
+  static List<Point> thinned(RunCurve curve) {
+    List<Point> growths = curve.growths();
+    return curve.points().stream()
         .filter(point ->
             point.isValidated()
                 || point.step() % EVERY == 0
-                || point.step() == course.points().getFirst().step()
-                || point.step() == course.last().step()
+                || point.step() == curve.points().getFirst().step()
+                || point.step() == curve.last().step()
                 || growths.stream().anyMatch(growth -> isAround(growth.step(), point.step())))
         .toList();
   }
@@ -72,19 +71,19 @@ final class ResultsFolder {
             number(point.validLoss()));
   }
 
-  /** With seven digits; nothing for NaN. */
+  /** Formats a number with seven digits; NaN becomes an empty cell. */
   private static String number(double value) {
     return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.7g", value);
   }
 
   /**
-   * Reads what {@link #write} has written.
+   * Reads files written by {@link #write}.
    *
-   * @throws StudyException naming the line that is none
+   * @throws StudyException naming the first invalid line
    */
   static Study read(Path folder) throws IOException {
     List<SweepRun> sweeps = new ArrayList<>();
-    List<RunCurve> courses = new ArrayList<>();
+    List<RunCurve> curves = new ArrayList<>();
     for (Path file : Study.list(folder)) {
       String name = file.getFileName().toString();
       if (name.equals(SWEEPS)) {
@@ -95,16 +94,16 @@ final class ResultsFolder {
                 cells ->
                     new SweepRun(cells[0], number(cells[1]), number(cells[2]), number(cells[3]))));
       } else if (name.endsWith(CSV)) {
-        List<Point> points = readRows(file, COURSE_HEAD, ResultsFolder::point);
+        List<Point> points = readRows(file, CURVE_HEAD, ResultsFolder::point);
         String run = name.substring(0, name.length() - CSV.length());
-        RunCurve course = points.isEmpty() ? null : RunCurve.named(run, points);
-        if (course == null) {
-          throw new StudyException(file + ": has no rows, or no name of a run");
+        RunCurve curve = points.isEmpty() ? null : RunCurve.named(run, points);
+        if (curve == null) {
+          throw new StudyException(file + ": contains no rows, or is not named after a run");
         }
-        courses.add(course);
+        curves.add(curve);
       }
     }
-    return new Study(sweeps, courses);
+    return new Study(sweeps, curves);
   }
 
   private interface RowReader<T> {
@@ -115,7 +114,7 @@ final class ResultsFolder {
       throws IOException {
     List<String> lines = Files.readAllLines(file);
     if (lines.isEmpty() || !lines.getFirst().equals(head)) {
-      throw new StudyException(file + ": does not begin with " + head);
+      throw new StudyException(file + ": does not start with the header " + head);
     }
     List<T> rows = new ArrayList<>();
     for (int i = 1; i < lines.size(); i++) {
@@ -127,7 +126,7 @@ final class ResultsFolder {
         rows.add(reader.read(cells));
       } catch (NumberFormatException e) {
         throw new StudyException(
-            "%s: line %d is no row: %s".formatted(file, i + 1, e.getMessage()), e);
+            "%s: line %d is not a valid row: %s".formatted(file, i + 1, e.getMessage()), e);
       }
     }
     return rows;

@@ -8,14 +8,14 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How one run of an arm went.
+ * The metrics of one run over its steps.
  *
- * @param points at least one, in the order of their steps; some steps may be left out
+ * @param points at least one, in the order of their steps; steps may be missing
  */
 record RunCurve(Arm arm, int seed, List<Point> points) {
   private static final Pattern NAME = Pattern.compile("(.+)-(\\d{1,9})");
 
-  /** By arm, then seed. */
+  /** Orders by configuration, then seed. */
   static final Comparator<RunCurve> ORDER =
       Comparator.comparing(RunCurve::arm).thenComparingInt(RunCurve::seed);
 
@@ -27,7 +27,10 @@ record RunCurve(Arm arm, int seed, List<Point> points) {
     }
   }
 
-  /** A course by the name of its run, such as {@code grown-once-2}; null if no arm is called so. */
+  /**
+   * Returns the curve of a run named such as {@code grown-once-2}; null for an unknown
+   * configuration.
+   */
   static @Nullable RunCurve named(String name, List<Point> points) {
     Matcher parts = NAME.matcher(name);
     if (parts.matches()) {
@@ -40,26 +43,27 @@ record RunCurve(Arm arm, int seed, List<Point> points) {
     return null;
   }
 
-  /** The name of its run. */
+  /** Returns the name of the run. */
   String name() {
     return arm.prefix() + "-" + seed;
   }
 
-  /** After the last step. */
+  /** Returns the point after the last step. */
   Point last() {
     return points.getLast();
   }
 
-  /** Those at which the validation loss was measured. */
+  /** Returns the points at which the validation loss was measured. */
   List<Point> validations() {
     return points.stream().filter(Point::isValidated).toList();
   }
 
   /**
-   * Where the validation loss first comes down to this one, on straight lines between validations.
+   * Returns the cost at which the validation loss first falls to a given loss, interpolated
+   * linearly between validations.
    *
    * @param loss in nats
-   * @return 10¹⁵ operations; NaN if it is not reached
+   * @return 10¹⁵ operations; NaN if the loss is not reached
    */
   double petaflopsToReach(double loss) {
     Point before = null;
@@ -68,15 +72,15 @@ record RunCurve(Arm arm, int seed, List<Point> points) {
         if (before == null) {
           return point.petaflops();
         }
-        double way = (before.validLoss() - loss) / (before.validLoss() - point.validLoss());
-        return before.petaflops() + way * (point.petaflops() - before.petaflops());
+        double fraction = (before.validLoss() - loss) / (before.validLoss() - point.validLoss());
+        return before.petaflops() + fraction * (point.petaflops() - before.petaflops());
       }
       before = point;
     }
     return Double.NaN;
   }
 
-  /** The last point before each growth. */
+  /** Returns the last point before each growth. */
   List<Point> growths() {
     List<Point> growths = new ArrayList<>();
     for (int i = 1; i < points.size(); i++) {
@@ -88,19 +92,22 @@ record RunCurve(Arm arm, int seed, List<Point> points) {
   }
 
   /**
-   * What the smoothed training loss did after a growth.
+   * The rise of the smoothed training loss after a growth.
    *
-   * @param before the last point before it
-   * @param highest of the losses after it, in nats
+   * @param before the last point before the growth
+   * @param highest highest loss after it, in nats
    */
   record Rise(Point before, double highest) {
-    /** How far the highest lies above the loss before; below 0 where the loss only fell. */
+    /**
+     * Returns the rise of the highest loss over the loss before, in percent; negative if the loss
+     * only fell.
+     */
     double percent() {
       return 100 * (highest / before.smoothed() - 1);
     }
   }
 
-  /** The rises over so many steps after each growth. */
+  /** Returns the rise within a number of steps after each growth. */
   List<Rise> rises(int steps) {
     return growths().stream().map(before -> rise(before, steps)).toList();
   }

@@ -3,7 +3,7 @@ package org.tokenformer.bench.growth;
 import org.jfree.chart.JFreeChart;
 import org.jfree.data.xy.XYSeries;
 
-/** The smoothed training loss around the growth, exact beside released. */
+/** The chart of the smoothed training loss around growth, exact and released method. */
 final class SpikeChart {
   private static final int STEPS_BEFORE = 30;
 
@@ -11,23 +11,21 @@ final class SpikeChart {
 
   static JFreeChart of(Study study) {
     CurveChart lines = new CurveChart();
-    for (RunCurve course : study.courses()) {
-      boolean shown = course.arm() == Arm.GROWN_ONCE || course.arm() == Arm.RELEASED;
-      if (shown && !course.growths().isEmpty()) {
-        Point before = course.growths().getFirst();
-        XYSeries line = lines.line(course);
-        for (Point point : course.points()) {
+    for (RunCurve curve : study.curves()) {
+      boolean shown = curve.arm() == Arm.GROWN_ONCE || curve.arm() == Arm.RELEASED;
+      if (shown && !curve.growths().isEmpty()) {
+        Point before = curve.growths().getFirst();
+        XYSeries line = lines.line(curve);
+        for (Point point : curve.points()) {
           int since = point.step() - before.step();
           if (since >= -STEPS_BEFORE && since <= ResultsPage.SPIKE_STEPS) {
             line.add(since, point.smoothed());
           }
         }
-        lines.dots(course).add(0, before.smoothed());
+        lines.dots(curve).add(0, before.smoothed());
       }
     }
     return lines.chart(
-        "Training loss around the growth",
-        "steps since the growth",
-        "smoothed training loss (nats)");
+        "Training loss around growth", "steps since growth", "smoothed training loss (nats)");
   }
 }

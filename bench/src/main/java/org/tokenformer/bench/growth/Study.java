@@ -9,51 +9,51 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** All runs of the study. */
-record Study(List<SweepRun> sweeps, List<RunCurve> courses) {
+record Study(List<SweepRun> sweeps, List<RunCurve> curves) {
   static final Study NONE = new Study(List.of(), List.of());
 
   private static final String LOG = ".log";
 
-  /** Copies both and sorts them. */
+  /** Copies and sorts both lists. */
   Study {
     sweeps = sweeps.stream().sorted(SweepRun.ORDER).toList();
-    courses = courses.stream().sorted(RunCurve.ORDER).toList();
+    curves = curves.stream().sorted(RunCurve.ORDER).toList();
   }
 
   /**
-   * Reads the folder that {@code study.sh} fills; runs that are not done are left out.
+   * Reads the output folder of {@code study.sh}; skips unfinished runs.
    *
-   * @throws StudyException if a file is not what a run writes
+   * @throws StudyException if a file of a run is invalid
    */
   static Study collect(Path out) throws IOException {
     List<SweepRun> sweeps = new ArrayList<>();
-    List<RunCurve> courses = new ArrayList<>();
+    List<RunCurve> curves = new ArrayList<>();
     for (Path entry : list(out)) {
       String name = entry.getFileName().toString();
       if (Files.exists(entry.resolve("done"))) {
-        add(name, MetricsLines.read(entry.resolve("metrics.jsonl")), sweeps, courses);
+        add(name, MetricsLines.read(entry.resolve("metrics.jsonl")), sweeps, curves);
       } else if (name.endsWith(LOG) && name.contains(Arm.TRANSFORMER.prefix())) {
         String run = name.substring(0, name.length() - LOG.length());
-        add(run, TransformerLog.read(entry), sweeps, courses);
+        add(run, TransformerLog.read(entry), sweeps, curves);
       }
     }
-    return new Study(sweeps, courses);
+    return new Study(sweeps, curves);
   }
 
   /**
-   * Together with runs that were collected before, such as on another machine; where both have the
-   * same run, this one's stays. All steps are timed anew, as {@link StepTimes} does.
+   * Returns this study together with runs collected before, for example on another machine. If both
+   * contain a run, this study's is kept. {@link StepTimes} normalises all durations again.
    */
   Study joined(Study before) {
     List<SweepRun> allSweeps = new ArrayList<>(sweeps);
     before.sweeps().stream()
         .filter(run -> sweeps.stream().noneMatch(run::hasSettingsOf))
         .forEach(allSweeps::add);
-    List<RunCurve> allCourses = new ArrayList<>(courses);
-    before.courses().stream()
-        .filter(course -> find(course.arm(), course.seed()) == null)
-        .forEach(allCourses::add);
-    return new Study(allSweeps, StepTimes.even(allCourses));
+    List<RunCurve> allCurves = new ArrayList<>(curves);
+    before.curves().stream()
+        .filter(curve -> find(curve.arm(), curve.seed()) == null)
+        .forEach(allCurves::add);
+    return new Study(allSweeps, StepTimes.normalised(allCurves));
   }
 
   static List<Path> list(Path folder) throws IOException {
@@ -63,24 +63,24 @@ record Study(List<SweepRun> sweeps, List<RunCurve> courses) {
   }
 
   private static void add(
-      String name, List<Point> points, List<SweepRun> sweeps, List<RunCurve> courses)
+      String name, List<Point> points, List<SweepRun> sweeps, List<RunCurve> curves)
       throws StudyException {
     if (points.isEmpty()) {
-      throw new StudyException(name + ": is done and has no steps");
+      throw new StudyException(name + ": is finished but has no steps");
     }
     SweepRun sweep = SweepRun.named(name, points.getLast().validLoss());
-    RunCurve course = RunCurve.named(name, points);
+    RunCurve curve = RunCurve.named(name, points);
     if (sweep != null) {
       sweeps.add(sweep);
-    } else if (course != null) {
-      courses.add(course);
+    } else if (curve != null) {
+      curves.add(curve);
     }
   }
 
-  /** The run of an arm with a seed; null if there is none. */
+  /** Returns the run of a configuration with a seed; null if there is none. */
   @Nullable RunCurve find(Arm arm, int seed) {
-    return courses.stream()
-        .filter(course -> course.arm() == arm && course.seed() == seed)
+    return curves.stream()
+        .filter(curve -> curve.arm() == arm && curve.seed() == seed)
         .findFirst()
         .orElse(null);
   }

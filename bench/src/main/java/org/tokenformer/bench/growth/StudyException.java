@@ -2,7 +2,7 @@ package org.tokenformer.bench.growth;
 
 import java.io.IOException;
 
-/** A file that is not what the study writes; one line that names it. */
+/** Thrown for an invalid file of the study. The message is one line that names it. */
 final class StudyException extends IOException {
   private static final long serialVersionUID = 1;
 

@@ -7,11 +7,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A short run that tries settings.
+ * A short run of a hyperparameter sweep.
  *
  * @param size small, middle, large or transformer
- * @param rate highest learning rate
- * @param scale of the first values; NaN for the plain Transformer, which has none
+ * @param rate maximum learning rate
+ * @param scale factor on the initialisation scale of values; NaN for the plain Transformer
  * @param loss on held-out documents after the last step, in nats; NaN if the run diverged
  */
 record SweepRun(String size, double rate, double scale, double loss) {
@@ -21,13 +21,13 @@ record SweepRun(String size, double rate, double scale, double loss) {
 
   static final List<String> SIZES = List.of("small", "middle", "large", "transformer");
 
-  /** By size as the study runs them, then rate, then scale. */
+  /** Orders by size in the order of the study, then rate, then scale. */
   static final Comparator<SweepRun> ORDER =
       Comparator.<SweepRun>comparingInt(run -> SIZES.indexOf(run.size()))
           .thenComparingDouble(SweepRun::rate)
           .thenComparingDouble(SweepRun::scale);
 
-  /** A run by its name, such as {@code sweep-small-0.002-0.5}; null if it is no such name. */
+  /** Returns the run of a name such as {@code sweep-small-0.002-0.5}; null for other names. */
   static @Nullable SweepRun named(String name, double loss) {
     Matcher parts = NAME.matcher(name);
     if (!parts.matches()) {
@@ -41,7 +41,7 @@ record SweepRun(String size, double rate, double scale, double loss) {
         loss);
   }
 
-  /** Whether another run tried the same. */
+  /** Returns whether another run has the same settings. */
   boolean hasSettingsOf(SweepRun other) {
     return ORDER.compare(this, other) == 0;
   }

@@ -9,14 +9,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Reads what the plain Transformer's training prints, a line for each validation:
+ * Reads the log of the plain Transformer's training, with one line per validation:
  *
  * <pre>
  * transformer step 100 params 7.41M train 5.37 valid 5.3753 bits/byte 2.0129 PFLOP 0.009 tok/s 242
  * </pre>
  *
- * <p>The rate is that of all steps so far, validations included. Its PFLOP are rounded coarsely and
- * know nothing of the attention, so operations are counted here as the engine counts its own.
+ * <p>{@code tok/s} is the mean over all steps so far, including validations. The logged PFLOP are
+ * rounded coarsely and exclude attention, so operations are counted here, as the engine counts its
+ * own.
  */
 final class TransformerLog {
   private static final Pattern LINE =
@@ -34,8 +35,8 @@ final class TransformerLog {
   /**
    * Reads a whole file.
    *
-   * @return a point for each validation, with no training loss
-   * @throws StudyException if it has none
+   * @return a point for each validation, without training loss
+   * @throws StudyException if there is none
    */
   static List<Point> read(Path file) throws IOException {
     List<Point> points = new ArrayList<>();
@@ -46,7 +47,7 @@ final class TransformerLog {
       }
     }
     if (points.isEmpty()) {
-      throw new StudyException(file + ": has no line 'transformer step N params … valid …'");
+      throw new StudyException(file + ": contains no line 'transformer step N params … valid …'");
     }
     return points;
   }
@@ -63,8 +64,9 @@ final class TransformerLog {
   }
 
   /**
-   * 2 for each parameter forth and 4 back, as the tied embedding is multiplied once; and three
-   * times the 4C that the attention of a layer asks for each position that a token sees.
+   * Returns 2 operations per parameter in the forward pass and 4 in the backward pass, since the
+   * tied embedding is multiplied once, plus three times the 4C of a layer's attention for each
+   * visible position.
    */
   static double flopsPerToken(long parameters) {
     double positions = (SEQUENCE + 1) / 2.0;

@@ -1,6 +1,6 @@
 /**
- * What the runs of {@code bench/growth/study.sh} say: their numbers in files that are small enough
- * to keep, and tables and charts of those. Knows the files of runs, nothing of models.
+ * The evaluation of {@code bench/growth/study.sh}: collects the results of its runs in small files
+ * and writes tables and charts from them. Depends on the files of runs, not on models.
  */
 @NullMarked
 package org.tokenformer.bench.growth;

@@ -10,12 +10,12 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * Does one kind of work whenever a line on standard input asks for it, and answers with the seconds
- * that it took: {@code bench/peers/compare.py} runs one such process for each program and lets them
- * take turns, since the speed of a shared machine changes within seconds.
+ * Runs a workload for each line on standard input and answers with its duration in seconds. {@code
+ * bench/peers/compare.py} runs one such process per program and lets them take turns, since the
+ * speed of a shared machine changes within seconds.
  *
- * <p>A line holds the numbers that the work wants. The first line out is {@code ready}, with the
- * bytes of weights that a run reads where that is known.
+ * <p>Each line contains the numbers that the workload needs. The first line of output is {@code
+ * ready}, followed by the bytes of weights or text that a run reads, or 0 if that does not apply.
  */
 public final class Turns {
   private static final String USAGE =
@@ -31,12 +31,10 @@ public final class Turns {
                                                        (a prompt, and one id of each session)\
       """;
 
-  /** A turn repeats its work for at least so long and counts the median run. */
+  /** Minimum duration of a turn, which repeats its work and reports the median run. */
   private static final long TURN_NANOS = 300_000_000L;
 
-  /**
-   * Work that is asked for the first time is done for so long before: the JVM has to compile it.
-   */
+  /** Duration of the warm-up before the first turn of a workload, for JIT compilation. */
   private static final long WARM_UP_NANOS = 5_000_000_000L;
 
   private static final int MAX_RUNS = 10_000;
@@ -78,21 +76,21 @@ public final class Turns {
     return Arrays.stream(line.strip().split(" ")).mapToInt(Integer::parseInt).toArray();
   }
 
-  /** What a process does. */
+  /** The workload of a process. */
   interface Work extends AutoCloseable {
-    /** Bytes of weights that one run reads, 0 where that says nothing. */
+    /** Returns the bytes of weights or text that one run reads, or 0 if that does not apply. */
     default long bytes() {
       return 0;
     }
 
-    /** One turn; the answer as text. */
+    /** Runs one turn and returns its answer as text. */
     String turn(int[] numbers);
 
     @Override
     default void close() {}
   }
 
-  /** The median seconds of runs that together take the time of a turn. */
+  /** Repeats a run for the duration of a turn and returns the median in seconds. */
   static String seconds(Runnable run) {
     double[] seconds = new double[MAX_RUNS];
     int count = 0;

@@ -32,7 +32,7 @@ import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.tokenizer.Tokenizer;
 
-/** The kinds of work of {@link Turns}. */
+/** The workloads of {@link Turns}. */
 final class Workloads {
   private static final String DOCUMENT_END = "\n<|endoftext|>\n";
   private static final int WARM_UP_STEPS = 3;
@@ -56,7 +56,7 @@ final class Workloads {
               Presets.get(args[1]),
               WeightType.valueOf(args[2].toUpperCase(Locale.ROOT)),
               backend(args[3]));
-      default -> throw new IllegalArgumentException("no work " + args[0]);
+      default -> throw new IllegalArgumentException("unknown workload " + args[0]);
     };
   }
 
@@ -68,7 +68,7 @@ final class Workloads {
     return Operands.open("vector", Integer.parseInt(threads));
   }
 
-  /** Operations and bytes a second that the machine can do now. */
+  /** Measures the machine's current operations and bytes per second. */
   private static Turns.Work ceilings(int threads) {
     return _ -> {
       Machine.Ceilings now = Machine.measure(threads);
@@ -76,7 +76,7 @@ final class Workloads {
     };
   }
 
-  /** C = A·Bᵀ with A (M, K) and B (N, K), as the product with a table. */
+  /** C = A·Bᵀ with A (M, K) and B (N, K), computed by the kernel for logits. */
   private static final class Gemm implements Turns.Work {
     private final Backend backend;
     private final MemoryScope scope;
@@ -111,7 +111,7 @@ final class Workloads {
     }
   }
 
-  /** All documents of a text, one after the other; one thread. */
+  /** Encodes all documents of a text sequentially on one thread. */
   private static final class Encode implements Turns.Work {
     private final Tokenizer tokenizer;
     private final List<String> documents;
@@ -134,7 +134,7 @@ final class Workloads {
     }
   }
 
-  /** A whole step of training. */
+  /** A complete training step. */
   private static final class Train implements Turns.Work {
     private final Backend backend;
     private final TrainableModel model;
@@ -162,7 +162,7 @@ final class Workloads {
     }
   }
 
-  /** A model of random weights at work. */
+  /** Inference with a model of random weights. */
   private static final class Run implements Turns.Work {
     private final String kind;
     private final Backend backend;

@@ -1,6 +1,6 @@
 /**
- * The engine's side of {@code bench/peers}: work that is done when a line asks for it, so that a
- * script can let several programs take turns on one machine.
+ * The engine's side of {@code bench/peers}: workloads that run on request, so that a script can let
+ * several programs take turns on one machine.
  */
 @NullMarked
 package org.tokenformer.bench.peers;

@@ -20,12 +20,12 @@ class ResultsPageTest {
               new SweepRun("large", 0.002, 1, 5.5),
               new SweepRun("large", 0.016, 1, NONE)),
           List.of(
-              course(Arm.RELEASED, 3.0, 4.0, 4.8, 5.0),
-              course(Arm.GROWN_ONCE, 3.0, 4.0, 4.02, 4.0),
-              course(Arm.SCRATCH_LARGE, 4.0, 4.0, 3.9, 4.5)));
+              curve(Arm.RELEASED, 3.0, 4.0, 4.8, 5.0),
+              curve(Arm.GROWN_ONCE, 3.0, 4.0, 4.02, 4.0),
+              curve(Arm.SCRATCH_LARGE, 4.0, 4.0, 3.9, 4.5)));
 
-  /** Two steps and growth, unless from scratch; the last step's loss is measured. */
-  private static RunCurve course(
+  /** Two steps with a growth between them, unless from scratch; both steps are validated. */
+  private static RunCurve curve(
       Arm arm, double petaflops, double smoothed, double after, double validLoss) {
     long first = arm == Arm.SCRATCH_LARGE ? 9_000_000 : 5_000_000;
     return new RunCurve(
@@ -42,28 +42,28 @@ class ResultsPageTest {
   }
 
   @Test
-  void theBestOfASweepIsBold() {
+  void theBestRunOfASweepIsBold() {
     assertHasLine("| large | 0.004 | 1 | **5.4000** |");
     assertHasLine("| large | 0.002 | 1 | 5.5000 |");
     assertHasLine("| large | 0.016 | 1 | diverged |");
   }
 
   @Test
-  void everyRunHasItsEnd() {
+  void everyRunHasItsFinalLoss() {
     assertHasLine("| grown once, exact | 1 | 9.00 M | 4.0000 | 3.0000 | 100 |");
   }
 
   @Test
-  void sharesAreOfTheLargestSizeFromScratch() {
-    // 4.5 lies three quarters of the way from 6 at 1.5 to 4 at 3 PFLOP: 2.625 of 4
+  void costsAreRelativeToTheLargestSizeFromScratch() {
+    // The loss falls from 6 at 1.5 PFLOP to 4 at 3 PFLOP, so it reaches 4.5 at 2.625 of 4 PFLOP.
     assertHasLine("| grown once, exact | 1 | 4.5000 | 2.6250 | 65.6 % |");
-    assertHasLine("| grown once, as released | 1 | 4.5000 | – | not reached |");
+    assertHasLine("| grown once, released method | 1 | 4.5000 | – | not reached |");
   }
 
   @Test
   void risesAreInPercent() {
     assertHasLine("| grown once, exact | 1 | 1 | 4.0000 | 4.0200 | +0.50 % |");
-    assertHasLine("| grown once, as released | 1 | 1 | 4.0000 | 4.8000 | +20.00 % |");
+    assertHasLine("| grown once, released method | 1 | 1 | 4.0000 | 4.8000 | +20.00 % |");
   }
 
   @Test

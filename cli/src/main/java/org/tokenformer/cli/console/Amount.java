@@ -2,31 +2,31 @@ package org.tokenformer.cli.console;
 
 import java.util.Locale;
 
-/** Numbers as people read them, with three digits or so and a decimal point in every country. */
+/** Formats numbers for humans: about three digits, and a decimal point in all locales. */
 public final class Amount {
   private Amount() {}
 
-  /** As {@code 1234 B} or {@code 29.4 MB}; a megabyte has a million bytes. */
+  /** Formats bytes as {@code 1234 B} or {@code 29.4 MB}; a megabyte is a million bytes. */
   public static String bytes(long bytes) {
     return scaled(bytes, " ") + "B";
   }
 
-  /** As {@code 1234} or {@code 7.3M}. */
+  /** Formats a count as {@code 1234} or {@code 7.3M}. */
   public static String count(long units) {
     return scaled(units, "");
   }
 
-  /** A number with so many decimals. */
+  /** Formats a number with a fixed number of decimals. */
   public static String decimal(double value, int decimals) {
     return String.format(Locale.ROOT, "%." + decimals + "f", value);
   }
 
-  /** Three digits where there are not more before the point. */
+  /** Formats a number with three significant digits, or more if its integer part is longer. */
   public static String rate(double value) {
     return decimal(value, value < 10 ? 2 : value < 100 ? 1 : 0);
   }
 
-  /** As {@code 9.5 s}, {@code 12 min 3 s} or {@code 1 h 6 min}. */
+  /** Formats a duration as {@code 9.5 s}, {@code 12 min 3 s} or {@code 1 h 6 min}. */
   public static String duration(double seconds) {
     if (seconds < 10) {
       return decimal(seconds, 1) + " s";

@@ -11,17 +11,17 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The three streams of the program. Standard output carries results only; notes, warnings, errors
- * and progress go to standard error, a line at a time.
+ * The standard streams of the program. Standard output carries only results; notes, warnings,
+ * errors and progress go to standard error, line by line.
  */
 public final class Console {
-  /** Set by the launcher to the number of the descriptor that holds the user's standard error. */
+  /** Set by the launcher to the descriptor number of the user's standard error. */
   private static final String STDERR_PROPERTY = "tokenformer.stderr";
 
-  /** Set by the launcher where standard error is a terminal; Java has no way to ask. */
+  /** Set by the launcher if standard error is a terminal, which Java cannot detect. */
   private static final String TERMINAL_PROPERTY = "tokenformer.terminal";
 
-  /** Set by the launcher where standard input is a terminal. */
+  /** Set by the launcher if standard input is a terminal. */
   private static final String INPUT_TERMINAL_PROPERTY = "tokenformer.input.terminal";
 
   private final InputStream in;
@@ -32,7 +32,9 @@ public final class Console {
   private @Nullable StatusLine status;
 
   /**
-   * @param live whether {@code err} is a terminal on which a line may be drawn again
+   * Creates a console.
+   *
+   * @param live whether {@code err} is a terminal whose lines may be redrawn
    */
   public Console(InputStream in, OutputStream out, PrintStream err, boolean live) {
     this.in = in;
@@ -41,7 +43,7 @@ public final class Console {
     this.live = live;
   }
 
-  /** The console of this process. */
+  /** Returns the console of this process. */
   public static Console ofProcess() {
     FileDescriptor stderr = FileDescriptor.err;
     Integer descriptor = Integer.getInteger(STDERR_PROPERTY);
@@ -57,15 +59,16 @@ public final class Console {
         Boolean.getBoolean(TERMINAL_PROPERTY) && mayRedraw());
   }
 
-  /** Whether somebody has to type what is read from standard input. */
+  /** Returns whether standard input is a terminal, so that the user must type it. */
   public static boolean inputIsTerminal() {
     return Boolean.getBoolean(INPUT_TERMINAL_PROPERTY);
   }
 
   /**
-   * The JVM announces incubator modules on descriptor 2 and cannot be told not to, so the launcher
-   * passes the user's standard error as another one and discards 2. Opening {@code /dev/fd/N} would
-   * not do: it fails for sockets, and two offsets into one file overwrite each other.
+   * Returns the descriptor of this number. The JVM prints a notice about incubator modules on
+   * descriptor 2, which cannot be disabled, so the launcher passes the user's standard error as
+   * another descriptor and discards 2. Opening {@code /dev/fd/N} does not work: it fails for
+   * sockets, and two offsets into one file overwrite each other.
    */
   private static FileDescriptor inherited(int descriptor) {
     try {
@@ -73,7 +76,8 @@ public final class Console {
       byNumber.setAccessible(true);
       return byNumber.newInstance(descriptor);
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("the launcher must open java.io to the program", e);
+      throw new IllegalStateException(
+          "the JVM must be started with --add-opens=java.base/java.io=ALL-UNNAMED", e);
     }
   }
 
@@ -90,17 +94,17 @@ public final class Console {
     return out;
   }
 
-  /** Silences notes and progress from now on; warnings and errors still show. */
+  /** Turns off notes and progress; warnings and errors are still shown. */
   public void quiet() {
     quiet = true;
   }
 
-  /** Whether notes and progress are not wanted. */
+  /** Returns whether notes and progress are turned off. */
   public boolean isQuiet() {
     return quiet;
   }
 
-  /** Prints a line of statistics or progress, unless the user wants quiet. */
+  /** Prints a line of statistics or progress, unless quiet. */
   public void note(String line) {
     if (!quiet) {
       line(line);
@@ -121,16 +125,16 @@ public final class Console {
   }
 
   /**
-   * Starts to show a task's progress in place of the former one's.
+   * Starts a progress bar, which replaces the previous one.
    *
-   * @param total units in all, or 0 when unknown
+   * @param total total units, or 0 if unknown
    * @param unit such as "tokens", or "B" for bytes
    */
   public ProgressBar progress(String label, long total, String unit) {
     return new ProgressBar(status(), label, total, unit);
   }
 
-  /** Starts to show how a task goes in place of the former one. */
+  /** Starts a status line, which replaces the previous one. */
   public StatusLine status() {
     clearStatus();
     StatusLine line = new StatusLine(this::raw, live, System::nanoTime);

@@ -1,6 +1,9 @@
 package org.tokenformer.cli.console;
 
-/** Text for a message: what users and files put in it must not break the line or the terminal. */
+/**
+ * Escapes the text of a message, so that user input and file content cannot break the line or
+ * control the terminal.
+ */
 final class OneLine {
   private static final int MAX_LENGTH = 2000;
 

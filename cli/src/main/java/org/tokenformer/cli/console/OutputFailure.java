@@ -3,7 +3,7 @@ package org.tokenformer.cli.console;
 import java.io.IOException;
 import java.util.Objects;
 
-/** Standard output cannot be written: the reader has gone, or the disk behind it is full. */
+/** Thrown if standard output cannot be written: its reader has exited, or the disk is full. */
 public final class OutputFailure extends RuntimeException {
   private static final long serialVersionUID = 1;
 
@@ -11,7 +11,7 @@ public final class OutputFailure extends RuntimeException {
     super("standard output: " + cause.getMessage(), cause);
   }
 
-  /** Whether the reader of a pipe has gone, as in {@code tokenformer ... | head -1}. */
+  /** Returns whether the reader of a pipe has exited, as in {@code tokenformer ... | head -1}. */
   public boolean isBrokenPipe() {
     String reason = Objects.requireNonNullElse(Objects.requireNonNull(getCause()).getMessage(), "");
     return reason.contains("Broken pipe") || reason.contains("Connection reset");

@@ -1,6 +1,6 @@
 package org.tokenformer.cli.console;
 
-/** How far a long task is, with the time left, on a {@link StatusLine}. */
+/** Shows the progress and the remaining time of a task on a {@link StatusLine}. */
 public final class ProgressBar implements AutoCloseable {
   private static final int BAR_WIDTH = 24;
 
@@ -11,7 +11,9 @@ public final class ProgressBar implements AutoCloseable {
   private volatile long done;
 
   /**
-   * @param total units in all, or 0 when unknown
+   * Creates a progress bar.
+   *
+   * @param total total units, or 0 if unknown
    * @param unit such as "tokens", or "B" for bytes
    */
   ProgressBar(StatusLine line, String label, long total, String unit) {
@@ -21,13 +23,13 @@ public final class ProgressBar implements AutoCloseable {
     this.unit = unit;
   }
 
-  /** Says how many units are done since the start. */
+  /** Reports the number of units done since the start. */
   public void update(long unitsDone) {
     done = unitsDone;
     line.update(() -> line.live() ? label + " " + bar() + status() : label + ": " + status());
   }
 
-  /** Leaves one line that says what was done and how long it took. */
+  /** Ends with one line that gives the units done and the time taken. */
   @Override
   public void close() {
     line.close(() -> {
@@ -68,7 +70,7 @@ public final class ProgressBar implements AutoCloseable {
     return unit.equals("B") ? Amount.bytes(units) : Amount.count(units);
   }
 
-  /** Bytes bring their unit along, as "12.3 MB"; all else reads "12.3M tokens" or "1234 steps". */
+  /** Returns the unit to append: none for bytes ("12.3 MB"), else as in "12.3M tokens". */
   private String unitAfter() {
     return unit.equals("B") ? "" : " " + unit;
   }

@@ -9,10 +9,10 @@ import java.io.OutputStreamWriter;
 import java.io.Writer;
 
 /**
- * Results, in UTF-8 whatever the locale, with {@code \n} at the end of lines. Buffered: whoever
- * streams text to a reader calls {@link #flush()}. Unlike {@link java.io.PrintStream} it never
- * swallows an error: the first write or flush that fails throws {@link OutputFailure}, and what
- * comes after it is dropped.
+ * Standard output, in UTF-8 in any locale, with {@code \n} as line separator. It is buffered;
+ * callers that stream text must call {@link #flush()}. Unlike {@link java.io.PrintStream} it
+ * reports errors: the first failed write or flush throws {@link OutputFailure}, and later output is
+ * discarded.
  */
 public final class StandardOutput extends Writer {
   private final Writer out;
@@ -51,7 +51,7 @@ public final class StandardOutput extends Writer {
     attempt(out::flush);
   }
 
-  /** Flushes only: the process closes the descriptor when it ends. */
+  /** Only flushes; the descriptor is closed when the process exits. */
   @Override
   public void close() {
     flush();
@@ -59,7 +59,7 @@ public final class StandardOutput extends Writer {
 
   private void attempt(Write write) {
     if (failed) {
-      return; // it has been reported
+      return; // already reported
     }
     try {
       write.run();

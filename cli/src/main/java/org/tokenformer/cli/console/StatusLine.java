@@ -5,9 +5,9 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * One line about a task under way. On a terminal it is drawn again at most ten times a second;
- * elsewhere a plain line comes every ten seconds, so that logs stay readable. Safe to update from
- * several threads; an update between drawings costs a clock reading.
+ * A status line of a running task. On a terminal it is redrawn at most ten times a second;
+ * otherwise a plain line is printed every ten seconds, which keeps logs readable. Safe for use by
+ * several threads; an update that does not draw costs one clock reading.
  */
 public final class StatusLine implements AutoCloseable {
   private static final long SECOND = 1_000_000_000L;
@@ -15,7 +15,7 @@ public final class StatusLine implements AutoCloseable {
   private static final long PLAIN_INTERVAL = 10 * SECOND;
   private static final String CLEAR_LINE = "\r\033[K";
 
-  // A line that is wider than the terminal is cut: one that wraps could not be drawn again.
+  // Lines wider than the terminal are cut off, since a wrapped line could not be redrawn.
   private static final String NO_WRAP = "\033[?7l";
   private static final String WRAP = "\033[?7h";
 
@@ -23,43 +23,45 @@ public final class StatusLine implements AutoCloseable {
   private final boolean live;
   private final LongSupplier nanoTime;
   private final long started;
-  private long nextDrawing;
+  private long nextDraw;
   private boolean lineOpen;
   private boolean closed;
 
   /**
-   * @param out takes text as it is; line ends come from here
-   * @param live whether {@code out} is a terminal that understands carriage returns
+   * Creates a status line.
+   *
+   * @param out receives the text, line separators included
+   * @param live whether {@code out} is a terminal that supports carriage returns
    */
   StatusLine(Consumer<String> out, boolean live, LongSupplier nanoTime) {
     this.out = out;
     this.live = live;
     this.nanoTime = nanoTime;
     started = nanoTime.getAsLong();
-    nextDrawing = started + (live ? LIVE_INTERVAL : PLAIN_INTERVAL);
+    nextDraw = started + (live ? LIVE_INTERVAL : PLAIN_INTERVAL);
   }
 
-  /** Whether it is drawn on a terminal. */
+  /** Returns whether the line is drawn on a terminal. */
   boolean live() {
     return live;
   }
 
-  /** Since the task began. */
+  /** Returns the seconds since the start. */
   double seconds() {
     return (nanoTime.getAsLong() - started) / (double) SECOND;
   }
 
   /**
-   * Says how things are.
+   * Updates the line.
    *
-   * @param text asked for it if the line is to be drawn
+   * @param text supplies the text; called only if the line is drawn
    */
   public synchronized void update(Supplier<String> text) {
     long now = nanoTime.getAsLong();
-    if (closed || now - nextDrawing < 0) {
+    if (closed || now - nextDraw < 0) {
       return;
     }
-    nextDrawing = now + (live ? LIVE_INTERVAL : PLAIN_INTERVAL);
+    nextDraw = now + (live ? LIVE_INTERVAL : PLAIN_INTERVAL);
     if (live) {
       out.accept(CLEAR_LINE + NO_WRAP + text.get() + WRAP);
       lineOpen = true;
@@ -69,7 +71,8 @@ public final class StatusLine implements AutoCloseable {
   }
 
   /**
-   * Removes the line from the terminal, so that another may be printed; the next update redraws.
+   * Removes the line from the terminal so that other output can be printed; the next update redraws
+   * it.
    */
   synchronized void clear() {
     if (lineOpen) {
@@ -78,7 +81,7 @@ public final class StatusLine implements AutoCloseable {
     }
   }
 
-  /** Leaves a last line in place of the others, unless it is closed. */
+  /** Prints a final line in place of the status line, unless closed. */
   synchronized void close(Supplier<String> last) {
     if (!closed) {
       close();
@@ -86,7 +89,7 @@ public final class StatusLine implements AutoCloseable {
     }
   }
 
-  /** Leaves nothing. */
+  /** Removes the line. */
   @Override
   public synchronized void close() {
     clear();

@@ -3,8 +3,8 @@ package org.tokenformer.cli.console;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Wrong use or bad input: ends the program with exit code 2 and {@code error: message}. The message
- * is one line that says what, in which file or option, with which value, and what to do.
+ * Wrong usage or bad input: ends the program with exit code 2 and {@code error: message}. The
+ * message is one line that names the problem, the file or option, the value, and what to do.
  */
 public final class UserError extends RuntimeException {
   private static final long serialVersionUID = 1;

@@ -12,7 +12,7 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Text from outside: strictly UTF-8 and of bounded size. Bytes that are not UTF-8 are refused with
+ * Reads untrusted text: strict UTF-8 of bounded size. Bytes that are not UTF-8 are rejected with
  * their offset in the input, never replaced.
  */
 public final class Utf8Input {
@@ -24,12 +24,14 @@ public final class Utf8Input {
   private int start;
   private int end;
 
-  /** Bytes of the input that came before {@code buffer[start]}. */
+  /** Offset of {@code buffer[start]} in the input. */
   private long offset;
 
   /**
-   * @param name what errors call the input: a file name or "standard input"
-   * @param maxBytes the most bytes of one line, or of the whole where it is read at once
+   * Creates a reader.
+   *
+   * @param name the name of the input in errors: a file name or "standard input"
+   * @param maxBytes the maximum size of a line, or of the whole input for {@link #readAll}
    */
   public Utf8Input(InputStream in, String name, int maxBytes) {
     this.in = in;
@@ -37,7 +39,7 @@ public final class Utf8Input {
     this.maxBytes = maxBytes;
   }
 
-  /** What is left of the input. */
+  /** Returns the rest of the input. */
   public String readAll() throws IOException {
     var bytes = new ByteArrayOutputStream();
     while (fill()) {
@@ -46,7 +48,9 @@ public final class Utf8Input {
     return decode(bytes.toByteArray(), bytes.size());
   }
 
-  /** The next line without its end ({@code \n} or {@code \r\n}), or null after the last one. */
+  /**
+   * Returns the next line without its terminator ({@code \n} or {@code \r\n}), or null at the end.
+   */
   public @Nullable String readLine() throws IOException {
     if (!fill()) {
       return null;
@@ -72,7 +76,7 @@ public final class Utf8Input {
     return text;
   }
 
-  /** Whether there is a byte at {@code start}, reading more where the buffer is used up. */
+  /** Returns whether there is a byte at {@code start}; refills the buffer if it is empty. */
   private boolean fill() throws IOException {
     if (start == end) {
       start = 0;
@@ -93,7 +97,7 @@ public final class Utf8Input {
     offset += length;
   }
 
-  /** Decodes bytes that ended at {@code offset}. */
+  /** Decodes bytes that end at {@code offset}. */
   private String decode(byte[] bytes, int length) {
     CharsetDecoder decoder =
         StandardCharsets.UTF_8

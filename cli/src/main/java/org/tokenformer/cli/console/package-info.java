@@ -1,6 +1,6 @@
 /**
- * How the program talks to its surroundings: strict UTF-8 in and out, progress on standard error,
- * and the exception for errors that the user can mend. Knows no command and no model.
+ * Input and output of the program: strict UTF-8, progress on standard error, and the exception for
+ * user errors. It depends on neither commands nor models.
  */
 @NullMarked
 package org.tokenformer.cli.console;

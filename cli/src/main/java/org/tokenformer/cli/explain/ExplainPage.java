@@ -14,57 +14,57 @@ import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.PerPattention;
 
 /**
- * One page of HTML that needs no other file, no network and, to be read, no script: the text and a
- * map of what fired while the model read it. With scripts the map follows the token that is chosen.
+ * A self-contained HTML page: the text, and a map of what fired while the model processed it. It is
+ * readable without scripts; with scripts, the map follows the selected token.
  */
 public final class ExplainPage {
-  private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
+  private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");
   private static final PerPattention<String> NAMES =
       new PerPattention<>("query", "key", "value", "projection", "feed-forward");
   private static final int TITLE_LENGTH = 48;
-  private static final int COLOURS = 4; // stages beyond share the last one
+  private static final int COLOURS = 4; // later stages use the last one
 
   private final List<ExplainedToken> tokens;
   private final Firings firings;
   private final String facts;
 
   /**
-   * A page.
+   * Creates a page.
    *
-   * @param tokens those that the model read
+   * @param tokens the tokens that the model processed
    * @param facts one line about the model
    */
   public ExplainPage(List<ExplainedToken> tokens, Firings firings, String facts) {
     if (tokens.size() != firings.tokens()) {
       throw new IllegalArgumentException(
-          tokens.size() + " tokens, of which " + firings.tokens() + " were read");
+          "tokens must be the %d of firings, not %d".formatted(firings.tokens(), tokens.size()));
     }
     this.tokens = tokens;
     this.firings = firings;
     this.facts = facts;
   }
 
-  /** The whole page. */
+  /** Returns the whole page. */
   public String html() {
-    // One pass: what a place is filled with has no places, whatever the text says.
-    return PLACE
+    // A single pass, so that placeholders in the text are not replaced.
+    return PLACEHOLDER
         .matcher(resource("page.html"))
-        .replaceAll(place -> Matcher.quoteReplacement(filled(place.group(1))));
+        .replaceAll(match -> Matcher.quoteReplacement(content(match.group(1))));
   }
 
-  private String filled(String place) {
-    return switch (place) {
+  private String content(String placeholder) {
+    return switch (placeholder) {
       case "style" -> resource("page.css");
       case "script" -> resource("page.js");
       case "title" -> escaped(title());
       case "facts" -> escaped(facts);
       case "legend" -> legend();
-      case "later" ->
-          isGrown() ? "<span class=\"later\">the share of what growth added</span>" : "";
+      case "grown" ->
+          isGrown() ? "<span class=\"grown\">fraction contributed by grown tokens</span>" : "";
       case "map" -> map();
       case "data" -> data();
       case "text" -> text();
-      default -> throw new IllegalStateException("the page has a place for '" + place + "'");
+      default -> throw new IllegalStateException("unknown placeholder '" + placeholder + "'");
     };
   }
 
@@ -76,7 +76,7 @@ public final class ExplainPage {
     }
   }
 
-  /** How the text begins. */
+  /** Returns the first words of the text. */
   private String title() {
     StringBuilder text = new StringBuilder();
     for (ExplainedToken token : tokens) {
@@ -96,9 +96,11 @@ public final class ExplainPage {
     boolean grown = isGrown();
     for (int i = 0; i < tokens.size(); i++) {
       ExplainedToken token = tokens.get(i);
-      html.append("<span class=\"t").append(token.prompt() ? " given\"" : "\"");
+      html.append("<span class=\"t").append(token.prompt() ? " prompt\"" : "\"");
       if (grown) {
-        html.append(" style=\"--later:").append(Amount.decimal(firings.later(i), 2)).append('"');
+        html.append(" style=\"--grown:")
+            .append(Amount.decimal(firings.grownFraction(i), 2))
+            .append('"');
       }
       html.append('>');
       html.append(token.text().isEmpty() ? "<i>·</i>" : escaped(token.text()));
@@ -115,13 +117,13 @@ public final class ExplainPage {
     long[] counts = firings.perStage();
     StringBuilder html = new StringBuilder();
     for (int stage = 0; stage < counts.length; stage++) {
-      String name =
+      String origin =
           counts.length == 1
-              ? "all there from the start"
-              : stage == 0 ? "there first" : "added by growth, step " + stage;
+              ? ""
+              : stage == 0 ? " in the original model" : " added in growth stage " + stage;
       html.append(
-          "<li><b class=\"%s\"></b>%d parameter tokens, %s</li>"
-              .formatted(colour(stage), counts[stage], name));
+          "<li><b class=\"%s\"></b>%d parameter tokens%s</li>"
+              .formatted(colour(stage), counts[stage], origin));
     }
     return html.toString();
   }
@@ -130,7 +132,7 @@ public final class ExplainPage {
     return "s" + Math.min(stage, COLOURS - 1);
   }
 
-  /** A strip for each Pattention, of the whole text. */
+  /** Returns one strip per Pattention, for the whole text. */
   private String map() {
     StringBuilder html = new StringBuilder();
     Iterator<FiringStrip> strips = firings.strips().iterator();
@@ -151,7 +153,7 @@ public final class ExplainPage {
     return html.toString();
   }
 
-  /** The parameter tokens that fired most, with their θ. */
+  /** Appends the parameter tokens that fired most strongly, with their θ. */
   private static void appendStrongest(StringBuilder html, FiringStrip strip) {
     html.append("<span class=\"chips\">");
     for (int n = 0; n < Math.min(FiringStrip.STRONGEST, strip.count()); n++) {
@@ -179,7 +181,7 @@ public final class ExplainPage {
     html.append("</svg>");
   }
 
-  /** JSON of numbers and digits only, so that nothing in it can end the script element. */
+  /** Returns JSON of numbers and digits only, which cannot end the script element. */
   private String data() {
     StringBuilder json = new StringBuilder("{\"ids\":[");
     for (int i = 0; i < tokens.size(); i++) {
@@ -208,7 +210,7 @@ public final class ExplainPage {
     return json.append("]}").toString();
   }
 
-  /** Text of a page: nothing in it is markup, and nothing is invisible but spaces. */
+  /** Escapes text for the page: no markup, and no invisible characters except spaces. */
   static String escaped(String text) {
     StringBuilder html = new StringBuilder();
     text.codePoints()
@@ -228,7 +230,7 @@ public final class ExplainPage {
 
   private static int visible(int c) {
     if (c < ' ') {
-      return '\u2400' + c; // the picture of the control character
+      return '\u2400' + c; // the symbol for the control character
     }
     return Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE ? '\uFFFD' : c;
   }

@@ -4,15 +4,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How strongly one Pattention's parameter tokens fired, reduced to what a page shows: the strongest
- * ones, and a strip of cells. A cell is a stretch of parameter tokens of one stage, as strong as
- * the strongest of them. Strength is |θᵢ|·‖Wᵢ‖, what a parameter token adds to the output at most.
+ * How strongly the parameter tokens of one Pattention fired (were activated), reduced to what the
+ * page shows: the strongest ones, and a strip of cells. A cell is a range of parameter tokens of
+ * one growth stage, as strong as the strongest of them. The strength |θᵢ|·‖Wᵢ‖ is the norm of the
+ * parameter token's contribution θᵢWᵢ to the output.
  *
- * <p>There is a row for each token of the text, and a last one for the whole: the mean strengths,
- * and the mean |θ|.
+ * <p>There is one row per token of the text, and a last row for the whole text, with mean strengths
+ * and mean |θ|.
  */
 final class FiringStrip {
-  /** Strongest parameter tokens that are kept of each row. */
+  /** Number of strongest parameter tokens stored per row. */
   static final int STRONGEST = 4;
 
   private static final float TAKEN = -1;
@@ -25,34 +26,35 @@ final class FiringStrip {
   private final float[] strengths; // (rows, cells)
   private final int[] strongest; // (rows, STRONGEST), −1 where there are fewer
   private final float[] thetas; // likewise
-  private final double[] later; // of each row, share of the strength that is not of stage 0
+  private final double[] grownFractions; // of each row: fraction of the strength of stages above 0
 
   /**
-   * Reduces what was seen.
+   * Reduces the activations.
    *
-   * @param seen θ, (tokens, N) in its first places
+   * @param activations θ, (tokens, N) in its first elements
    * @param count N
    * @param norms (N), ‖W‖
    * @param stages (N)
-   * @param mostCells of the strip, about
+   * @param maxCells approximate maximum number of cells
    */
-  FiringStrip(float[] seen, int tokens, int count, float[] norms, int[] stages, int mostCells) {
+  FiringStrip(
+      float[] activations, int tokens, int count, float[] norms, int[] stages, int maxCells) {
     if (norms.length != count || stages.length != count) {
       throw new IllegalArgumentException(
-          "%d norms and %d stages of %d parameter tokens"
-              .formatted(norms.length, stages.length, count));
+          "norms and stages must have %d elements, not %d and %d"
+              .formatted(count, norms.length, stages.length));
     }
     this.tokens = tokens;
     this.stages = stages;
-    firsts = cells(stages, Math.min(mostCells, count));
+    firsts = cells(stages, Math.min(maxCells, count));
     strengths = new float[(tokens + 1) * firsts.length];
     strongest = new int[(tokens + 1) * STRONGEST];
     thetas = new float[(tokens + 1) * STRONGEST];
-    later = new double[tokens + 1];
+    grownFractions = new double[tokens + 1];
     float[] theta = new float[count];
     float[] mean = new float[count];
     for (int t = 0; t < tokens; t++) {
-      System.arraycopy(seen, t * count, theta, 0, count);
+      System.arraycopy(activations, t * count, theta, 0, count);
       reduce(t, theta, norms);
       for (int n = 0; n < count; n++) {
         mean[n] += Math.abs(theta[n]) / tokens;
@@ -63,7 +65,9 @@ final class FiringStrip {
     largestOfWhole = largest(tokens, tokens + 1);
   }
 
-  /** As many cells of about one size as are wanted, and one for each run of a stage at least. */
+  /**
+   * Splits the parameter tokens into cells of about equal size, at least one per run of a stage.
+   */
   private static int[] cells(int[] stages, int wanted) {
     List<Integer> cells = new ArrayList<>();
     int start = 0;
@@ -93,11 +97,11 @@ final class FiringStrip {
       int at = row * firsts.length + cell;
       strengths[at] = Math.max(strengths[at], strength[n]);
     }
-    later[row] = all == 0 ? 0 : grown / all;
+    grownFractions[row] = all == 0 ? 0 : grown / all;
     rank(row, theta, strength);
   }
 
-  /** Takes the strongest out of the strengths, one after the other. */
+  /** Stores the strongest parameter tokens and removes them from the strengths. */
   private void rank(int row, float[] theta, float[] strength) {
     for (int i = row * STRONGEST; i < (row + 1) * STRONGEST; i++) {
       int best = -1;
@@ -114,17 +118,17 @@ final class FiringStrip {
     }
   }
 
-  /** The row of the whole text, which is the last one. */
+  /** Returns the row of the whole text, which is the last one. */
   int wholeText() {
     return tokens;
   }
 
-  /** N. */
+  /** Returns N, the number of parameter tokens. */
   int count() {
     return stages.length;
   }
 
-  /** The first parameter token of each cell. */
+  /** Returns the first parameter token of each cell. */
   int[] firsts() {
     return firsts;
   }
@@ -133,7 +137,7 @@ final class FiringStrip {
     return stages[parameterToken];
   }
 
-  /** A strength as a share of the largest of its kind: of all tokens', or of the whole text's. */
+  /** Returns a strength as a fraction of the largest: of all tokens, or of the whole text. */
   float fraction(int row, int cell) {
     float largest = row == tokens ? largestOfWhole : largestOfTokens;
     return largest == 0 ? 0 : strengths[row * firsts.length + cell] / largest;
@@ -147,17 +151,17 @@ final class FiringStrip {
     return largest;
   }
 
-  /** The i-th strongest parameter token of a row, or −1. */
+  /** Returns the i-th strongest parameter token of a row, or −1. */
   int strongest(int row, int i) {
     return strongest[row * STRONGEST + i];
   }
 
-  /** Its θ. */
+  /** Returns the θ of the i-th strongest parameter token. */
   float theta(int row, int i) {
     return thetas[row * STRONGEST + i];
   }
 
-  /** The largest |θ| of all those that are kept. */
+  /** Returns the largest stored |θ|. */
   float largestTheta() {
     float largest = 0;
     for (float theta : thetas) {
@@ -166,8 +170,8 @@ final class FiringStrip {
     return largest;
   }
 
-  /** The share of a row's strength that growth brought in, 0 to 1. */
-  double later(int row) {
-    return later[row];
+  /** Returns the fraction, 0 to 1, of a row's strength contributed by grown tokens. */
+  double grownFraction(int row) {
+    return grownFractions[row];
   }
 }

@@ -10,15 +10,15 @@ import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.training.ThetaProbe;
 
-/** What fired in every Pattention of a model while it read a text. */
+/** The activations of all Pattentions of a model for one text. */
 public final class Firings {
-  /** Cells of a strip at most, and at least where a text is long and a model deep. */
+  /** Maximum and, for long texts and deep models, minimum number of cells per strip. */
   private static final int MAX_CELLS = 64;
 
   private static final int MIN_CELLS = 16;
 
-  /** Cells of all strips that a page has room for. */
-  private static final int ROOM = 1_200_000;
+  /** Approximate number of cells, over all strips and rows, that a page may have. */
+  private static final int MAX_PAGE_CELLS = 1_200_000;
 
   private final int tokens;
   private final List<FiringStrip> strips = new ArrayList<>();
@@ -30,15 +30,15 @@ public final class Firings {
   /**
    * Runs a model over a text.
    *
-   * @param ids at most as many as the model's context
+   * @param ids at most as many as the context length
    * @throws java.util.concurrent.CancellationException if cancelled
    */
   public static Firings of(TokenFormer model, int[] ids, Cancellation cancellation) {
     Origins origins = Origins.of(model.config());
     ValueNorms norms = ValueNorms.of(model);
     int pattentions = model.config().layers().size() * BlockPattention.values().length;
-    int room = ROOM / pattentions / ids.length;
-    int cells = Math.clamp(room, MIN_CELLS, MAX_CELLS);
+    int perStrip = MAX_PAGE_CELLS / pattentions / ids.length;
+    int cells = Math.clamp(perStrip, MIN_CELLS, MAX_CELLS);
     Firings firings = new Firings(ids.length);
     try (ThetaProbe probe = new ThetaProbe(model, 1, ids.length)) {
       probe.run(
@@ -54,22 +54,25 @@ public final class Firings {
     return firings;
   }
 
-  /** Tokens of the text: rows of each strip but the last, which is of all of them. */
+  /** Returns the number of tokens; each strip has one more row, for the whole text. */
   int tokens() {
     return tokens;
   }
 
-  /** Layer after layer, in the order of {@link BlockPattention}. */
+  /** Returns the strips of all layers in order, each in the order of {@link BlockPattention}. */
   List<FiringStrip> strips() {
     return strips;
   }
 
-  /** The mean over all Pattentions of the fraction of a row's strength that growth brought in. */
-  double later(int row) {
-    return strips.stream().mapToDouble(strip -> strip.later(row)).average().orElse(0);
+  /**
+   * Returns the fraction of a row's strength contributed by grown tokens, averaged over all
+   * Pattentions.
+   */
+  double grownFraction(int row) {
+    return strips.stream().mapToDouble(strip -> strip.grownFraction(row)).average().orElse(0);
   }
 
-  /** Parameter tokens of each stage, from 0 on. */
+  /** Returns the number of parameter tokens of each growth stage, starting with stage 0. */
   long[] perStage() {
     int last =
         strips.stream()

@@ -5,18 +5,18 @@ import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
-/** Where the parameter tokens of a model come from. */
+/** Maps parameter tokens to the growth stages that added them. */
 @FunctionalInterface
 interface Origins {
   /**
-   * In which step of growth a parameter token came in, 0 for those that were there first.
+   * Returns the growth stage that added a parameter token; 0 for original ones.
    *
-   * @param which of the layer
-   * @param index of the parameter token in its Pattention
+   * @param which the Pattention of the layer
+   * @param index the index of the parameter token in its Pattention
    */
   int stageOf(int layer, BlockPattention which, int index);
 
-  /** As a model's configuration has its history. */
+  /** Returns the stages according to the history in the configuration. */
   static Origins of(TokenFormerConfig config) {
     return (layer, which, index) -> {
       int stage = 0;

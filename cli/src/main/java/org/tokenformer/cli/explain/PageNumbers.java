@@ -1,23 +1,23 @@
 package org.tokenformer.cli.explain;
 
 /**
- * Numbers as digits of base 64, which need no escapes in a page: six bits a character, the highest
- * first. The page's script reads them.
+ * Encodes numbers in base 64 without characters that need escapes: six bits per digit, most
+ * significant first. The script of the page decodes them.
  */
 final class PageNumbers {
   private static final String DIGITS =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-  /** The largest number of one digit. */
+  /** The largest one-digit number. */
   static final int MAX = DIGITS.length() - 1;
 
   private static final int INDEX_DIGITS = 4; // indices below 2²⁴
   private static final int THETA_DIGITS = 2;
-  private static final int THETA_MIDDLE = 2048;
+  private static final int THETA_ZERO = 2048;
 
   private PageNumbers() {}
 
-  /** Strengths of all rows of a strip, a digit each. */
+  /** Encodes the strengths of all rows of a strip, one digit each. */
   static String strengths(FiringStrip strip) {
     StringBuilder text = new StringBuilder();
     for (int row = 0; row <= strip.wholeText(); row++) {
@@ -28,12 +28,15 @@ final class PageNumbers {
     return text.toString();
   }
 
-  /** 0 to {@link #MAX}. */
+  /** Returns a strength as a number from 0 to {@link #MAX}. */
   static int level(FiringStrip strip, int row, int cell) {
     return Math.round(MAX * strip.fraction(row, cell));
   }
 
-  /** Index and θ of the strongest of all rows; θ in 2047ths of the largest. */
+  /**
+   * Encodes index and θ of the strongest parameter tokens of all rows; θ in units of 1/2047 of the
+   * largest.
+   */
   static String strongest(FiringStrip strip) {
     StringBuilder text = new StringBuilder();
     float largest = strip.largestTheta();
@@ -42,7 +45,7 @@ final class PageNumbers {
       for (int i = 0; i < shown; i++) {
         append(text, strip.strongest(row, i), INDEX_DIGITS);
         float theta = largest == 0 ? 0 : strip.theta(row, i) / largest;
-        append(text, THETA_MIDDLE + Math.round((THETA_MIDDLE - 1) * theta), THETA_DIGITS);
+        append(text, THETA_ZERO + Math.round((THETA_ZERO - 1) * theta), THETA_DIGITS);
       }
     }
     return text.toString();

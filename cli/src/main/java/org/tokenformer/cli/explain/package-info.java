@@ -1,7 +1,7 @@
 /**
- * A page that shows what fired inside a model: what {@link
- * org.tokenformer.engine.model.training.ThetaProbe} saw, reduced to what the page shows, and the
- * page itself. Knows models, neither tokenizers nor options.
+ * The page that shows what fired inside a model: reduces the values from {@link
+ * org.tokenformer.engine.model.training.ThetaProbe} to what is shown, and creates the HTML. It
+ * depends on models, not on tokenizers or options.
  */
 @NullMarked
 package org.tokenformer.cli.explain;

@@ -29,14 +29,14 @@ import org.tokenformer.cli.metrics.TrainingMetrics.Step;
 import org.tokenformer.cli.metrics.TrainingMetrics.Validation;
 
 /**
- * The course of a run against the tokens learned from: on top the loss, each step's faintly and the
- * smoothed one strongly, and the validations; below, the learning rate and the gradient's norm.
+ * Charts of a run over the tokens seen: training loss (per step and smoothed) and validation loss
+ * on top, learning rate and gradient norm below.
  */
 final class LossChart {
   static final int WIDTH = 1080;
   static final int HEIGHT = 780;
 
-  /** More points than the chart has pixels to show them with. */
+  /** Maximum number of steps drawn; the chart has fewer pixels. */
   private static final int MAX_POINTS = 2000;
 
   private static final Color INK = new Color(0x22, 0x2B, 0x38);
@@ -49,31 +49,31 @@ final class LossChart {
   private static final Color PURPLE = new Color(0x8E, 0x7C, 0xB8);
   private static final Shape DOT = new Ellipse2D.Double(-4, -4, 8, 8);
 
-  /** The norms of so large a share of the steps are shown; the first ones may be far larger. */
-  private static final double SHOWN_NORMS = 0.99;
+  /** Quantile of gradient norms that fits the axis; the first norms may be far larger. */
+  private static final double NORM_QUANTILE = 0.99;
 
   static {
-    TextUtils.setUseDrawRotatedStringWorkaround(false); // which turns text into shapes
+    TextUtils.setUseDrawRotatedStringWorkaround(false); // it would turn text into shapes
   }
 
   private final TrainingMetrics metrics;
   private final List<Step> steps = new ArrayList<>();
-  private final double unit; // tokens are counted in thousands or in millions
+  private final double unit; // thousand or million tokens
 
-  /** Of at least one step. */
+  /** Creates a chart of at least one step. */
   LossChart(TrainingMetrics metrics) {
     this.metrics = metrics;
     int count = metrics.steps().size();
     int every = Math.ceilDiv(count, MAX_POINTS);
     for (int row = (count - 1) % every; row < count; row += every) {
-      steps.add(metrics.steps().get(row)); // the last is always among them
+      steps.add(metrics.steps().get(row)); // always includes the last step
     }
     unit = steps.getLast().tokens() < 1_000_000 ? 1e3 : 1e6;
   }
 
-  /** Draws it, {@link #WIDTH} by {@link #HEIGHT}. */
+  /** Draws the chart, {@link #WIDTH} by {@link #HEIGHT}. */
   void draw(Graphics2D graphics, String title) {
-    NumberAxis tokens = axis((unit < 1e6 ? "thousand" : "million") + " tokens learned from");
+    NumberAxis tokens = axis("tokens seen (" + (unit < 1e6 ? "thousands)" : "millions)"));
     tokens.setRange(0, 1.01 * steps.getLast().tokens() / unit); // room for half a dot
     CombinedDomainXYPlot panels = new CombinedDomainXYPlot(tokens);
     panels.setGap(18);
@@ -99,7 +99,7 @@ final class LossChart {
     axis.setAutoRangeIncludesZero(false);
     Panel panel = new Panel();
     if (!metrics.validations().isEmpty()) {
-      XYSeries series = new XYSeries("validation");
+      XYSeries series = new XYSeries("validation loss");
       for (Validation validation : metrics.validations()) {
         series.add(validation.tokens() / unit, validation.loss());
       }
@@ -107,8 +107,8 @@ final class LossChart {
       panel.renderer.setSeriesShapesVisible(0, true);
       panel.renderer.setSeriesShape(0, DOT);
     }
-    panel.add(series("loss, smoothed", Step::smoothed), BLUE, 2.2f);
-    panel.add(series("loss of each step", Step::loss), FAINT_BLUE, 1);
+    panel.add(series("training loss (smoothed)", Step::smoothed), BLUE, 2.2f);
+    panel.add(series("training loss (per step)", Step::loss), FAINT_BLUE, 1);
     return panel.plot(axis);
   }
 
@@ -121,7 +121,7 @@ final class LossChart {
   private XYPlot gradientNorms() {
     NumberAxis axis = axis("gradient norm");
     double[] norms = steps.stream().mapToDouble(Step::gradientNorm).sorted().toArray();
-    double large = norms[(int) (SHOWN_NORMS * (norms.length - 1))];
+    double large = norms[(int) (NORM_QUANTILE * (norms.length - 1))];
     axis.setRange(0, large > 0 ? 1.1 * large : 1);
     Panel panel = new Panel();
     panel.add(series("gradient norm", Step::gradientNorm), PURPLE, 1);
@@ -136,7 +136,7 @@ final class LossChart {
     return series;
   }
 
-  /** Lines over each other, the first on top. */
+  /** Lines of one plot; the first is drawn on top. */
   private static final class Panel {
     private final XYSeriesCollection data = new XYSeriesCollection();
     private final XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, false);

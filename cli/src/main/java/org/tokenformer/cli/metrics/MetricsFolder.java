@@ -22,15 +22,15 @@ import org.tokenformer.engine.train.TrainingStep;
 import org.tokenformer.tokenizer.dataset.NumberTable;
 
 /**
- * How a run went, in the run's folder. {@code metrics.jsonl} has a line for each step, and one for
- * each validation with {@code valid_loss}; a line is on its way to the disk before the next step
- * begins. {@code metrics.arrow}, a row for each step, and the plots are made of them now and then.
+ * The metrics of a run in its folder. {@code metrics.jsonl} has one line per step, and one with
+ * {@code valid_loss} per validation; each line is flushed before the next step starts. {@code
+ * metrics.arrow}, with one row per step, and the plots are written on request.
  */
 public final class MetricsFolder implements Closeable {
   private static final String LINES_FILE = "metrics.jsonl";
   private static final String TABLE_FILE = "metrics.arrow";
 
-  /** All that this writes. */
+  /** The names of all files that this class writes. */
   public static final Set<String> FILES =
       Set.of(LINES_FILE, TABLE_FILE, TrainingPlot.IMAGE_FILE, TrainingPlot.PAGE_FILE);
 
@@ -45,9 +45,9 @@ public final class MetricsFolder implements Closeable {
   }
 
   /**
-   * Goes on behind a step: what a killed run has written of the steps after it is dropped.
+   * Opens the metrics of a run and drops lines of later steps, which a killed run may have written.
    *
-   * @param folder is there
+   * @param folder an existing folder
    * @param stepsDone 0 for a new run
    */
   public static MetricsFolder open(Path folder, int stepsDone) throws IOException {
@@ -74,7 +74,7 @@ public final class MetricsFolder implements Closeable {
     return new MetricsFolder(folder, metrics, lines);
   }
 
-  /** Writes what a step did. */
+  /** Writes the metrics of a step. */
   public void step(TrainingStep step) throws IOException {
     add(
         new Step(
@@ -90,10 +90,10 @@ public final class MetricsFolder implements Closeable {
   }
 
   /**
-   * Writes what a validation found.
+   * Writes the result of a validation.
    *
-   * @param step after which it was done
-   * @param tokens learned from until then
+   * @param step number of steps done before it
+   * @param tokens tokens seen before it
    * @param loss in nats
    */
   public void validated(int step, long tokens, double loss) throws IOException {
@@ -106,7 +106,7 @@ public final class MetricsFolder implements Closeable {
     lines.flush();
   }
 
-  /** Writes the table of all steps so far. */
+  /** Writes {@code metrics.arrow} with all steps so far. */
   public void writeTable() throws IOException {
     LongArrayList steps = new LongArrayList(metrics.steps().size());
     LongArrayList tokens = new LongArrayList(metrics.steps().size());
@@ -139,7 +139,7 @@ public final class MetricsFolder implements Closeable {
     return new NumberTable.Doubles(name, values);
   }
 
-  /** Of each step; NaN where none was measured. */
+  /** Returns the validation loss of each step; NaN if none was measured. */
   private DoubleArrayList validLosses() {
     DoubleArrayList losses = new DoubleArrayList(metrics.steps().size());
     int next = 0;
@@ -155,10 +155,10 @@ public final class MetricsFolder implements Closeable {
   }
 
   /**
-   * Draws the plots of all steps so far, if there are any.
+   * Draws the plots of all steps so far; does nothing if there are none.
    *
-   * @param title one line above them
-   * @throws IOException if they cannot be written, or if this Java cannot draw
+   * @param title one line above the charts
+   * @throws IOException if they cannot be written, or if this JVM cannot draw
    */
   public void plot(String title) throws IOException {
     if (!metrics.steps().isEmpty()) {

@@ -8,7 +8,7 @@ import org.tokenformer.cli.metrics.TrainingMetrics.Row;
 import org.tokenformer.cli.metrics.TrainingMetrics.Step;
 import org.tokenformer.cli.metrics.TrainingMetrics.Validation;
 
-/** A row of the metrics as a line of JSON. */
+/** Formats and parses rows of the metrics as lines of JSON. */
 final class MetricsLine {
   static final String STEP = "step";
   static final String TOKENS = "tokens";
@@ -42,7 +42,7 @@ final class MetricsLine {
     return line.toString();
   }
 
-  /** The row of a line; null for one that is none, such as the last of a run that was killed. */
+  /** Parses a line; returns null for an invalid one, such as the last line of a killed run. */
   static @Nullable Row parse(String line) {
     try {
       JsonObject fields = JsonParser.parseString(line).getAsJsonObject();

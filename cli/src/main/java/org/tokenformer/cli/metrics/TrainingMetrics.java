@@ -4,17 +4,17 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** The numbers of a run. */
+/** The metrics of a run. */
 final class TrainingMetrics {
   private final List<Step> steps = new ArrayList<>();
   private final List<Validation> validations = new ArrayList<>();
 
-  /** What is known of one moment of the run. */
+  /** One entry of the metrics. */
   sealed interface Row {
-    /** Steps done. */
+    /** Returns the number of steps done. */
     long step();
 
-    /** Ids learned from. */
+    /** Returns the number of tokens seen. */
     long tokens();
   }
 
@@ -22,9 +22,9 @@ final class TrainingMetrics {
    * A step.
    *
    * @param loss in nats
-   * @param smoothed mean of the last losses, in nats
-   * @param flops floating-point operations that the step's mathematics asks for
-   * @param parameters of the model, which may grow
+   * @param smoothed running mean of the latest losses in nats
+   * @param flops floating-point operations required by the step
+   * @param parameters of the model, which may grow during the run
    */
   record Step(
       long step,

@@ -17,12 +17,12 @@ import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 
-/** The {@link LossChart} of a run as a picture and as a page that needs no other file. */
+/** Writes the {@link LossChart} of a run as a PNG and as a self-contained HTML page. */
 final class TrainingPlot {
   static final String IMAGE_FILE = "train-plot.png";
   static final String PAGE_FILE = "train-plot.html";
 
-  /** Pixels for each unit of the chart, for screens of high resolution. */
+  /** Pixels per unit of the chart, for high-resolution screens. */
   private static final int SCALE = 2;
 
   private static final Pattern TAG = Pattern.compile("<[^>]*>");
@@ -31,10 +31,10 @@ final class TrainingPlot {
   private TrainingPlot() {}
 
   /**
-   * Draws both anew.
+   * Writes both files.
    *
    * @param title one line above the chart
-   * @throws IOException if they cannot be written, or if this Java cannot draw
+   * @throws IOException if they cannot be written, or if this JVM cannot draw
    */
   static void write(Path folder, TrainingMetrics metrics, String title) throws IOException {
     System.setProperty("java.awt.headless", "true");
@@ -45,8 +45,8 @@ final class TrainingPlot {
       image = image(chart, title);
       page = page(svg(chart, title), title);
     } catch (AWTError | InternalError | LinkageError | RuntimeException e) {
-      // No fonts, or a Java without its desktop: no reason to end a training.
-      throw new IOException("this Java cannot draw: " + e, e);
+      // No fonts, or a JVM without java.desktop: no reason to end the run.
+      throw new IOException("this JVM cannot draw charts: " + e, e);
     }
     AtomicFiles.write(folder.resolve(IMAGE_FILE), out -> out.write(ByteBuffer.wrap(image)));
     AtomicFiles.writeText(folder.resolve(PAGE_FILE), page);
@@ -80,7 +80,7 @@ final class TrainingPlot {
     String svg = document.substring(document.indexOf("<svg")); // without the XML declaration
     return TAG.matcher(svg)
         .replaceAll(
-            tag -> // half the size, and nobody sees it
+            tag -> // halves the size without a visible difference
             Matcher.quoteReplacement(LONG_DECIMALS.matcher(tag.group()).replaceAll("$1")));
   }
 

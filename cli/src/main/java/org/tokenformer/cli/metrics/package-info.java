@@ -1,7 +1,6 @@
 /**
- * How a run goes, kept in its folder: a line of JSON for each step, the same as an Arrow table, and
- * a chart. Only this package draws: whatever loads AWT is reached from {@link
- * org.tokenformer.cli.metrics.LossChart} alone.
+ * The metrics of a run, stored in its folder: a line of JSON per step, the same data as an Arrow
+ * table, and a chart. Only this package draws; nothing outside of it uses AWT.
  */
 @NullMarked
 package org.tokenformer.cli.metrics;

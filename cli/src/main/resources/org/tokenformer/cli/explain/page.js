@@ -55,7 +55,7 @@
 
   function describe(row) {
     if (row === whole) {
-      chosenLine.textContent = `Means over all ${whole} tokens. Choose one: click, or ← and →.`;
+      chosenLine.textContent = `Means over all ${whole} tokens. Select one with a click or with ← and →.`;
       return;
     }
     const quoted = text => `“${text.replace('↵', '')}”`.replace(/\n/g, '↵');
@@ -63,8 +63,8 @@
     chosenLine.replaceChildren(
       element('b', '', quoted(tokens[row].textContent)),
       ` is token ${row} of the text, id ${data.ids[row]}` +
-        (permille === null ? '' : `; the model gave it ${percent(permille)} % here`) + '. The map shows how it is read');
-    chosenLine.append(row + 1 < whole ? `, to find what follows: ` : '.');
+        (permille === null ? '' : `; probability ${percent(permille)} %`) + '. The map shows what fired when the model processed it');
+    chosenLine.append(row + 1 < whole ? ` to predict the next token: ` : '.');
     if (row + 1 < whole) chosenLine.append(element('b', '', quoted(tokens[row + 1].textContent)), '.');
   }
 
@@ -115,13 +115,13 @@
       const box = svg.getBoundingClientRect();
       const cell = Math.min(strip.firsts.length - 1, Math.floor((event.clientX - box.left) / box.width * strip.firsts.length));
       const last = (strip.firsts[cell + 1] ?? strip.count) - 1;
-      where.textContent = `layer ${strip.row.dataset.layer}, ${strip.name}: ${strip.firsts[cell]} to ${last}`;
+      where.textContent = `layer ${strip.row.dataset.layer}, ${strip.name}: parameter tokens ${strip.firsts[cell]} to ${last}`;
     });
     svg.addEventListener('mouseleave', () => { where.textContent = ''; });
   });
 
   document.querySelector('nav').hidden = false;
-  // #12 in the address chooses that token, so that a view can be linked to.
-  const asked = location.hash.match(/^#(\d{1,7})$/);
-  choose(asked && asked[1] < whole ? Number(asked[1]) : whole);
+  // #12 in the URL selects that token, so that a view can be linked.
+  const requested = location.hash.match(/^#(\d{1,7})$/);
+  choose(requested && requested[1] < whole ? Number(requested[1]) : whole);
 })();

@@ -85,9 +85,9 @@ final class FiringStripTest {
 
   @Test
   void theShareOfWhatGrowthAdded() {
-    assertEquals(7 / 12.5, strip.later(0), 1e-6);
-    assertEquals(0, strip.later(1));
-    assertEquals(0, new FiringStrip(new float[10], 1, 10, NORMS, STAGES, 4).later(0));
+    assertEquals(7 / 12.5, strip.grownFraction(0), 1e-6);
+    assertEquals(0, strip.grownFraction(1));
+    assertEquals(0, new FiringStrip(new float[10], 1, 10, NORMS, STAGES, 4).grownFraction(0));
   }
 
   @Test

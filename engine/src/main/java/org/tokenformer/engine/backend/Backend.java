@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * What a machine can do for a model: whole operations on tensors in memory that it owns.
+ * The operations that a model needs, on tensors in memory that the backend owns.
  *
  * <p>Letters: T rows (tokens in flight), C channels, N parameter tokens, H heads, D = C/H, V
  * vocabulary, R rotated channels of a head.
@@ -14,44 +14,44 @@ import org.tokenformer.engine.tensor.Tensor;
  * <p>Contract of every operation:
  *
  * <ul>
- *   <li>Activations are F32, weights F32, BF16 or {@linkplain
- *       org.tokenformer.engine.tensor.Quantized quantised}; all are row-major.
- *   <li>The output overlaps no input unless the operation says so; it is written in full.
- *   <li>A NaN or an infinity in a row of the input reaches that row of the output and no other.
- *   <li>The result has the same bits for every number of threads.
- *   <li>A backward operation adds to the gradients that it is given; they are F32 and overlap
- *       nothing else.
- *   <li>Operations of several threads on one backend run one after the other.
- *   <li>Arguments are checked by {@link CheckedBackend}, which stands before every implementation;
- *       an implementation may trust them.
+ *   <li>Activations are F32; weights are F32, BF16 or {@linkplain
+ *       org.tokenformer.engine.tensor.Quantized quantised}. All are row-major.
+ *   <li>The output must not overlap an input unless the operation allows it. All of it is written.
+ *   <li>A NaN or infinity in an input row affects only the same row of the output.
+ *   <li>Results are bit-identical for every number of threads.
+ *   <li>A backward operation adds to the gradients passed to it, unless it says otherwise. They are
+ *       F32 and must not overlap other operands.
+ *   <li>Any number of threads may use one backend; it may run their operations sequentially.
+ *   <li>{@link CheckedBackend} wraps every implementation and checks the arguments, so
+ *       implementations may trust them.
  * </ul>
  */
 public interface Backend extends AutoCloseable {
-  /** The name that asks for it: {@code scalar} or {@code vector}. */
+  /** Returns the name that selects this backend: {@code scalar} or {@code vector}. */
   String name();
 
-  /** One line for people: what computes, how wide, on how many threads. */
+  /** Returns a human-readable line: the implementation, vector width and number of threads. */
   String description();
 
-  /** Threads that compute, the caller's included. */
+  /** Returns the number of compute threads, including the caller's. */
   int threads();
 
   /**
-   * How many ids of a prompt are best computed in one pass over weights of so many bytes, at least
-   * 1. Splitting a prompt changes its logits by rounding at most.
+   * Returns how many ids of a prompt are best processed in one pass over weights of the given size;
+   * at least 1. Splitting a prompt changes its logits only by rounding.
    */
   int promptRows(int ids, long weightBytes);
 
-  /** New memory, to be closed by the caller. */
+  /** Opens a memory scope, which the caller closes. */
   MemoryScope openScope();
 
-  /** Copies native memory in; as many bytes as the tensor has. */
+  /** Copies memory into a tensor of the same size. */
   void upload(MemorySegment source, Tensor destination);
 
-  /** Copies a tensor out; as many bytes as the tensor has. */
+  /** Copies a tensor into memory of the same size. */
   void download(Tensor source, MemorySegment destination);
 
-  /** Copies between tensors of one type and size; they must not overlap. */
+  /** Copies between tensors of the same type and size; they must not overlap. */
   void copy(Tensor source, Tensor destination);
 
   /** Sets every element to 0. */
@@ -64,7 +64,7 @@ public interface Backend extends AutoCloseable {
   void embed(Tensor table, int[] ids, int from, Tensor out);
 
   /**
-   * Gradient of {@link #embed}: each row is added to its id's row.
+   * Computes the gradient of {@link #embed}: adds each row to the row of its id.
    *
    * @param outGradient (T, C)
    * @param tableGradient (V, C)
@@ -72,8 +72,8 @@ public interface Backend extends AutoCloseable {
   void embedBackward(int[] ids, int from, Tensor outGradient, Tensor tableGradient);
 
   /**
-   * Layer normalisation of each row: (x − mean)/√(variance + ε), times weight plus bias where there
-   * are any. The variance is the biased one.
+   * Normalises each row (layer norm): (x − mean)/√(variance + ε), times weight, plus bias. The
+   * variance is the biased one.
    *
    * @param x (T, C)
    * @param weight (C), F32, or null for 1
@@ -84,14 +84,14 @@ public interface Backend extends AutoCloseable {
       Tensor x, @Nullable Tensor weight, @Nullable Tensor bias, float epsilon, Tensor out);
 
   /**
-   * Gradients of {@link #layerNorm}.
+   * Computes the gradients of {@link #layerNorm}.
    *
    * @param x (T, C), as in the forward pass
    * @param weight (C), as in the forward pass
    * @param outGradient (T, C)
    * @param xGradient (T, C)
-   * @param weightGradient (C), or null if it is not wanted
-   * @param biasGradient (C), or null if it is not wanted
+   * @param weightGradient (C), or null if not needed
+   * @param biasGradient (C), or null if not needed
    */
   void layerNormBackward(
       Tensor x,
@@ -103,37 +103,37 @@ public interface Backend extends AutoCloseable {
       @Nullable Tensor biasGradient);
 
   /**
-   * Token–parameter attention (paper, equations 3 to 5): s = x·Kᵀ, y = Θ(s; τ)·W.
+   * Computes token–parameter attention (paper, equations 3 to 5): s = x·Kᵀ, y = Θ(s; τ)·W.
    *
    * @param x (T, C)
-   * @param tokens N keys (C) and values (C') under Θ and τ
-   * @param saved where s is kept for the backward pass, with the dropout on Θ; or null
+   * @param tokens N keys (C) and values (C') with their Θ and τ
+   * @param saved receives s for the backward pass and specifies the dropout on Θ; or null
    * @param out (T, C')
    */
   void pattention(Tensor x, ParameterTokens tokens, @Nullable SavedScores saved, Tensor out);
 
-  /** Token–parameter attention that nothing is learned from. */
+  /** Computes token–parameter attention without a backward pass. */
   default void pattention(Tensor x, ParameterTokens tokens, Tensor out) {
     pattention(x, tokens, null, out);
   }
 
   /**
-   * θ itself, as {@link #pattention} weighted the values by it, of the scores that it kept: for a
-   * look at which parameter tokens a token calls on. No dropout is applied, whatever {@code saved}
-   * names.
+   * Computes θ, the weights of the values in {@link #pattention}, from the scores that it saved.
+   * They show which parameter tokens an input token activates. No dropout is applied, even if
+   * {@code saved} specifies one.
    *
    * @param tokens as in the forward pass
-   * @param saved as the forward pass of T rows left it
+   * @param saved as left by the forward pass of T rows
    * @param out (T, N)
    */
   void thetas(ParameterTokens tokens, SavedScores saved, Tensor out);
 
   /**
-   * Gradients of {@link #pattention}. Where a row's norm is 0, Θ passes no gradient.
+   * Computes the gradients of {@link #pattention}. If a row's norm is 0, Θ passes no gradient.
    *
    * @param x (T, C), as in the forward pass
    * @param tokens as in the forward pass
-   * @param saved as the forward pass left it
+   * @param saved as left by the forward pass
    * @param outGradient (T, C')
    * @param gradients of keys and values
    * @param xGradient (T, C)
@@ -147,24 +147,25 @@ public interface Backend extends AutoCloseable {
       Tensor xGradient);
 
   /**
-   * Rotates the first R channels of each head in place, as pairs (i, i + R/2), by the angle of the
-   * row's position. The gradient is rotated back: the same with the sines negated.
+   * Rotates the first R channels of each head in place, in pairs (i, i + R/2), by the angle of the
+   * row's position. With negated sines, it rotates gradients back.
    *
    * @param x (T, H·D)
-   * @param sequences whose rows they are; they give the positions
+   * @param sequences the sequences of the rows, which determine the positions
    */
   void rotary(Tensor x, int heads, RotaryTable table, List<Sequence> sequences);
 
   /**
-   * Causal self-attention of several sequences at once. Appends the rows of {@code key} and {@code
-   * value} to the sequences' caches, in the caches' type, and computes for each row and head
-   * softmax(q·kᵀ/√D)·v over its own sequence up to and including its own position.
+   * Computes causal self-attention of several sequences at once. Appends the rows of {@code key}
+   * and {@code value} to the sequences' caches, converted to the caches' type, and computes for
+   * each row and head softmax(q·kᵀ/√D)·v over its own sequence up to and including its own
+   * position.
    *
    * @param query (T, H·D), already rotated
    * @param key (T, H·D), already rotated
    * @param value (T, H·D)
-   * @param layer which layer of the caches is meant
-   * @param logSums (T, H), where ln Σexp(q·kᵀ/√D) is kept for the backward pass; or null
+   * @param layer index of the layer in the caches
+   * @param logSums (T, H), receives ln Σexp(q·kᵀ/√D) for the backward pass; or null
    * @param out (T, H·D)
    */
   void attention(
@@ -177,7 +178,7 @@ public interface Backend extends AutoCloseable {
       @Nullable Tensor logSums,
       Tensor out);
 
-  /** Causal self-attention that nothing is learned from. */
+  /** Computes causal self-attention without a backward pass. */
   default void attention(
       Tensor query,
       Tensor key,
@@ -190,14 +191,14 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
-   * Gradients of {@link #attention}, for sequences without a cache.
+   * Computes the gradients of {@link #attention} for sequences without a cache.
    *
-   * @param query (T, H·D), as in the forward pass, like all that follow
-   * @param logSums (T, H), as the forward pass left it
-   * @param out (T, H·D), as the forward pass left it
+   * @param query (T, H·D), as in the forward pass, like the arguments up to {@code sequences}
+   * @param logSums (T, H), as left by the forward pass
+   * @param out (T, H·D), as left by the forward pass
    * @param outGradient (T, H·D)
-   * @param queryGradient (T, H·D), of the rotated query
-   * @param keyGradient (T, H·D), of the rotated key
+   * @param queryGradient (T, H·D), with respect to the rotated query
+   * @param keyGradient (T, H·D), with respect to the rotated key
    * @param valueGradient (T, H·D)
    */
   void attentionBackward(
@@ -213,11 +214,11 @@ public interface Backend extends AutoCloseable {
       Tensor keyGradient,
       Tensor valueGradient);
 
-  /** out ← x + y; all (T, C); {@code out} may be one of them. */
+  /** Computes out ← x + y, all (T, C); {@code out} may be {@code x} or {@code y}. */
   void add(Tensor x, Tensor y, Tensor out);
 
   /**
-   * Scores of every entry of the vocabulary: x·Eᵀ.
+   * Computes the scores of all vocabulary entries: x·Eᵀ.
    *
    * @param x (T, C)
    * @param table E, (V, C)
@@ -226,19 +227,19 @@ public interface Backend extends AutoCloseable {
   void logits(Tensor x, Tensor table, Tensor out);
 
   /**
-   * Gradients of {@link #logits}.
+   * Computes the gradients of {@link #logits}.
    *
    * @param x (T, C), as in the forward pass
    * @param table (V, C), as in the forward pass
    * @param outGradient (T, V)
    * @param xGradient (T, C)
-   * @param tableGradient (V, C), or null if it is not wanted
+   * @param tableGradient (V, C), or null if not needed
    */
   void logitsBackward(
       Tensor x, Tensor table, Tensor outGradient, Tensor xGradient, @Nullable Tensor tableGradient);
 
   /**
-   * The negative natural logarithm of softmax(logits)[target], a row each.
+   * Computes −ln softmax(logits)[target] for each row.
    *
    * @param logits (T, V)
    * @param targets the target of row t is {@code targets[from + t]}
@@ -247,31 +248,32 @@ public interface Backend extends AutoCloseable {
   void crossEntropy(Tensor logits, int[] targets, int from, Tensor losses);
 
   /**
-   * The losses of {@link #crossEntropy} and their gradient, in the place of the logits: each row
-   * becomes weight·(softmax(logits) − one at the target), so that (T, V) numbers are held once.
+   * Computes the losses of {@link #crossEntropy} and overwrites the logits with their gradient, so
+   * that only one (T, V) array is needed: each row becomes weight·(softmax(logits) − one-hot
+   * target).
    *
-   * @param weight what a row's loss counts in the loss that is trained on: 1 over all rows for the
+   * @param weight factor of each row's loss in the training loss: 1/(number of all rows) for the
    *     mean
    */
   void crossEntropyBackward(Tensor logits, int[] targets, int from, float weight, Tensor losses);
 
-  /** The sum of the squares of an F32 tensor, NaN or infinite if an element is. */
+  /** Returns the sum of squares of an F32 tensor; NaN or infinite if an element is. */
   double sumOfSquares(Tensor tensor);
 
   /**
-   * One step of an optimiser on weights, in place. Rows that are not trained are left out by
-   * handing in the others: {@link Tensor#rows}.
+   * Performs an optimiser step on weights, in place. To exclude untrained rows, pass a view of the
+   * others: {@link Tensor#rows}.
    *
    * @param weights F32, of any shape
-   * @param gradient of the same shape, like all that follow
+   * @param gradient of the same shape, as are both moments
    * @param first the first moment, updated
    * @param second the second moment, updated
    */
   void adamw(AdamW step, Tensor weights, Tensor gradient, Tensor first, Tensor second);
 
   /**
-   * Stops the backend's threads and lets go of its scratch memory, which goes with the next garbage
-   * collection; scopes stay their owners'.
+   * Stops the backend's threads and drops its scratch memory, which the garbage collector frees.
+   * Memory scopes stay open until their owners close them.
    */
   @Override
   void close();

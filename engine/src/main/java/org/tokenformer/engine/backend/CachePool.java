@@ -10,26 +10,26 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The memory of the {@link KeyValueCache}s of one model, in pages of {@value #PAGE} positions of
- * all its layers, as in vLLM (arXiv 2309.06180): a conversation costs what it holds, and
- * conversations that begin alike hold their common pages once.
+ * The memory of the {@link KeyValueCache}s of one model, in pages of {@value #PAGE} positions
+ * across all layers, as in vLLM (arXiv 2309.06180): a conversation uses only the memory for its
+ * positions, and conversations with a common prefix share its pages.
  *
- * <p>A page is an index. Each has as many holders as caches hold it, and only a page of one holder
- * may be written. Pages that nobody holds are kept for the next cache, at most as many as are held
- * and {@value #SPARE} more; the others go back to the system.
+ * <p>Pages are identified by index. A page may be held by several caches, but may be written only
+ * if one cache holds it. Pages that no cache holds are kept for reuse, at most {@value #SPARE} more
+ * than are held; the rest are freed.
  *
- * <p>Safe for any number of threads.
+ * <p>Thread-safe.
  */
 public final class CachePool implements AutoCloseable {
   /**
-   * Positions of a page. Small, since a conversation's last page is half empty on average; and a
-   * divisor of what the kernels read as one block, whose tiles of rows no page cuts.
+   * Positions per page. Small, since a conversation's last page is half empty on average. It
+   * divides the attention kernels' block of keys, and page boundaries split no tile of rows.
    */
   public static final int PAGE = 48;
 
   private static final int SPARE = 32;
 
-  /** Keys and values of a page: for each layer (PAGE, C), views of one tensor. */
+  /** The keys and values of a page: (PAGE, C) for each layer, views of one tensor. */
   private record Page(MemoryScope scope, Tensor whole, List<Tensor> keys, List<Tensor> values) {}
 
   private final Backend backend;
@@ -37,24 +37,24 @@ public final class CachePool implements AutoCloseable {
   private final int channels;
   private final DType dtype;
   private final long pageBytes;
-  private volatile @Nullable Page[] pages = new Page[16]; // of each index; replaced where it grows
-  private int[] holders = new int[16];
-  private final BitSet present = new BitSet(); // pages that have memory
-  private final BitSet unheld = new BitSet(); // those of them that nobody holds
+  private volatile @Nullable Page[] pages = new Page[16]; // by index; replaced when it grows
+  private int[] holders = new int[16]; // number of caches, by page
+  private final BitSet present = new BitSet(); // allocated pages
+  private final BitSet unheld = new BitSet(); // allocated pages that no cache holds
   private int held;
   private long limit = Long.MAX_VALUE;
   private boolean closed;
 
   /**
-   * An empty pool.
+   * Creates an empty pool.
    *
-   * @param layers of the model
+   * @param layers number of layers of the model
    * @param channels C of keys and of values
    * @param dtype F32 or BF16
    */
   public CachePool(Backend backend, int layers, int channels, DType dtype) {
     if (dtype != DType.F32 && dtype != DType.BF16) {
-      throw new IllegalArgumentException("a cache of " + dtype + "; it may be F32 or BF16");
+      throw new IllegalArgumentException("dtype must be F32 or BF16, not " + dtype);
     }
     this.backend = backend;
     this.layers = layers;
@@ -63,62 +63,62 @@ public final class CachePool implements AutoCloseable {
     pageBytes = shape().bytes(dtype);
   }
 
-  /** Keys of the first layer, its values, keys of the second layer, and so on. */
+  /** Returns the shape of a page: keys of the first layer, its values, keys of the second, … */
   private Shape shape() {
     return Shape.of(2L * layers * PAGE, channels);
   }
 
-  /** Pages that so many positions take. */
+  /** Returns the number of pages that this many positions occupy. */
   public static int pages(int positions) {
     return Math.ceilDiv(positions, PAGE);
   }
 
-  /** Layers of the model. */
+  /** Returns the number of layers of the model. */
   public int layers() {
     return layers;
   }
 
-  /** C of keys and of values. */
+  /** Returns C of keys and of values. */
   public int channels() {
     return channels;
   }
 
-  /** Element type. */
+  /** Returns the element type. */
   public DType dtype() {
     return dtype;
   }
 
-  /** Bytes of a page. */
+  /** Returns the size of a page in bytes. */
   public long pageBytes() {
     return pageBytes;
   }
 
-  /** Pages that are held now. */
+  /** Returns the number of pages held by caches. */
   public synchronized int held() {
     return held;
   }
 
-  /** Sets how many bytes of pages may be held at a time; those that are held stay. */
+  /** Sets the maximum total size of held pages, in bytes; pages already held are kept. */
   public synchronized void limit(long bytes) {
     limit = bytes;
   }
 
-  /** Whether its memory is gone. */
+  /** Returns whether the pool is closed. */
   synchronized boolean isClosed() {
     return closed;
   }
 
-  /** All layers of a page. */
+  /** Returns all layers of a page. */
   Tensor whole(int page) {
     return page(page).whole;
   }
 
-  /** Keys of a page for a layer, (PAGE, C). */
+  /** Returns the keys of a page for a layer, (PAGE, C). */
   Tensor keys(int page, int layer) {
     return page(page).keys.get(layer);
   }
 
-  /** Values of a page for a layer, (PAGE, C). */
+  /** Returns the values of a page for a layer, (PAGE, C). */
   Tensor values(int page, int layer) {
     return page(page).values.get(layer);
   }
@@ -126,20 +126,20 @@ public final class CachePool implements AutoCloseable {
   private Page page(int index) {
     Page page = pages[index];
     if (page == null) {
-      throw new IllegalStateException("the cache's memory is gone");
+      throw new IllegalStateException("the cache's memory was freed");
     }
     return page;
   }
 
   /**
-   * Takes a page that nobody holds; its contents are undefined.
+   * Takes a page that no cache holds; its contents are undefined.
    *
    * @throws CacheFullException if the limit is reached
    * @throws OutOfMemoryError if the machine does not have the memory
    */
   synchronized int take() {
     if (closed) {
-      throw new IllegalStateException("the cache's memory is gone");
+      throw new IllegalStateException("the cache's memory was freed");
     }
     if (held >= limit / pageBytes) {
       throw new CacheFullException(held, pageBytes, limit);
@@ -181,17 +181,17 @@ public final class CachePool implements AutoCloseable {
     }
   }
 
-  /** One more cache holds a page. */
+  /** Registers another cache as a holder of a page. */
   synchronized void share(int page) {
     holders[page]++;
   }
 
-  /** Whether more than one cache holds a page. */
+  /** Returns whether more than one cache holds a page. */
   synchronized boolean isShared(int page) {
     return holders[page] > 1;
   }
 
-  /** A page with the same contents, for a holder of the given one, which it gives back. */
+  /** Copies a page for one of its holders, releases the original and returns the copy. */
   int copy(int page) {
     int copy = take();
     try {
@@ -204,7 +204,7 @@ public final class CachePool implements AutoCloseable {
     return copy;
   }
 
-  /** One cache less holds a page. */
+  /** Removes a cache from the holders of a page. */
   synchronized void release(int page) {
     if (closed || --holders[page] > 0) {
       return;
@@ -220,7 +220,7 @@ public final class CachePool implements AutoCloseable {
     }
   }
 
-  /** Frees all pages, held or not. */
+  /** Frees all pages, even those that are held. */
   @Override
   public synchronized void close() {
     closed = true;

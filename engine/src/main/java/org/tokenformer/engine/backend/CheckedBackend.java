@@ -7,12 +7,13 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The contract of {@link Backend} as code: checks types, shapes, ranges and life of all arguments,
- * then hands them to an implementation that computes with bare addresses and trusts them.
+ * Enforces the contract of {@link Backend}: checks types, shapes, ranges and liveness of all
+ * arguments, then passes them to an implementation, which computes with raw addresses and trusts
+ * them.
  *
- * <p>Wrong arguments are a fault of the calling code: {@link IllegalArgumentException}, {@link
- * IndexOutOfBoundsException} for ids, {@link IllegalStateException} for memory that was freed.
- * Results must not lie in memory that is read-only: a kernel would end the process there.
+ * <p>Invalid arguments are programming errors: {@link IllegalArgumentException}, {@link
+ * IndexOutOfBoundsException} for ids and layers, {@link IllegalStateException} for freed memory.
+ * Results must not be in read-only memory, where a kernel's write would crash the process.
  */
 public final class CheckedBackend implements Backend {
   private static final String KEYS_GRADIENT = "keysGradient";
@@ -20,7 +21,7 @@ public final class CheckedBackend implements Backend {
 
   private final Backend backend;
 
-  /** Puts the checks before an implementation. */
+  /** Wraps an implementation. */
   public CheckedBackend(Backend backend) {
     this.backend = backend;
   }
@@ -209,7 +210,7 @@ public final class CheckedBackend implements Backend {
     weights(tokens, "xGradient", xGradient);
     if (gradients.segments().size() != tokens.segments().size()) {
       throw new IllegalArgumentException(
-          "gradients must have the %d segments of tokens, not %d"
+          "gradients must have %d segments like tokens, not %d"
               .formatted(tokens.segments().size(), gradients.segments().size()));
     }
     for (int i = 0; i < tokens.segments().size(); i++) {
@@ -258,7 +259,7 @@ public final class CheckedBackend implements Backend {
       Sequence sequence = sequences.get(i);
       if (sequence.start() > table.cosine().rows() - sequence.rows()) {
         throw new IllegalArgumentException(
-            "sequences must end within the %d positions of table, not %d rows from %d on"
+            "sequences must end within the %d positions of table, not have %d rows from position %d"
                 .formatted(table.cosine().rows(), sequence.rows(), sequence.start()));
       }
     }
@@ -327,7 +328,7 @@ public final class CheckedBackend implements Backend {
     for (int i = 0; i < sequences.size(); i++) {
       if (sequences.get(i).cache() != null) {
         throw new IllegalArgumentException(
-            "sequences must have no cache, which passes no gradient, not one in sequence " + i);
+            "sequences must not have a cache, which passes no gradient, as in sequence " + i);
       }
     }
     activations("query", query, rows, columns);
@@ -450,7 +451,7 @@ public final class CheckedBackend implements Backend {
     disjoint("gradient", gradient, "second", second);
     disjoint("first", first, "second", second);
     if (step.step() < 1) {
-      throw new IllegalArgumentException("step must be counted from 1, not " + step.step());
+      throw new IllegalArgumentException("step must be at least 1, not " + step.step());
     }
     backend.adamw(step, weights, gradient, first, second);
   }
@@ -467,7 +468,8 @@ public final class CheckedBackend implements Backend {
   }
 
   private static IllegalStateException freed(String name, Tensor tensor) {
-    return new IllegalStateException(name + " must be in use, not " + tensor + " that was freed");
+    return new IllegalStateException(
+        name + " must be allocated, not " + tensor + " in freed memory");
   }
 
   private static void writable(String name, Tensor tensor) {
@@ -501,7 +503,7 @@ public final class CheckedBackend implements Backend {
     writable(name, tensor);
   }
 
-  /** What may be multiplied by, and looked up in. */
+  /** Checks a weight matrix. */
   private static void weight(String name, Tensor tensor) {
     alive(name, tensor);
     if (tensor.shape().rank() == 2) {
@@ -523,11 +525,14 @@ public final class CheckedBackend implements Backend {
   private static void cached(Sequence sequence, KeyValueCache cache, int layer, long columns) {
     CachePool pool = cache.pool();
     if (pool.isClosed()) {
-      throw new IllegalStateException("cache must be in use, not of a pool that was closed");
+      throw new IllegalStateException("cache must be allocated, not from a closed pool");
     }
     if (layer < 0 || layer >= pool.layers()) {
       throw new IndexOutOfBoundsException(
-          "layer must be in 0 to " + (pool.layers() - 1) + " of cache, not " + layer);
+          "layer must be between 0 and "
+              + (pool.layers() - 1)
+              + ", the last of cache, not "
+              + layer);
     }
     if (pool.channels() != columns) {
       throw new IllegalArgumentException(
@@ -535,7 +540,7 @@ public final class CheckedBackend implements Backend {
     }
     if (!cache.isReserved(sequence.start(), sequence.rows())) {
       throw new IllegalArgumentException(
-          "cache must have reserved pages of its own for %d rows from %d on, not %d positions"
+          "cache must have unshared pages for %d rows from position %d; it has %d positions"
               .formatted(sequence.rows(), sequence.start(), cache.capacity()));
     }
   }
@@ -589,8 +594,8 @@ public final class CheckedBackend implements Backend {
   }
 
   /**
-   * A result overlaps none of three operands; those that are null do not count. Not any number of
-   * them, since an array for them would be an object on the heap for each operation.
+   * Checks that a result overlaps none of three operands, any of which may be null. Not varargs,
+   * whose array would be allocated on the heap for each operation.
    */
   private static void apart(
       String name,
@@ -624,12 +629,19 @@ public final class CheckedBackend implements Backend {
   private static void range(String name, int[] ids, int from, long count, long limit) {
     if (from < 0 || from > ids.length - count) {
       throw new IndexOutOfBoundsException(
-          name + " must hold " + count + " from " + from + " on, not " + ids.length + " in all");
+          name
+              + " must hold "
+              + count
+              + " from index "
+              + from
+              + ", not "
+              + ids.length
+              + " in total");
     }
     for (int i = from; i < from + count; i++) {
       if (ids[i] < 0 || ids[i] >= limit) {
         throw new IndexOutOfBoundsException(
-            name + "[" + i + "] must be in 0 to " + (limit - 1) + ", not " + ids[i]);
+            name + "[" + i + "] must be between 0 and " + (limit - 1) + ", not " + ids[i]);
       }
     }
   }
@@ -638,7 +650,7 @@ public final class CheckedBackend implements Backend {
     return a.buffer().equals(b.buffer()) && a.offset() == b.offset();
   }
 
-  /** A result shares no byte with another operand; null ones do not count. */
+  /** Checks that a result shares no byte with another operand; either may be null. */
   private static void disjoint(
       String name, @Nullable Tensor operand, String resultName, @Nullable Tensor result) {
     if (operand == null || result == null) {

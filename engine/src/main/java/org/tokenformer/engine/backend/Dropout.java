@@ -1,21 +1,21 @@
 package org.tokenformer.engine.backend;
 
 /**
- * Which weights θ of a Pattention are left out in one training step. A weight is kept or not by a
- * hash of its place, so that the backward pass, any number of threads and any backend find the same
- * ones without a mask in memory; those kept are scaled by 1/(1 − rate).
+ * Determines which weights θ of a Pattention are dropped in one training step. A hash of its row
+ * and column decides about each weight, so the backward pass, any number of threads and any backend
+ * drop the same weights without a mask in memory. Kept weights are scaled by 1/(1 − rate).
  *
- * @param rate share of the weights left out, 0 to below 1
- * @param seed another one for each Pattention and step
+ * @param rate fraction of weights dropped, at least 0 and below 1
+ * @param seed different for each Pattention and step
  */
 public record Dropout(float rate, int seed) {
-  /** Keeps everything. */
+  /** Drops nothing. */
   public static final Dropout NONE = new Dropout(0, 0);
 
-  /** The hash that counts has so many bits. */
+  /** Number of bits of a {@link #hash}. */
   public static final int BITS = 24;
 
-  /** What the hash of a row is stepped by from one parameter token to the next. */
+  /** Added to a row's hash for each parameter token. */
   public static final int STEP = 0x85EBCA6B;
 
   // Two rounds of xor-shift and multiply with the constants of Chris Wellons' "lowbias32".
@@ -33,27 +33,27 @@ public record Dropout(float rate, int seed) {
     }
   }
 
-  /** Whether nothing is left out. */
+  /** Returns whether nothing is dropped. */
   public boolean isNone() {
     return rate == 0;
   }
 
-  /** What the weights that are kept are multiplied by. */
+  /** Returns the factor of the kept weights. */
   public float scale() {
     return 1 / (1 - rate);
   }
 
-  /** Weights whose {@link #hash} is less are left out. */
+  /** Returns the smallest {@link #hash} of a kept weight. */
   public int threshold() {
     return Math.round(rate * (1 << BITS));
   }
 
-  /** What all hashes of a row of activations begin with. */
+  /** Returns the hash of a row of activations, from which those of its weights are derived. */
   public int rowHash(int row) {
     return mix(seed ^ row * 0x9E3779B9);
   }
 
-  /** The hash of the n-th parameter token's weight: {@link #BITS} bits. */
+  /** Returns the hash of the n-th parameter token's weight, which has {@link #BITS} bits. */
   public static int hash(int rowHash, int n) {
     return mix(rowHash + n * STEP) >>> (Integer.SIZE - BITS);
   }

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The memory half of a backend that computes on the CPU. */
+/** Implements the memory operations of a backend that computes on the CPU. */
 public abstract class HostBackend implements Backend {
   /** For subclasses. */
   protected HostBackend() {}

@@ -9,21 +9,21 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Memory of the CPU, the same for all backends that compute there. */
+/** A scope of CPU memory, used by all backends that compute on the CPU. */
 public final class HostScope implements MemoryScope {
   private static final int ALIGNMENT = 64;
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
 
-  // Shared, because the workers of a backend reach it; closed rarely, because that stops all
-  // threads for a moment.
+  // Shared, because a backend's workers access it; closed rarely, because that briefly stops all
+  // threads.
   private final Arena arena = Arena.ofShared();
   private final AtomicLong allocated = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /** An empty scope. */
+  /** Opens an empty scope. */
   public HostScope() {}
 
-  /** Bytes that all open scopes of this process hold; 0 when everything was closed. */
+  /** Returns the bytes allocated in all open scopes of this process; 0 once all are closed. */
   public static long liveBytes() {
     return LIVE_BYTES.get();
   }

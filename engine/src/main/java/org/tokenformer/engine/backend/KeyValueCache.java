@@ -5,63 +5,64 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The keys and values of one sequence's past: a table of pages of a {@link CachePool}, in the order
- * of the positions. How much of it is filled is the session's to know: {@link Sequence#start()}.
+ * The keys and values of one sequence's past: a list of pages of a {@link CachePool}, in the order
+ * of the positions. The session keeps track of how many positions are filled: {@link
+ * Sequence#start()}.
  *
- * <p>Caches that were forked share pages until one of them writes, which copies the page before.
- * Used by one thread at a time; forks on different threads do not disturb each other.
+ * <p>Forked caches share pages until one of them reserves a page for writing, which copies it
+ * first. A cache may be used by one thread at a time; forks may be used on different threads.
  */
 public final class KeyValueCache implements AutoCloseable {
   private final CachePool pool;
   private int[] pages = new int[4];
   private int count;
 
-  /** Without any page. */
+  /** Creates a cache without pages. */
   public KeyValueCache(CachePool pool) {
     this.pool = pool;
   }
 
-  /** Where its pages come from. */
+  /** Returns the pool of its pages. */
   public CachePool pool() {
     return pool;
   }
 
-  /** Element type. */
+  /** Returns the element type. */
   public DType dtype() {
     return pool.dtype();
   }
 
-  /** Positions that fit into its pages. */
+  /** Returns the number of positions that fit into its pages. */
   public int capacity() {
     return count * CachePool.PAGE;
   }
 
-  /** Pages that it holds, shared ones included. */
+  /** Returns the number of pages that it holds, including shared ones. */
   public int pages() {
     return count;
   }
 
   /**
-   * Keys of a layer, (PAGE, C).
+   * Returns the keys of a layer in a page, (PAGE, C).
    *
-   * @param page of those that it holds: the one of position p is p / {@link CachePool#PAGE}
+   * @param page index among the cache's pages; position p is in page p / {@link CachePool#PAGE}
    */
   public Tensor keys(int page, int layer) {
     return pool.keys(pages[page], layer);
   }
 
-  /** Values of a layer, (PAGE, C), as {@link #keys}. */
+  /** Returns the values of a layer in a page, like {@link #keys}. */
   public Tensor values(int page, int layer) {
     return pool.values(pages[page], layer);
   }
 
-  /** All layers of a page. */
+  /** Returns all layers of a page. */
   Tensor whole(int page) {
     return pool.whole(pages[page]);
   }
 
   /**
-   * Makes room for some positions and their pages its own, so that they may be written.
+   * Ensures that there are unshared pages for some positions, so that they may be written.
    *
    * @param start at most {@link #capacity}
    * @throws CacheFullException if the pool's limit is reached
@@ -83,7 +84,7 @@ public final class KeyValueCache implements AutoCloseable {
     }
   }
 
-  /** Whether the pages of some positions are there and its own. */
+  /** Returns whether there are unshared pages for some positions. */
   boolean isReserved(int start, int rows) {
     if (start + rows > capacity()) {
       return false;
@@ -96,7 +97,7 @@ public final class KeyValueCache implements AutoCloseable {
     return true;
   }
 
-  /** Gives back the pages beyond so many positions. */
+  /** Releases the pages beyond this many positions. */
   public void truncate(int length) {
     while (count > CachePool.pages(length)) {
       count--;
@@ -104,7 +105,7 @@ public final class KeyValueCache implements AutoCloseable {
     }
   }
 
-  /** A cache with the same first positions, whose pages it shares. */
+  /** Returns a cache that shares the pages of the first {@code length} positions. */
   public KeyValueCache fork(int length) {
     KeyValueCache fork = new KeyValueCache(pool);
     fork.count = CachePool.pages(length);
@@ -115,7 +116,7 @@ public final class KeyValueCache implements AutoCloseable {
     return fork;
   }
 
-  /** Gives back all pages. */
+  /** Releases all pages. */
   @Override
   public void close() {
     truncate(0);

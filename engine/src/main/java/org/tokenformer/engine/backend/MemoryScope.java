@@ -6,31 +6,32 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Memory that is freed as a whole. A model, a session and a trainer own one each.
+ * Memory that is freed as a whole.
  *
- * <p>Closing it while an operation uses its tensors is the owner's mistake, and a crash of the JVM:
- * owners count the operations in flight (see {@code Lifetime} in the model package).
+ * <p>Closing a scope while an operation uses its tensors is a programming error that can crash the
+ * JVM; owners therefore count the operations in progress (see {@code Lifetime} in the model
+ * package).
  */
 public interface MemoryScope extends AutoCloseable {
   /**
-   * New memory filled with zeros, 64-byte aligned.
+   * Allocates a tensor filled with zeros, 64-byte aligned.
    *
-   * @throws OutOfMemoryError if the machine has not got it
+   * @throws OutOfMemoryError if there is not enough memory
    */
   Tensor allocate(DType dtype, Shape shape);
 
   /**
-   * A tensor with the contents of a file or of other native memory: without a copy where the
-   * backend computes in that memory, by a copy elsewhere.
+   * Returns a tensor with the contents of a file or other native memory. Copies them only if the
+   * backend cannot compute in that memory.
    *
    * @param segment native, little-endian, row-major; must outlive this scope
    */
   Tensor adopt(MemorySegment segment, DType dtype, Shape shape);
 
-  /** Bytes allocated here; adopted memory is not counted. */
+  /** Returns the bytes allocated in this scope, excluding adopted memory. */
   long allocatedBytes();
 
-  /** Frees it all. Does nothing the second time. */
+  /** Frees all memory of this scope. Further calls have no effect. */
   @Override
   void close();
 }

@@ -5,8 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Where the gradients of one Pattention's {@link ParameterTokens} are added up, segment for
- * segment.
+ * Accumulators for the gradients of one Pattention's {@link ParameterTokens}, by segment.
  *
  * @param segments as many as the tokens have
  */
@@ -17,19 +16,20 @@ public record ParameterGradients(List<Segment> segments) {
   }
 
   /**
-   * The gradients of one segment; both null for rows that are not trained, which saves their work.
+   * The gradients of one segment; both null for untrained rows, whose computation is then skipped.
    *
    * @param keys (rows in use or more, C), F32
    * @param values (rows in use or more, C'), F32
    */
   public record Segment(@Nullable Tensor keys, @Nullable Tensor values) {
-    /** Of a segment that is not trained. */
+    /** For an untrained segment. */
     public static final Segment FROZEN = new Segment(null, null);
 
-    /** Checks that there are both or none. */
+    /** Checks that both are given or neither. */
     public Segment {
       if ((keys == null) != (values == null)) {
-        throw new IllegalArgumentException("gradients of keys and values come together or not");
+        throw new IllegalArgumentException(
+            "gradients of keys and values must both be given or both be null");
       }
     }
   }

@@ -4,22 +4,22 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * What the forward pass of a Pattention leaves for its backward pass: the scores s before Θ. Θ
- * itself is computed anew, which costs little beside the products.
+ * The scores s before Θ, saved by the forward pass of a Pattention for its backward pass. Θ itself
+ * is recomputed, which costs little compared with the matrix products.
  *
- * @param scores {@link #shape(long, long)}, F32; the order of the elements is the backend's own
+ * @param scores {@link #shape(long, long)}, F32; the order of the elements depends on the backend
  * @param dropout on Θ
  */
 public record SavedScores(Tensor scores, Dropout dropout) {
-  /** Rows are kept in whole groups of so many. */
+  /** Rows are stored in whole groups of this size. */
   private static final int ROWS = 64;
 
-  /** The shape that holds the scores of T rows against N parameter tokens: (T rounded up, N). */
+  /** Returns the shape for the scores of T rows and N parameter tokens: (T rounded up, N). */
   public static Shape shape(long rows, long parameterTokens) {
     return Shape.of(roundedUp(rows), parameterTokens);
   }
 
-  /** The first size of that shape. */
+  /** Returns the number of rows of that shape. */
   static long roundedUp(long rows) {
     return (rows + ROWS - 1) / ROWS * ROWS;
   }

@@ -1,8 +1,8 @@
 /**
- * The seam between models and machines: {@link org.tokenformer.engine.backend.Backend} and the
- * values it speaks in. An operation is whole ({@code pattention}, not matrix multiplication + norm
- * + matrix multiplication), so that a CPU fuses it by tiles and a GPU keeps everything on the
- * device. Knows none of its implementations.
+ * The interface between models and hardware: {@link org.tokenformer.engine.backend.Backend} and the
+ * types of its arguments. Operations are coarse ({@code pattention}, not matrix multiplication +
+ * norm + matrix multiplication), so that a CPU can fuse them tile by tile and a GPU can keep
+ * everything on the device. This package does not depend on the implementations.
  */
 @NullMarked
 package org.tokenformer.engine.backend;

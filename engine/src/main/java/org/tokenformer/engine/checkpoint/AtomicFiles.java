@@ -14,32 +14,37 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /**
- * Writes files that appear complete or not at all: into a temporary file of the same folder, synced
- * to the disk, then renamed. On any failure the temporary file is deleted and what was there before
- * stays. Only a crash of the machine or a killed process can leave a {@code .name.*.tmp} behind.
+ * Writes files atomically: the contents go to a temporary file in the same folder, which is synced
+ * to disk and then renamed. On any failure the temporary file is deleted and an existing target
+ * stays unchanged. Only a machine crash or a killed process can leave a {@code .name.*.tmp} file
+ * behind.
  */
 public final class AtomicFiles {
-  /** Produces the contents of a file. */
+  /** Writes the contents of a file. */
   @FunctionalInterface
   public interface Writer {
-    /** Writes everything, in order. The channel takes whole buffers and is closed by the caller. */
+    /**
+     * Writes the whole contents, in order. Each write to the channel consumes the whole buffer; the
+     * caller closes the channel.
+     */
     void write(WritableByteChannel out) throws IOException;
   }
 
-  /** How the names of temporary files and folders end. */
+  /** Suffix of the names of temporary files and folders. */
   static final String TEMPORARY = ".tmp";
 
   private AtomicFiles() {}
 
   /**
-   * Writes a file, replacing the one of this name (or the symbolic link, not what it points to).
+   * Writes a file, replacing any file or symbolic link of this name. The target of a link stays
+   * unchanged.
    *
-   * @throws CheckpointException that the writer throws, as it is; for any other {@code
-   *     IOException}, of kind {@code CANNOT_WRITE} with the system's reason
+   * @throws CheckpointException that the writer throws, unchanged; of kind {@code EXISTS} if the
+   *     target is a folder; otherwise of kind {@code CANNOT_WRITE}, with the system's reason
    */
   public static void write(Path target, Writer writer) throws CheckpointException {
     if (Files.isDirectory(target)) {
-      throw new CheckpointException(Kind.EXISTS, target, "is a folder; name a file");
+      throw new CheckpointException(Kind.EXISTS, target, "is a folder; specify a file");
     }
     requireFolder(target);
     Path temporary = temporarySibling(target);
@@ -58,29 +63,29 @@ public final class AtomicFiles {
       throw cannotWrite(target, e);
     } finally {
       if (!done) {
-        deleteIfThere(temporary);
+        deleteQuietly(temporary);
       }
     }
     syncFolder(folderOf(target));
   }
 
-  /** Writes a file of UTF-8 text; see {@link #write}. */
+  /** Writes a UTF-8 text file; see {@link #write}. */
   public static void writeText(Path target, String text) throws CheckpointException {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     write(target, out -> Segments.write(out, ByteBuffer.wrap(bytes)));
   }
 
-  /** Writes a file of the contents of another; see {@link #write}. */
+  /** Copies the contents of a file to another; see {@link #write}. */
   public static void copy(Path source, Path target) throws CheckpointException {
     write(target, out -> Files.copy(source, Channels.newOutputStream(out)));
   }
 
   /**
-   * Makes a symbolic link, replacing the one of this name.
+   * Creates a symbolic link, replacing any file or link of this name.
    *
    * @param pointsTo relative to the link's folder
-   * @throws UnsupportedOperationException if this system has no links
-   * @throws IOException if they are not allowed here
+   * @throws UnsupportedOperationException if the file system has no symbolic links
+   * @throws IOException if the link cannot be created
    */
   public static void link(Path target, Path pointsTo) throws IOException {
     Path temporary = temporarySibling(target);
@@ -88,18 +93,20 @@ public final class AtomicFiles {
     try {
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      deleteIfThere(temporary);
+      deleteQuietly(temporary);
       throw e;
     }
     syncFolder(folderOf(target));
   }
 
-  /** A clearer line than the system's, for what happens most. */
+  /** Rejects a target without a folder, the most frequent failure, with a clear message. */
   static void requireFolder(Path target) throws CheckpointException {
     Path folder = folderOf(target);
     if (!Files.isDirectory(folder)) {
       throw new CheckpointException(
-          Kind.CANNOT_WRITE, target, "cannot write: there is no folder " + folder);
+          Kind.CANNOT_WRITE,
+          target,
+          "cannot write: there is no folder " + folder + "; create it first");
     }
   }
 
@@ -116,15 +123,16 @@ public final class AtomicFiles {
     return folder == null ? target.toAbsolutePath() : folder;
   }
 
-  /** A name beside the target that does not exist, on the same file system by construction. */
+  /** Returns an unused name in the target's folder, hence on the same file system. */
   static Path temporarySibling(Path target) {
     String unique = Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), 36);
     return folderOf(target).resolve("." + target.getFileName() + "." + unique + TEMPORARY);
   }
 
   /**
-   * Makes a rename survive a power cut. Some systems (Windows) cannot open a folder and some file
-   * systems cannot sync one; the data itself is safe by then, so that is not an error.
+   * Syncs a folder, so that a rename in it survives a power failure. Windows cannot open a folder
+   * and some file systems cannot sync one; the file's data is already synced by then, so such a
+   * failure is ignored.
    */
   static void syncFolder(Path folder) {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
@@ -134,11 +142,11 @@ public final class AtomicFiles {
     }
   }
 
-  private static void deleteIfThere(Path file) {
+  private static void deleteQuietly(Path file) {
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {
-      // The failure that brought us here is the one to report.
+      // The original failure is the one to report.
       return;
     }
   }

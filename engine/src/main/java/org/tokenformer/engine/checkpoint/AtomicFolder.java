@@ -16,26 +16,26 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /**
- * Writes folders that appear complete or not at all: a temporary sibling is filled, its files are
- * synced, then it is renamed. On any failure the temporary folder is deleted.
+ * Writes folders atomically: a temporary folder beside the target is filled, its files are synced,
+ * and then it is renamed. On any failure the temporary folder is deleted.
  */
 public final class AtomicFolder {
-  /** What to do with a folder that has the target's name. */
+  /** What to do if the target exists. */
   public enum IfExists {
-    /** Leave it and fail with kind {@code EXISTS}, before anything is written. */
+    /** Keep it and fail with kind {@code EXISTS} before anything is written. */
     REFUSE,
     /**
-     * Put the new one in its place and delete the old one with everything in it: the caller must
-     * know that it is one of ours. Two renames are needed, so a crash of the machine between them
-     * leaves the old folder under a hidden name beside the target.
+     * Replace it, and delete the old folder with everything in it: the caller must know that this
+     * program created it. Replacing takes two renames; a machine crash between them leaves the old
+     * folder under a hidden name beside the target.
      */
     REPLACE
   }
 
-  /** Produces the files of a folder. */
+  /** Writes the files of a folder. */
   @FunctionalInterface
   public interface Writer {
-    /** Fills an empty folder. It will have another name later. */
+    /** Fills an empty folder, which is renamed afterwards. */
     void write(Path folder) throws IOException;
   }
 
@@ -45,7 +45,7 @@ public final class AtomicFolder {
    * Writes a folder.
    *
    * @throws CheckpointException that the writer throws, with the target in place of the temporary
-   *     name; of kind {@code EXISTS} for a target that may not be replaced; else of kind {@code
+   *     name; of kind {@code EXISTS} if the target may not be replaced; otherwise of kind {@code
    *     CANNOT_WRITE}
    */
   public static void write(Path target, IfExists ifExists, Writer writer)
@@ -82,7 +82,7 @@ public final class AtomicFolder {
     }
     if (ifExists == IfExists.REFUSE) {
       throw new CheckpointException(
-          Kind.EXISTS, target, "exists; choose another name, or ask to replace it");
+          Kind.EXISTS, target, "exists; choose another name, or allow replacing it");
     }
   }
 
@@ -91,7 +91,7 @@ public final class AtomicFolder {
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       return;
     }
-    checkTarget(target, ifExists); // it may have appeared while we wrote
+    checkTarget(target, ifExists); // it may have been created in the meantime
     Path old = AtomicFiles.temporarySibling(target);
     Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
     try {
@@ -103,7 +103,7 @@ public final class AtomicFolder {
     deleteTreeQuietly(old);
   }
 
-  /** Files that were written by other means than {@link AtomicFiles} are not on the disk yet. */
+  /** Syncs all files: those not written through {@link AtomicFiles} may not be on disk yet. */
   private static void syncTree(Path root) throws IOException {
     Files.walkFileTree(
         root,
@@ -129,8 +129,8 @@ public final class AtomicFolder {
   }
 
   /**
-   * Deletes a folder with everything in it, links not followed. It is given a hidden name first: a
-   * folder that still has its name is complete.
+   * Deletes a folder and everything in it, without following links. It is first renamed to a hidden
+   * name, so that a folder under its own name is always complete.
    */
   public static void delete(Path folder) throws CheckpointException {
     Path old = AtomicFiles.temporarySibling(folder);
@@ -143,20 +143,21 @@ public final class AtomicFolder {
   }
 
   /**
-   * Deletes what writers that were killed have left in a folder. No other may be at work there.
+   * Deletes the temporary files and folders that killed writers left in a folder. No other writer
+   * may be active there.
    *
-   * @param prefix with which the names began that they were to have
+   * @param prefix of the targets' names
    */
   public static void deleteLeftovers(Path parent, String prefix) {
     try (DirectoryStream<Path> left =
         Files.newDirectoryStream(parent, "." + prefix + "*" + AtomicFiles.TEMPORARY)) {
       left.forEach(AtomicFolder::deleteTreeQuietly);
     } catch (IOException | DirectoryIteratorException e) {
-      return; // they are in nobody's way
+      return; // leftovers do no harm
     }
   }
 
-  /** Deletes without following links. What resists stays, under its temporary name. */
+  /** Deletes a tree without following links. Files that cannot be deleted stay. */
   private static void deleteTreeQuietly(Path root) {
     try {
       Files.walkFileTree(

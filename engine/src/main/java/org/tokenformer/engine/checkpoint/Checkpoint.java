@@ -6,20 +6,20 @@ import java.nio.file.Path;
 import java.util.SequencedMap;
 
 /**
- * An open file of named tensors. Everything was validated when it was opened; what is left to go
- * wrong is the file changing underneath, see {@link LoadMode}. May be used by many threads.
+ * An open file of named tensors. Opening validates names, types, shapes and bounds; afterwards only
+ * a change of the file itself can cause errors, see {@link LoadMode}. Safe for use by many threads.
  */
 public sealed interface Checkpoint extends AutoCloseable permits SafetensorsFile, TorchCheckpoint {
-  /** The file, as it was named at opening. */
+  /** Returns the path under which the file was opened. */
   Path path();
 
-  /** All tensors by name, in the order of the file. Unmodifiable. */
+  /** Returns all tensors by name, in the order of the file. Unmodifiable. */
   SequencedMap<String, NamedTensor> tensors();
 
   /**
-   * One tensor.
+   * Returns one tensor.
    *
-   * @throws CheckpointException of kind {@code MISSING_TENSOR} if there is none of this name
+   * @throws CheckpointException of kind {@code MISSING_TENSOR} if no tensor has this name
    */
   default NamedTensor tensor(String name) throws CheckpointException {
     NamedTensor tensor = tensors().get(name);
@@ -27,16 +27,16 @@ public sealed interface Checkpoint extends AutoCloseable permits SafetensorsFile
       throw new CheckpointException(
           CheckpointException.Kind.MISSING_TENSOR,
           path(),
-          "has no tensor %s among its %d; is this the right checkpoint?"
+          "has no tensor %s among its %d tensors; check that this is the right checkpoint"
               .formatted(quote(name), tensors().size()));
     }
     return tensor;
   }
 
   /**
-   * Frees the memory; the data of all tensors is gone. Closing twice does nothing.
+   * Frees the memory; the data of all tensors becomes inaccessible. Closing twice has no effect.
    *
-   * @throws IllegalStateException if another thread is inside an operation on the memory
+   * @throws IllegalStateException if another thread is accessing the memory
    */
   @Override
   void close();

@@ -11,59 +11,59 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.error.EngineProblem;
 
 /**
- * A file cannot be read or written as a checkpoint. The message is one line that can be shown to a
- * user as it is: the file, the tensor or field, the values that disagree, and what to do.
+ * A checkpoint file that cannot be read or written. The message is one human-readable line: the
+ * file, the tensor or field, the conflicting values, and what to do.
  */
 public final class CheckpointException extends IOException implements EngineProblem {
   private static final long serialVersionUID = 1;
 
-  /** The causes, each of which has its own test. */
+  /** The causes. Each has its own test. */
   public enum Kind {
-    /** The file is not there, not a plain file, or the operating system refuses to read it. */
+    /** The file does not exist, is not a regular file, or cannot be read into memory. */
     CANNOT_READ,
     /** The operating system refuses to write: no space, no permission, no such folder. */
     CANNOT_WRITE,
-    /** The target exists and replacing it was not asked for. */
+    /** The target exists and may not be replaced. */
     EXISTS,
-    /** The file became shorter while it was read. */
+    /** The file became shorter while it was being read. */
     FILE_CHANGED,
-    /** No tensor has the name that was asked for. */
+    /** No tensor has the requested name. */
     MISSING_TENSOR,
-    /** Two tensors, fields or archive entries have one name. */
+    /** Two tensors, fields or archive entries have the same name. */
     DUPLICATE_NAME,
-    /** A name that is too long, not text, reserved, or leads out of its archive. */
+    /** A name is too long, not valid text, reserved, or leads outside its archive. */
     BAD_NAME,
-    /** More of something than any checkpoint has: tensors, dimensions, pickle steps. */
+    /** A number or size exceeds its limit, such as tensors, dimensions or pickle instructions. */
     LIMIT,
-    /** An element type that is not known here. */
+    /** An element type is not supported. */
     UNKNOWN_DTYPE,
-    /** A shape with negative, fractional or too large sizes. */
+    /** A shape has negative, fractional or too large sizes. */
     BAD_SHAPE,
-    /** Shape and element type need another number of bytes than the file gives. */
+    /** Shape and element type require a different number of bytes than the file has. */
     SIZE_MISMATCH,
-    /** Two pieces of data share bytes that must be separate. */
+    /** Two pieces of data share bytes, although they must be separate. */
     OVERLAP,
-    /** Data would lie beyond the end of the file or of its storage. */
+    /** Data extends beyond the end of the file or of its storage. */
     OUT_OF_BOUNDS,
 
     /** safetensors: the file ends before its header does. */
     TRUNCATED_HEADER,
-    /** safetensors: the header claims more than 100 MB. */
+    /** safetensors: the header is larger than 100 MB. */
     HEADER_TOO_LARGE,
     /** safetensors: the header is not a JSON object in UTF-8. */
     BAD_JSON,
     /** safetensors: a field of the header is missing, unknown or of the wrong type. */
     BAD_FIELD,
-    /** safetensors: offsets that are negative, fractional, reversed or exceed a long. */
+    /** safetensors: offsets are negative, fractional, reversed or too large. */
     BAD_OFFSETS,
-    /** safetensors: bytes between two tensors that belong to none. */
+    /** safetensors: bytes between two tensors belong to neither. */
     HOLE,
-    /** safetensors: bytes after the last tensor. */
+    /** safetensors: bytes follow the last tensor. */
     TRAILING_BYTES,
 
-    /** torch: the file is no zip archive, or one that holds no data.pkl. */
+    /** torch: the file is not a zip archive, or has no data.pkl. */
     NOT_A_CHECKPOINT,
-    /** torch: the format of torch.save before 1.6, a bare pickle. */
+    /** torch: the file has the format of torch.save before 1.6, a bare pickle. */
     LEGACY_FORMAT,
     /** torch: the archive's directory contradicts itself or the file. */
     BAD_ZIP,
@@ -73,19 +73,19 @@ public final class CheckpointException extends IOException implements EngineProb
     ENCRYPTED_ENTRY,
     /** torch: the header before an entry's data contradicts the archive's directory. */
     HEADER_MISMATCH,
-    /** torch: an entry's data does not have its recorded checksum. */
+    /** torch: an entry's data does not match its recorded checksum. */
     CRC_MISMATCH,
-    /** torch: a storage that the pickle names is not in the archive. */
+    /** torch: a storage that the pickle refers to is not in the archive. */
     MISSING_ENTRY,
     /** torch: the data was written on a big-endian machine. */
     BIG_ENDIAN,
-    /** torch: the pickle asks for a class or function that is not on the allow-list. */
+    /** torch: the pickle requests a class or function that is not on the allow-list. */
     FORBIDDEN_GLOBAL,
-    /** torch: the pickle has an instruction that is not on the allow-list. */
+    /** torch: the pickle contains an instruction that is not on the allow-list. */
     FORBIDDEN_OPCODE,
-    /** torch: the pickle ends early or uses its values wrongly. */
+    /** torch: the pickle ends early or applies an instruction to unsuitable values. */
     BAD_PICKLE,
-    /** torch: the pickle is sound but holds something else than named tensors. */
+    /** torch: the pickle is valid but does not hold named tensors. */
     BAD_STATE_DICT
   }
 
@@ -104,7 +104,7 @@ public final class CheckpointException extends IOException implements EngineProb
     this.kind = kind;
   }
 
-  /** The same with another name, for a file that the user knows by it. */
+  /** Returns the same exception with another name for the file, the one known to the user. */
   CheckpointException withFile(Path file, Path name) {
     String message = String.valueOf(getMessage());
     return message.contains(file.toString())
@@ -112,12 +112,15 @@ public final class CheckpointException extends IOException implements EngineProb
         : this;
   }
 
-  /** The cause, for programs that treat some of them differently. */
+  /** Returns the cause, for programs that handle some causes differently. */
   public Kind kind() {
     return kind;
   }
 
-  /** What the operating system says, in words: {@code Files} often gives only the path. */
+  /**
+   * Returns the reason in words: the message of an exception of {@code Files} is often only the
+   * path.
+   */
   public static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException missing -> "no such file or folder";
@@ -130,8 +133,8 @@ public final class CheckpointException extends IOException implements EngineProb
   }
 
   /**
-   * Text of a stranger's file for a message: in quotes, without control or invisible characters,
-   * cut where it gets long.
+   * Quotes text from an untrusted file for a message, without control or invisible characters,
+   * truncated if long.
    */
   public static String quote(String text) {
     StringBuilder quoted = new StringBuilder("'");

@@ -15,7 +15,7 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
  * A whole file as one read-only segment.
  *
  * @param path the file
- * @param bytes all of it; begins 64-byte aligned, so that offsets in the file tell alignment
+ * @param bytes the whole file, 64-byte aligned, so that offsets in the file determine alignment
  * @param arena owns the bytes; shared, closed by {@link #close}
  */
 record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoCloseable {
@@ -24,9 +24,9 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
   @SuppressWarnings("MustBeClosedChecker") // the arena lives as long as the result, which closes it
   static FileBytes open(Path path, LoadMode mode) throws CheckpointException {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
-      // A pipe would block and a device has no end.
-      String is = Files.isDirectory(path) ? "is a folder" : "is not a plain file";
-      throw new CheckpointException(Kind.CANNOT_READ, path, is + "; name a checkpoint file");
+      // Reading a pipe would block, and a device has no end.
+      String is = Files.isDirectory(path) ? "is a folder" : "is not a regular file";
+      throw new CheckpointException(Kind.CANNOT_READ, path, is + "; specify a checkpoint file");
     }
     Arena arena = Arena.ofShared();
     boolean done = false;
@@ -49,7 +49,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
     }
   }
 
-  /** The first bytes of a file; it may have become shorter since its size was asked for. */
+  /** Copies the first {@code size} bytes of a file, which may be shorter by now. */
   static MemorySegment copy(Path path, FileChannel channel, long size, Arena arena)
       throws IOException {
     MemorySegment bytes = allocate(path, arena, size);
@@ -62,7 +62,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
         throw new CheckpointException(
             Kind.FILE_CHANGED,
             path,
-            "had %d bytes and ended at %d while it was read; try again once it is written"
+            "had %d bytes but ended at byte %d while being read; try again when it is complete"
                 .formatted(size, position));
       }
       position += read;
@@ -70,7 +70,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
     return bytes;
   }
 
-  /** Memory beside the file's, 64-byte aligned, freed with it. */
+  /** Allocates memory in the file's arena, 64-byte aligned and freed with the file. */
   MemorySegment allocate(long size) throws CheckpointException {
     return allocate(path, arena, size);
   }
@@ -83,7 +83,7 @@ record FileBytes(Path path, MemorySegment bytes, Arena arena) implements AutoClo
       throw new CheckpointException(
           Kind.CANNOT_READ,
           path,
-          "no memory for a copy of %d bytes; map the file, or raise -XX:MaxDirectMemorySize"
+          "not enough memory to copy %d bytes; map the file, or raise -XX:MaxDirectMemorySize"
               .formatted(size),
           e);
     }

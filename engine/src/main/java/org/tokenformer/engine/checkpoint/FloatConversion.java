@@ -4,11 +4,11 @@ import java.lang.foreign.MemorySegment;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * Bulk conversion between the floating-point types. Widening is exact; narrowing rounds to nearest,
- * ties to even, as IEEE 754 does, in one step also where the path has two; NaN stays NaN.
+ * Bulk conversion between the floating-point types. Widening is exact. Narrowing rounds once, to
+ * nearest with ties to even as IEEE 754 does, even if the code narrows in two steps. NaN stays NaN.
  */
 public final class FloatConversion {
-  /** Elements at a time: both ends of a chunk stay in the first-level cache. */
+  /** Elements per chunk: source and target of a chunk stay in the L1 cache. */
   private static final int CHUNK = 2048;
 
   private FloatConversion() {}
@@ -17,10 +17,10 @@ public final class FloatConversion {
    * Converts all elements of a segment.
    *
    * @param from type of the source
-   * @param source elements, in any alignment
+   * @param source elements, at any alignment
    * @param to {@code F32}, {@code F16} or {@code BF16}
-   * @param target as many elements, not overlapping the source
-   * @throws IllegalArgumentException for other types, or if the sizes do not fit each other
+   * @param target space for the same number of elements, not overlapping the source
+   * @throws IllegalArgumentException for other types, or if the sizes do not match
    */
   public static void convert(DType from, MemorySegment source, DType to, MemorySegment target) {
     if (!from.isFloat() || !to.isFloat() || to == DType.F64) {
@@ -31,7 +31,7 @@ public final class FloatConversion {
         || target.byteSize() % to.bytes() != 0
         || target.byteSize() / to.bytes() != count) {
       throw new IllegalArgumentException(
-          "%d bytes of %s do not fit %d bytes of %s"
+          "%d bytes of %s do not match %d bytes of %s"
               .formatted(source.byteSize(), from, target.byteSize(), to));
     }
     if (from == to) {
@@ -84,24 +84,25 @@ public final class FloatConversion {
     }
   }
 
-  /** The value of bfloat16 bits; exact. */
+  /** Returns the value of bfloat16 bits; exact. */
   public static float bf16ToFloat(short bits) {
     return Float.intBitsToFloat(bits << 16);
   }
 
-  /** The nearest bfloat16, ties to even; overflow gives infinity. */
+  /** Returns the nearest bfloat16, ties to even; overflow gives infinity. */
   public static short floatToBf16(float value) {
     int bits = Float.floatToRawIntBits(value);
     int rounded = bits + 0x7fff + (bits >>> 16 & 1);
-    // Rounding could carry a NaN into infinity or zero: cut it and keep it quiet instead.
+    // Rounding could carry a NaN into infinity or zero: truncate it and set the quiet bit instead.
     boolean nan = (bits & 0x7fffffff) > 0x7f800000;
     return (short) ((nan ? bits | 0x400000 : rounded) >>> 16);
   }
 
   /**
-   * A float between which and the double lies no tie of a shorter type, so that rounding it again
-   * gives what rounding the double once would: where inexact, the neighbour with an odd last bit.
-   * See Boldo and Melquiond, "Emulation of FMA and correctly rounded sums" (2008).
+   * Rounds to a float such that rounding it again to a shorter type equals rounding the double
+   * once: an inexact result is the neighbour with an odd last bit, so no tie of a shorter type lies
+   * between it and the double. See Boldo and Melquiond, "Emulation of FMA and correctly rounded
+   * sums" (2008).
    */
   private static float roundToOdd(double x) {
     float nearest = (float) x;
@@ -110,7 +111,7 @@ public final class FloatConversion {
     if (exact || (bits & 1) == 1) {
       return nearest;
     }
-    // Towards the double: away from zero if the float is too small, whatever the sign.
+    // Towards the double: away from zero if the float's magnitude is too small.
     boolean away = Math.abs(x) > Math.abs((double) nearest);
     return Float.intBitsToFloat(away ? bits + 1 : bits - 1);
   }

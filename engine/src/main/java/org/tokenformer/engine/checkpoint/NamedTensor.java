@@ -9,8 +9,8 @@ import org.tokenformer.engine.tensor.Shape;
 /**
  * A tensor of a checkpoint: its name and a read-only view of its elements.
  *
- * <p>The view is valid as long as whoever made its memory keeps it: for a tensor of an open {@link
- * Checkpoint} until that is closed.
+ * <p>The view is valid as long as the owner of its memory keeps it: for a tensor of an open {@link
+ * Checkpoint}, until that is closed.
  *
  * @param name as in the file; any text, possibly empty
  * @param dtype type of the elements
@@ -20,21 +20,22 @@ import org.tokenformer.engine.tensor.Shape;
 public record NamedTensor(String name, DType dtype, Shape shape, MemorySegment data)
     implements TensorInfo {
   /**
-   * A tensor over this memory, which is not copied.
+   * Creates a tensor over this memory without copying it.
    *
-   * @throws IllegalArgumentException if the memory has not the size that shape and type need
+   * @throws IllegalArgumentException if the memory does not have the size that shape and type
+   *     require
    */
   public NamedTensor {
     long bytes = shape.bytes(dtype);
     if (data.byteSize() != bytes) {
       throw new IllegalArgumentException(
-          "tensor %s: %s of %s needs %d bytes, the memory has %d"
+          "tensor %s: %s of %s needs %d bytes, but the memory has %d"
               .formatted(quote(name), shape, dtype, bytes, data.byteSize()));
     }
     data = data.asReadOnly();
   }
 
-  /** Bytes of all elements. */
+  /** Returns the size of all elements in bytes. */
   public long byteSize() {
     return data.byteSize();
   }

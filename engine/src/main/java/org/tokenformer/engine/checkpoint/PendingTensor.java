@@ -6,18 +6,18 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * A tensor to be written whose elements are asked for when their turn comes, so that not all of
- * them need be in memory that a file can be written from.
+ * A tensor to be written whose elements are requested only when they are written, so that a file's
+ * tensors need not all be in memory at once.
  *
  * @param name any text
  * @param dtype type of the elements
  * @param shape sizes, outermost first
- * @param data gives the elements as {@link NamedTensor#data} has them; valid until the next
- *     tensor's are asked for
+ * @param data supplies the elements in the form of {@link NamedTensor#data}; valid until the next
+ *     tensor's elements are requested
  */
 public record PendingTensor(String name, DType dtype, Shape shape, Supplier<MemorySegment> data)
     implements TensorInfo {
-  /** A tensor whose elements are there. */
+  /** Returns a tensor whose elements are in memory already. */
   public static PendingTensor of(NamedTensor tensor) {
     return new PendingTensor(tensor.name(), tensor.dtype(), tensor.shape(), tensor::data);
   }

@@ -15,7 +15,7 @@ import org.tokenformer.engine.checkpoint.PickleValue.Text;
 import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
 import org.tokenformer.engine.tensor.DType;
 
-/** The names that a pickle may ask for, and what calling them means. */
+/** The names that a pickle may refer to, and the effect of calling them. */
 final class PickleGlobals {
   private final Path path;
 
@@ -23,7 +23,7 @@ final class PickleGlobals {
     this.path = path;
   }
 
-  /** The one place where a name of the pickle becomes something. */
+  /** Resolves a name. Only here does a name in the pickle become a value. */
   PickleValue find(String module, String name) throws CheckpointException {
     String full = module + "." + name;
     for (Function function : Function.values()) {
@@ -38,33 +38,34 @@ final class PickleGlobals {
     throw new CheckpointException(
         Kind.FORBIDDEN_GLOBAL,
         path,
-        "data.pkl asks for %s: refused, nothing was run; save only a state_dict of tensors"
+        ("data.pkl requests %s, which is not allowed (nothing was run); save only a state_dict of"
+                + " tensors")
             .formatted(quote(full)));
   }
 
   PickleValue call(PickleValue function, Tuple arguments) throws CheckpointException {
     if (!(function instanceof Function allowed)) {
-      throw bad("calls " + function.describe());
+      throw bad("calls " + function.describe() + ", which is not an allowed function");
     }
     List<PickleValue> items = arguments.items;
     return switch (allowed) {
       case ORDERED_DICT -> {
         if (!items.isEmpty()) {
-          throw bad("calls OrderedDict with arguments");
+          throw bad("calls OrderedDict with arguments, which is not supported");
         }
         yield new Dict();
       }
       case REBUILD_TENSOR -> tensor(items);
       case REBUILD_PARAMETER -> {
         if (items.isEmpty() || !(items.getFirst() instanceof Tensor tensor)) {
-          throw bad("makes a parameter of something else than a tensor");
+          throw bad("makes a parameter from something other than a tensor");
         }
         yield tensor;
       }
     };
   }
 
-  /** A persistent id: ('storage', type, key, device, number of elements). */
+  /** Converts a persistent id: ('storage', type, key, device, number of elements). */
   Storage storage(PickleValue id) throws CheckpointException {
     if (id instanceof Tuple tuple
         && tuple.items.size() == 5
@@ -80,12 +81,12 @@ final class PickleGlobals {
   }
 
   /**
-   * The arguments: storage, offset, sizes, strides, requires_grad, hooks, and since torch 1.13 a
-   * metadata dict, which marks views that are negated or conjugated on the fly.
+   * Builds a tensor from its arguments: storage, offset, sizes, strides, requires_grad, hooks, and
+   * since torch 1.13 a metadata dict, which marks lazily negated or conjugated views.
    */
   private Tensor tensor(List<PickleValue> items) throws CheckpointException {
     if (items.size() == 7 && items.get(6) instanceof Dict marks && !marks.items.isEmpty()) {
-      throw bad("has a tensor that is negated or conjugated on the fly; save a .clone() of it");
+      throw bad("has a tensor that is lazily negated or conjugated; save a .clone() of it");
     }
     if ((items.size() == 6 || items.size() == 7)
         && items.get(0) instanceof Storage storage
@@ -102,7 +103,7 @@ final class PickleGlobals {
       throw new CheckpointException(
           Kind.LIMIT,
           path,
-          "data.pkl has a tensor of %d dimensions, at most %d are allowed"
+          "data.pkl has a tensor of %d dimensions, but at most %d are allowed"
               .formatted(tuple.items.size(), TensorLimits.MAX_RANK));
     }
     long[] longs = new long[tuple.items.size()];
@@ -111,7 +112,7 @@ final class PickleGlobals {
         throw new CheckpointException(
             Kind.BAD_SHAPE,
             path,
-            "data.pkl has a tensor with %s as a size or stride"
+            "data.pkl has a tensor with %s as a size or stride; it must be at least 0"
                 .formatted(tuple.items.get(i).describe()));
       }
       longs[i] = value;

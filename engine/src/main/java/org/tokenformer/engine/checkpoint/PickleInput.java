@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
-/** The arguments of pickle instructions, read in order and checked against the end. */
+/** Reads the arguments of pickle instructions in order, with a check against the end. */
 final class PickleInput {
   private static final int MAX_LINE = 256;
   private static final int MAX_TEXT = 1 << 16;
@@ -52,10 +52,10 @@ final class PickleInput {
     return bytes.get(BIG_ENDIAN_DOUBLE, take(8));
   }
 
-  /** A two's complement number of so many bytes, of which only eight fit. */
+  /** Reads a two's complement number of {@code length} bytes, at most eight. */
   long signed(int length) throws CheckpointException {
     if (length > 8) {
-      throw bad("has a number of %d bytes; at most 8 are read".formatted(length));
+      throw bad("has a number of %d bytes, but at most 8 are allowed".formatted(length));
     }
     long at = take(length);
     long value = 0;
@@ -66,13 +66,13 @@ final class PickleInput {
     return length == 0 ? 0 : value << unused >> unused;
   }
 
-  /** UTF-8 of so many bytes, checked before it is copied. */
+  /** Reads UTF-8 text of {@code length} bytes, which is checked before anything is copied. */
   String text(long length) throws CheckpointException {
     if (length < 0 || length > MAX_TEXT) {
       throw new CheckpointException(
           Kind.LIMIT,
           path,
-          "data.pkl has a text of %s bytes, at most %d are allowed"
+          "data.pkl has a string of %s bytes, but at most %d are allowed"
               .formatted(Long.toUnsignedString(length), MAX_TEXT));
     }
     MemorySegment text = bytes.asSlice(take(length), length);
@@ -80,11 +80,11 @@ final class PickleInput {
       return StandardCharsets.UTF_8.newDecoder().decode(text.asByteBuffer()).toString();
     } catch (CharacterCodingException e) {
       throw new CheckpointException(
-          Kind.BAD_PICKLE, path, "data.pkl has a text that is not UTF-8", e);
+          Kind.BAD_PICKLE, path, "data.pkl has a string that is not UTF-8", e);
     }
   }
 
-  /** Text up to the next line feed, which is left out. */
+  /** Reads text up to the next line feed, which is skipped. */
   String line() throws CheckpointException {
     StringBuilder line = new StringBuilder();
     for (int i = 0; i < MAX_LINE; i++) {
@@ -94,14 +94,14 @@ final class PickleInput {
       }
       line.append((char) c);
     }
-    throw bad("has a name of more than %d bytes".formatted(MAX_LINE));
+    throw bad("has a name longer than %d bytes".formatted(MAX_LINE));
   }
 
   void skipFrameHeader() throws CheckpointException {
     long length = i64();
     if (length < 0 || length > bytes.byteSize() - position) {
       throw bad(
-          "has a frame of %s bytes where %d are left"
+          "has a frame of %s bytes, but only %d bytes are left"
               .formatted(Long.toUnsignedString(length), bytes.byteSize() - position));
     }
   }

@@ -19,18 +19,18 @@ import org.tokenformer.engine.checkpoint.PickleValue.Text;
 import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
 
 /**
- * Reads the pickle of a torch checkpoint by an allow-list of instructions (those that {@code
- * torch.save} emits at protocols 2 to 5). Nothing of it is run: the three functions it may "call"
- * are data constructors of {@link PickleGlobals}.
+ * Reads the pickle of a torch checkpoint with an allow-list of instructions (those that {@code
+ * torch.save} emits at protocols 2 to 5). Nothing in it is executed: the three functions that it
+ * may "call" are data constructors of {@link PickleGlobals}.
  *
- * <p>Each instruction takes constant time and memory apart from the text it carries, and their
- * number is capped, so no pickle can cost more than a few hundred megabytes: values that refer to
- * each other in great numbers ("billion laughs") stay references.
+ * <p>Each instruction takes constant time and memory apart from the text it carries, and the number
+ * of instructions is capped, so no pickle can cost more than a few hundred megabytes: values that
+ * refer to each other in large numbers ("billion laughs") stay references.
  *
  * @see <a href="https://docs.python.org/3/library/pickletools.html">pickletools</a>
  */
 final class PickleMachine {
-  /** The largest pickle that is read; one of a thousand tensors has some 100 kB. */
+  /** The maximum size of a pickle; one with a thousand tensors has about 100 kB. */
   static final long MAX_BYTES = 1 << 25;
 
   static final int MAX_INSTRUCTIONS = 1 << 22;
@@ -47,13 +47,14 @@ final class PickleMachine {
     this.globals = new PickleGlobals(path);
   }
 
-  /** The value that the pickle describes. */
+  /** Returns the value that the pickle describes. */
   static PickleValue read(Path path, MemorySegment pickle) throws CheckpointException {
     if (pickle.byteSize() > MAX_BYTES) {
       throw new CheckpointException(
           Kind.LIMIT,
           path,
-          "data.pkl has %d bytes, at most %d are allowed".formatted(pickle.byteSize(), MAX_BYTES));
+          "data.pkl has %d bytes, but at most %d are allowed"
+              .formatted(pickle.byteSize(), MAX_BYTES));
     }
     return new PickleMachine(path, pickle).run();
   }
@@ -64,7 +65,7 @@ final class PickleMachine {
     }
     int protocol = in.u8();
     if (protocol < 2 || protocol > 5) {
-      throw bad("has protocol %d; 2 to 5 are read".formatted(protocol));
+      throw bad("has protocol %d; only 2 to 5 are supported".formatted(protocol));
     }
     for (int i = 0; i < MAX_INSTRUCTIONS; i++) {
       int opcode = in.u8();
@@ -80,7 +81,7 @@ final class PickleMachine {
   private PickleValue result() throws CheckpointException {
     PickleValue result = pop();
     if (!stack.isEmpty()) {
-      throw bad("leaves %d values behind".formatted(stack.size()));
+      throw bad("ends with %d extra values on the stack".formatted(stack.size()));
     }
     return result;
   }
@@ -114,8 +115,8 @@ final class PickleMachine {
       case BINPUT -> memo.put(in.u8(), top());
       case LONG_BINPUT -> memo.put(in.i32(), top());
       case MEMOIZE -> memo.put(memo.size(), top());
-      case BINGET -> stack.add(remembered(in.u8()));
-      case LONG_BINGET -> stack.add(remembered(in.i32()));
+      case BINGET -> stack.add(memoEntry(in.u8()));
+      case LONG_BINGET -> stack.add(memoEntry(in.i32()));
       case GLOBAL -> stack.add(globals.find(in.line(), in.line()));
       case STACK_GLOBAL -> stackGlobal();
       case BINPERSID -> stack.add(globals.storage(pop()));
@@ -125,7 +126,8 @@ final class PickleMachine {
           throw new CheckpointException(
               Kind.FORBIDDEN_OPCODE,
               path,
-              "data.pkl has the instruction %s at byte %d: refused, nothing was run"
+              ("data.pkl has the instruction %s at byte %d, which is not allowed (nothing was run);"
+                      + " save only a state_dict of tensors")
                   .formatted(PickleOpcode.name(opcode), in.position() - 1));
     }
   }
@@ -152,7 +154,7 @@ final class PickleMachine {
   }
 
   private List<PickleValue> popToMark() throws CheckpointException {
-    // Values are taken from the end, so a deep stack without marks is searched only once.
+    // Values are removed from the end, so a deep stack without marks is searched only once.
     List<PickleValue> values = new ArrayList<>();
     while (!stack.isEmpty()) {
       PickleValue value = stack.removeLast();
@@ -161,13 +163,13 @@ final class PickleMachine {
       }
       values.add(value);
     }
-    throw bad("takes values up to a mark that is not there");
+    throw bad("takes values up to a mark, but there is no mark");
   }
 
-  private PickleValue remembered(int index) throws CheckpointException {
+  private PickleValue memoEntry(int index) throws CheckpointException {
     PickleValue value = memo.get(index);
     if (value == null) {
-      throw bad("uses the value %d, which it never stored".formatted(index));
+      throw bad("uses memo entry %d, which was never stored".formatted(index));
     }
     return value;
   }
@@ -191,7 +193,7 @@ final class PickleMachine {
           switch (pairs.get(i)) {
             case Text text -> text.value();
             case Int number -> number.value();
-            default -> throw bad("has " + pairs.get(i).describe() + " as the key of a dict");
+            default -> throw bad("has " + pairs.get(i).describe() + " as a dict key");
           };
       dict.items.put(key, pairs.get(i + 1));
     }
@@ -200,7 +202,9 @@ final class PickleMachine {
   private void stackGlobal() throws CheckpointException {
     List<PickleValue> names = pop(2);
     if (!(names.get(0) instanceof Text module) || !(names.get(1) instanceof Text name)) {
-      throw bad("names a global by " + names.get(0).describe());
+      throw bad(
+          "names a global by %s and %s, not by two strings"
+              .formatted(names.get(0).describe(), names.get(1).describe()));
     }
     stack.add(globals.find(module.value(), name.value()));
   }
@@ -208,12 +212,15 @@ final class PickleMachine {
   private void reduce() throws CheckpointException {
     List<PickleValue> call = pop(2);
     if (!(call.get(1) instanceof Tuple arguments)) {
-      throw bad("calls with " + call.get(1).describe() + " as arguments");
+      throw bad("calls a function with " + call.get(1).describe() + ", not a tuple of arguments");
     }
     stack.add(globals.call(call.get(0), arguments));
   }
 
-  /** An OrderedDict of torch carries its version numbers in an attribute; they are not needed. */
+  /**
+   * Ignores the attribute in which an OrderedDict of torch keeps its version numbers, and rejects
+   * others.
+   */
   private void build() throws CheckpointException {
     PickleValue state = pop();
     boolean isMetadata =
@@ -222,7 +229,8 @@ final class PickleMachine {
             && attributes.items.size() == 1
             && attributes.items.containsKey("_metadata");
     if (!isMetadata) {
-      throw bad("sets attributes of " + top().describe() + ": refused, nothing was run");
+      throw bad(
+          "sets attributes of " + top().describe() + ", which is not allowed (nothing was run)");
     }
   }
 

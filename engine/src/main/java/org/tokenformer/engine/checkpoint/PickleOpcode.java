@@ -2,9 +2,9 @@ package org.tokenformer.engine.checkpoint;
 
 import org.jspecify.annotations.Nullable;
 
-/** The names of all pickle instructions, so that a refusal can name the one it met. */
+/** The allowed pickle instructions, and the names of the others for error messages. */
 final class PickleOpcode {
-  // The allowed ones.
+  // Allowed instructions.
   static final int PROTO = 0x80;
   static final int FRAME = 0x95;
   static final int STOP = '.';
@@ -44,7 +44,9 @@ final class PickleOpcode {
 
   private PickleOpcode() {}
 
-  /** As Python's {@code pickletools} calls an instruction that is not allowed here. */
+  /**
+   * Returns the name in Python's {@code pickletools} of an instruction that is not allowed here.
+   */
   static String name(int opcode) {
     String name = forbiddenName(opcode);
     return name == null ? "0x%02x".formatted(opcode) : name;

@@ -9,18 +9,18 @@ import java.util.Map;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * What a pickle can make here. Values may contain each other in any way, cycles included, so
- * nothing walks through them: they are never compared, hashed or printed whole.
+ * A value that a pickle can create here. Values may contain each other in any way, including
+ * cycles, so they are never traversed: not compared, hashed or printed as a whole.
  */
 sealed interface PickleValue {
-  /** What it is called in a message. */
+  /** Describes the value in a message. */
   default String describe() {
     return switch (this) {
       case None n -> "None";
       case Bool b -> b == Bool.TRUE ? "True" : "False";
       case Int i -> "the number " + i.value;
       case Real r -> "the number " + r.value;
-      case Text t -> "the text " + quote(t.value);
+      case Text t -> "the string " + quote(t.value);
       case Tuple t -> "a tuple of " + t.items.size();
       case Sequence s -> "a list";
       case Dict d -> "a dict";
@@ -43,12 +43,12 @@ sealed interface PickleValue {
     TRUE
   }
 
-  /** Between items of the stack; never inside another value. */
+  /** Separates items on the stack; never inside another value. */
   enum Mark implements PickleValue {
     MARK
   }
 
-  /** The allowed functions and classes that a pickle may call. */
+  /** The functions and classes that a pickle may call. */
   enum Function implements PickleValue {
     ORDERED_DICT("collections.OrderedDict"),
     REBUILD_TENSOR("torch._utils._rebuild_tensor_v2"),
@@ -70,10 +70,10 @@ sealed interface PickleValue {
   /** An allowed storage class. */
   record StorageType(DType dtype) implements PickleValue {}
 
-  /** Memory that the archive holds under a key: {@code elements} of a type. */
+  /** Memory that the archive stores under a key: {@code elements} of a type. */
   record Storage(DType dtype, String key, long elements) implements PickleValue {}
 
-  /** A view of a storage, as the pickle describes it: not checked against the storage yet. */
+  /** A view of a storage as the pickle describes it, not yet checked against the storage. */
   final class Tensor implements PickleValue {
     final Storage storage;
     final long offset;
@@ -103,8 +103,8 @@ sealed interface PickleValue {
   }
 
   /**
-   * A dict or OrderedDict. Keys are the text or number itself; other keys are refused, since they
-   * would have to be hashed.
+   * A dict or OrderedDict. Keys are strings or numbers; others are rejected, since they would have
+   * to be hashed.
    */
   final class Dict implements PickleValue {
     final Map<Object, PickleValue> items = new LinkedHashMap<>();

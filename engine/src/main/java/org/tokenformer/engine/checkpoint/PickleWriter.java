@@ -6,15 +6,16 @@ import java.util.List;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * Writes the pickle, protocol 2, of an OrderedDict of tensors as {@code torch.save} does, without
- * the memo: repeated names cost some thirty bytes a tensor and the result needs no bookkeeping.
+ * Writes the pickle, protocol 2, of an OrderedDict of tensors as {@code torch.save} does, but
+ * without the memo: repeated names cost about thirty bytes per tensor, and no bookkeeping is
+ * needed.
  */
 final class PickleWriter {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   private PickleWriter() {}
 
-  /** The pickle; the storage of the i-th tensor has the key i. */
+  /** Returns the pickle; the storage of the i-th tensor has the key i. */
   static byte[] stateDict(List<NamedTensor> tensors) {
     PickleWriter pickle = new PickleWriter();
     pickle.opcode(PickleOpcode.PROTO);
@@ -59,7 +60,7 @@ final class PickleWriter {
     opcode(PickleOpcode.REDUCE);
   }
 
-  /** As torch counts them: an empty dimension counts as one. */
+  /** Returns a stride as torch computes it: an empty dimension counts as one. */
   private static long stride(Shape shape, int dimension) {
     long stride = 1;
     for (int i = dimension + 1; i < shape.rank(); i++) {

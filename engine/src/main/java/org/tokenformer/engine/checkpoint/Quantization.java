@@ -11,18 +11,18 @@ import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * Floats to weights of few bits and back, in the layout of {@link Quantized}.
+ * Quantises floats to 8 or 4 bits and back, in the layout of {@link Quantized}.
  *
- * <p>I8 takes the scale that makes the largest weight of a group ±127. For I4 that is too coarse:
- * several scales around it are tried, each improved to the one that fits the integers it led to
- * best, and the one of the least squared error is kept.
+ * <p>I8 uses the scale that maps the largest weight of a group to ±127. For I4 that is too coarse:
+ * several scales around it are tried, each is refined to the least-squares fit of the integers it
+ * gives, and the one with the smallest squared error is used.
  */
 public final class Quantization {
   private static final int MAX_I8 = 127;
   private static final int MAX_I4 = 7;
   private static final int MIN_I4 = -8;
 
-  /** What the weight of the largest magnitude becomes at the first and the last scale tried. */
+  /** The magnitude to which the first and the last scale tried map the largest weight. */
   private static final float FIRST_TARGET = 8.5f;
 
   private static final float LAST_TARGET = 5.5f;
@@ -35,8 +35,8 @@ public final class Quantization {
    *
    * @param floats (N, C) F32
    * @param to I8 or I4
-   * @param elements where they go
-   * @param scales where they go, F32 (N, groups); NaN or infinite where a weight of the group is
+   * @param elements receives the integers
+   * @param scales receives the scales, F32 (N, groups); NaN or infinite if a weight of the group is
    */
   public static void quantize(
       Shape shape, MemorySegment floats, DType to, MemorySegment elements, MemorySegment scales) {
@@ -65,51 +65,51 @@ public final class Quantization {
     }
   }
 
-  /** The weight of the largest magnitude, with its sign; NaN if one is NaN. */
+  /** Returns the weight of the largest magnitude, with its sign; NaN if one is NaN. */
   private static float extreme(float[] row, int from, int count) {
-    float most = 0;
+    float largest = 0;
     for (int i = from; i < from + count; i++) {
       if (Float.isNaN(row[i])) {
         return Float.NaN;
       }
-      if (Math.abs(row[i]) > Math.abs(most)) {
-        most = row[i];
+      if (Math.abs(row[i]) > Math.abs(largest)) {
+        largest = row[i];
       }
     }
-    return most;
+    return largest;
   }
 
   private static void round(
-      float[] row, int from, int count, float scale, int least, int most, byte[] integers) {
+      float[] row, int from, int count, float scale, int min, int max, byte[] integers) {
     float inverse = scale == 0 ? 0 : 1 / scale;
     for (int i = 0; i < count; i++) {
       float nearest = (float) Math.rint(row[from + i] * inverse);
-      integers[i] = (byte) Math.max(least, Math.min(most, nearest));
+      integers[i] = (byte) Math.max(min, Math.min(max, nearest));
     }
   }
 
   private static float bestScale(float[] row, int from, int count, byte[] integers) {
     float extreme = extreme(row, from, count);
     if (extreme == 0 || !Float.isFinite(extreme)) {
-      return extreme; // whoever looks for weights that are no numbers finds the scale
+      return extreme; // NaN and infinite weights are detected by their scale
     }
     float best = 0;
-    double least = Double.POSITIVE_INFINITY;
+    double leastError = Double.POSITIVE_INFINITY;
     for (float target = FIRST_TARGET; target >= LAST_TARGET; target -= TARGET_STEP) {
       for (int sign = -1; sign <= 1; sign += 2) {
         float scale = extreme / (sign * target);
         round(row, from, count, scale, MIN_I4, MAX_I4, integers);
-        double along = 0;
+        double dot = 0;
         double square = 0;
         for (int i = 0; i < count; i++) {
-          along += row[from + i] * integers[i];
+          dot += row[from + i] * integers[i];
           square += integers[i] * integers[i];
         }
-        // With the scale along/square the error is Σw² − along²/square.
-        double error = -along * along / square;
-        if (error < least) {
-          least = error;
-          best = (float) (along / square);
+        // With the scale dot/square the error is Σw² − dot²/square.
+        double error = -dot * dot / square;
+        if (error < leastError) {
+          leastError = error;
+          best = (float) (dot / square);
         }
       }
     }
@@ -127,10 +127,10 @@ public final class Quantization {
   }
 
   /**
-   * The weights that a quantised matrix stands for.
+   * Dequantises a matrix.
    *
    * @param from I8 or I4
-   * @param floats where they go, (N, C) F32
+   * @param floats receives the weights, (N, C) F32
    */
   public static void dequantize(
       Shape shape, DType from, MemorySegment elements, MemorySegment scales, MemorySegment floats) {

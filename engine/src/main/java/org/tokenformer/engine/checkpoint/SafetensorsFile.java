@@ -8,10 +8,11 @@ import java.util.SequencedMap;
 /**
  * An open safetensors file: eight bytes of header length, a JSON header, the data.
  *
- * <p>Accepts what the format's reference implementation accepts of the types in {@link
- * org.tokenformer.engine.tensor.DType}, and is stricter about the header: no key twice, no unknown
- * fields, capped numbers of tensors and dimensions. Tensors need not be aligned to their element
- * size: where one is not, only the {@code _UNALIGNED} value layouts and vector loads can read it.
+ * <p>Accepts the files that the format's reference implementation accepts, for the types in {@link
+ * org.tokenformer.engine.tensor.DType}, but is stricter about the header: no duplicate keys, no
+ * unknown fields, limits on tensors and dimensions. Tensors need not be aligned to their element
+ * size: an unaligned one can be read only with the {@code _UNALIGNED} value layouts and vector
+ * loads.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */
@@ -31,12 +32,12 @@ public final class SafetensorsFile implements Checkpoint {
     this.metadata = Collections.unmodifiableSequencedMap(header.metadata());
   }
 
-  /** Opens a file by mapping it: no copy, files of any size. */
+  /** Opens a file by memory-mapping it: no copy, files of any size. */
   public static SafetensorsFile open(Path path) throws CheckpointException {
     return open(path, LoadMode.MAP);
   }
 
-  /** Opens a file. Header and offsets are checked whole before this returns. */
+  /** Opens a file. Header and offsets are checked completely before this returns. */
   public static SafetensorsFile open(Path path, LoadMode mode) throws CheckpointException {
     FileBytes file = FileBytes.open(path, mode);
     try {
@@ -57,7 +58,7 @@ public final class SafetensorsFile implements Checkpoint {
     return tensors;
   }
 
-  /** The header's {@code __metadata__}; empty where there is none. Unmodifiable. */
+  /** Returns the header's {@code __metadata__}, empty if there is none. Unmodifiable. */
   public SequencedMap<String, String> metadata() {
     return metadata;
   }

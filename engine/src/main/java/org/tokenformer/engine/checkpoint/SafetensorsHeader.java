@@ -16,14 +16,14 @@ import org.tokenformer.engine.tensor.Shape;
 /**
  * The validated header of a safetensors file.
  *
- * @param entries in the order of their data; offsets count from {@code dataStart}, cover the data
- *     without holes or overlaps, and fit shape and type
- * @param metadata text by text
- * @param dataStart where the data begins in the file
+ * @param entries in the order of their data; offsets are relative to {@code dataStart}, cover the
+ *     data without holes or overlaps, and match shape and type
+ * @param metadata keys and values
+ * @param dataStart offset of the data in the file
  */
 record SafetensorsHeader(
     List<Entry> entries, SequencedMap<String, String> metadata, long dataStart) {
-  /** The format's own cap: 100 MB. */
+  /** The format's own limit: 100 MB. */
   static final long MAX_BYTES = 100_000_000;
 
   static final String METADATA = "__metadata__";
@@ -44,7 +44,7 @@ record SafetensorsHeader(
       throw new CheckpointException(
           Kind.TRUNCATED_HEADER,
           path,
-          "has %d bytes, a safetensors file has at least 8; fetch it again"
+          "has %d bytes, but a safetensors file has at least 8; fetch it again"
               .formatted(bytes.byteSize()));
     }
     long length = Segments.i64(bytes, 0);
@@ -52,7 +52,7 @@ record SafetensorsHeader(
       throw new CheckpointException(
           Kind.HEADER_TOO_LARGE,
           path,
-          "header length is %s, at most %d is allowed; this is not a safetensors file"
+          "header length is %s, but at most %d is allowed; this is not a safetensors file"
               .formatted(Long.toUnsignedString(length), MAX_BYTES));
     }
     if (length > bytes.byteSize() - 8) {
@@ -81,7 +81,9 @@ record SafetensorsHeader(
     }
   }
 
-  /** No holes, no overlaps, the last tensor ends where the file does. */
+  /**
+   * Checks that there are no holes or overlaps and that the last tensor ends where the file does.
+   */
   private void checkLayout(Path path, long dataBytes) throws CheckpointException {
     long expected = 0;
     String before = "the header";
@@ -91,7 +93,7 @@ record SafetensorsHeader(
         throw new CheckpointException(
             Kind.OUT_OF_BOUNDS,
             path,
-            "tensor %s ends at byte %d of the data, the file has %d; fetch it again"
+            "tensor %s ends at byte %d of the data, but the file has only %d; fetch it again"
                 .formatted(name, e.end, dataBytes));
       }
       if (e.begin < expected) {
@@ -105,7 +107,7 @@ record SafetensorsHeader(
         throw new CheckpointException(
             Kind.HOLE,
             path,
-            "tensor %s begins at byte %d of the data, %s ended at %d: no hole is allowed"
+            "tensor %s begins at byte %d of the data, but %s ends at %d; holes are not allowed"
                 .formatted(name, e.begin, before, expected));
       }
       expected = e.end;
@@ -115,7 +117,8 @@ record SafetensorsHeader(
       throw new CheckpointException(
           Kind.TRAILING_BYTES,
           path,
-          "the last tensor ends at byte %d of the data, the file has %d: no more bytes are allowed"
+          ("the last tensor ends at byte %d of the data, but the file has %d; no bytes are allowed"
+                  + " after it")
               .formatted(expected, dataBytes));
     }
   }

@@ -23,10 +23,10 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Reads the JSON of a safetensors header and checks each entry for itself. */
+/** Reads the JSON of a safetensors header and checks each entry on its own. */
 final class SafetensorsParser {
   private static final Pattern DIGITS = Pattern.compile("[0-9]+");
-  private static final Pattern JSON_PLACE = Pattern.compile("line \\d+ column \\d+");
+  private static final Pattern JSON_POSITION = Pattern.compile("line \\d+ column \\d+");
 
   private final Path path;
   private final JsonReader json;
@@ -56,14 +56,14 @@ final class SafetensorsParser {
       }
       json.endObject();
       if (json.peek() != JsonToken.END_DOCUMENT) {
-        throw fail(Kind.BAD_JSON, "header goes on after its JSON object");
+        throw fail(Kind.BAD_JSON, "header continues after its JSON object");
       }
     } catch (CheckpointException e) {
       throw e;
     } catch (IOException e) {
-      // The parser's message has several lines and quotes the file; the place is what helps.
-      Matcher place = JSON_PLACE.matcher(String.valueOf(e.getMessage()));
-      String where = place.find() ? " at " + place.group() : "";
+      // The parser's message has several lines and quotes the file; only the position helps.
+      Matcher position = JSON_POSITION.matcher(String.valueOf(e.getMessage()));
+      String where = position.find() ? " at " + position.group() : "";
       throw new CheckpointException(Kind.BAD_JSON, path, "header is not valid JSON" + where, e);
     }
     entries.sort(
@@ -72,7 +72,7 @@ final class SafetensorsParser {
     return new SafetensorsHeader(entries, metadata, dataStart);
   }
 
-  /** The next key of an object that has this name, empty for the header itself. */
+  /** Reads a key of the object {@code owner} (empty for the header) and rejects duplicates. */
   private String name(Set<String> seen, String owner) throws IOException {
     String name = json.nextName();
     TensorLimits.checkName(path, name);
@@ -130,7 +130,7 @@ final class SafetensorsParser {
     if (tooLarge || shape.bytes(dtype) != size) {
       throw fail(
           Kind.SIZE_MISMATCH,
-          "tensor %s: %s of %s needs %s bytes, its offsets give %d"
+          "tensor %s: %s of %s needs %s bytes, but its offsets give %d"
               .formatted(
                   quote(name),
                   shape,
@@ -150,7 +150,7 @@ final class SafetensorsParser {
     }
     throw fail(
         Kind.UNKNOWN_DTYPE,
-        "tensor %s has dtype %s; convert it to F32, F16 or BF16"
+        "tensor %s has the unsupported dtype %s; convert it to F32, F16 or BF16"
             .formatted(quote(name), quote(text)));
   }
 
@@ -172,29 +172,31 @@ final class SafetensorsParser {
     if (offsets.length != 2 || offsets[0] > offsets[1]) {
       throw fail(
           Kind.BAD_OFFSETS,
-          "tensor %s must have a begin and a later end as data_offsets, it has %s"
+          "tensor %s must have a begin and an end not before it as data_offsets, not %s"
               .formatted(quote(name), Arrays.toString(offsets)));
     }
     return offsets;
   }
 
-  private long[] numbers(String name, String wanted, Kind kind, int most) throws IOException {
+  private long[] numbers(String name, String wanted, Kind kind, int max) throws IOException {
     expect(name, wanted, JsonToken.BEGIN_ARRAY);
     json.beginArray();
-    long[] numbers = new long[most];
+    long[] numbers = new long[max];
     int count = 0;
     while (json.hasNext()) {
-      if (count == most) {
+      if (count == max) {
         Kind many = kind == Kind.BAD_SHAPE ? Kind.LIMIT : kind;
-        throw fail(many, "tensor %s must %s, at most %d".formatted(quote(name), wanted, most));
+        throw fail(
+            many, "tensor %s must %s, at most %d of them".formatted(quote(name), wanted, max));
       }
       expect(name, wanted, JsonToken.NUMBER);
       String text = json.nextString();
-      // Digits alone: no sign, fraction or exponent; 18 of them always fit a long.
+      // Digits only: no sign, fraction or exponent. 18 digits always fit a long.
       if (!DIGITS.matcher(text).matches() || text.length() > 18) {
         throw fail(
             kind,
-            "tensor %s must %s below 10^18, not %s".formatted(quote(name), wanted, quote(text)));
+            "tensor %s must %s, each from 0 to 10^18 - 1, not %s"
+                .formatted(quote(name), wanted, quote(text)));
       }
       numbers[count++] = Long.parseLong(text);
     }

@@ -16,33 +16,33 @@ import java.util.List;
 import java.util.Map;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
-/** Writes safetensors files that every implementation of the format opens. */
+/** Writes safetensors files that every implementation of the format can open. */
 public final class SafetensorsWriter {
   private static final int ALIGNMENT = 64;
 
   private SafetensorsWriter() {}
 
   /**
-   * Writes a file, complete or not at all (see {@link AtomicFiles}). The data begins at a multiple
-   * of 64 bytes. The wider element types come first, otherwise the order is kept; so each tensor is
-   * aligned to its elements although the format allows no padding between tensors.
+   * Writes a file atomically (see {@link AtomicFiles}). The data begins at a multiple of 64 bytes.
+   * Tensors are sorted by element size, largest first, and otherwise keep their order; so each
+   * tensor is aligned to its elements although the format allows no padding between tensors.
    *
-   * @throws CheckpointException for a name that is given twice, reserved, too long or not text;
-   *     when the system refuses to write
+   * @throws CheckpointException for a duplicate, reserved, too long or invalid name; if a limit is
+   *     exceeded; if the system refuses to write
    */
   public static void write(Path target, List<NamedTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
     writePending(target, tensors.stream().map(PendingTensor::of).toList(), metadata);
   }
 
-  /** Writes a file of tensors whose elements are asked for one tensor after the other. */
+  /** Writes a file of tensors whose elements are requested one tensor at a time. */
   public static void writePending(
       Path target, List<PendingTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
     AtomicFiles.write(target, writer(target, tensors, metadata));
   }
 
-  /** Checks everything that can be checked before the first byte is written. */
+  /** Returns a writer, after every check that is possible before the first byte is written. */
   static AtomicFiles.Writer writer(
       Path target, List<PendingTensor> tensors, Map<String, String> metadata)
       throws CheckpointException {
@@ -81,7 +81,8 @@ public final class SafetensorsWriter {
           throw new CheckpointException(
               Kind.BAD_NAME,
               target,
-              quote(tensor.name()) + " is reserved; give the tensor another name");
+              "tensor name %s is reserved; give the tensor another name"
+                  .formatted(quote(tensor.name())));
         }
         offset = entry(json, tensor, offset);
       }
@@ -114,7 +115,7 @@ public final class SafetensorsWriter {
       throw new CheckpointException(
           Kind.HEADER_TOO_LARGE,
           target,
-          "header would have %d bytes, at most %d are allowed; write fewer tensors"
+          "header would have %d bytes, but at most %d are allowed; write fewer tensors"
               .formatted(padded, SafetensorsHeader.MAX_BYTES));
     }
     byte[] bytes = Arrays.copyOf(header, padded);

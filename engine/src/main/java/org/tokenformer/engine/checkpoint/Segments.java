@@ -8,7 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
 import java.util.zip.CRC32;
 
-/** Little-endian reads, writing and checksums of memory segments of any size. */
+/** Little-endian reads, writes and checksums of memory segments of any size. */
 final class Segments {
   static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -38,12 +38,12 @@ final class Segments {
     return Integer.toUnsignedLong(bytes.get(INT, offset));
   }
 
-  /** Eight bytes; unsigned values of 2⁶³ and more come out negative, for the caller to refuse. */
+  /** Reads eight bytes; unsigned values from 2⁶³ become negative, for the caller to reject. */
   static long i64(MemorySegment bytes, long offset) {
     return bytes.get(LONG, offset);
   }
 
-  /** Writes all bytes. */
+  /** Writes all bytes of a segment. */
   static void write(WritableByteChannel out, MemorySegment bytes) throws IOException {
     if (bytes.isNative()) {
       for (long at = 0; at < bytes.byteSize(); at += DIRECT_STEP) {
@@ -52,25 +52,25 @@ final class Segments {
       }
       return;
     }
-    // Arrays of other types than byte[] cannot be seen as a ByteBuffer.
+    // Of all arrays, only a byte[] can be viewed as a ByteBuffer.
     byte[] staging = staging(bytes);
     for (long at = 0; at < bytes.byteSize(); at += staging.length) {
       write(out, ByteBuffer.wrap(staging, 0, stage(bytes, at, staging)));
     }
   }
 
-  /** Writes all that remains in the buffer. */
+  /** Writes the remaining bytes of a buffer. */
   static void write(WritableByteChannel out, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) {
       if (out.write(buffer) == 0) {
-        throw new IOException("the channel takes no more bytes");
+        throw new IOException("the channel accepts no more bytes");
       }
     }
   }
 
   /**
-   * The CRC-32 of zip. Taken of a copy, piece by piece: should a mapped file be cut short, the
-   * copying throws an {@link InternalError}, where the checksum's own machine code would end the
+   * Computes the CRC-32 of zip, from a copy made piece by piece: if a mapped file is truncated,
+   * copying throws an {@link InternalError}, whereas the checksum's own machine code would end the
    * process.
    */
   static int crc32(MemorySegment bytes) {
@@ -86,7 +86,7 @@ final class Segments {
     return new byte[(int) Math.min(bytes.byteSize(), STAGING)];
   }
 
-  /** Copies the next bytes, as many as there are and fit, and says how many. */
+  /** Copies as many of the next bytes as fit and returns their number. */
   private static int stage(MemorySegment bytes, long at, byte[] staging) {
     int size = (int) Math.min(staging.length, bytes.byteSize() - at);
     MemorySegment.copy(bytes, at, MemorySegment.ofArray(staging), 0, size);

@@ -8,32 +8,32 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import org.tokenformer.engine.tensor.DType;
 
-/** A SHA-256 that is computed piece by piece. */
+/** A SHA-256 digest that is computed incrementally. */
 public final class Sha256 {
   private static final int CHUNK = 1 << 18;
 
   private final MessageDigest digest;
 
-  /** Of nothing so far. */
+  /** Starts an empty digest. */
   public Sha256() {
     try {
       digest = MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
+      throw new AssertionError("every JVM has SHA-256", e);
     }
   }
 
-  /** Adds what remains of a buffer. */
+  /** Adds the remaining bytes of a buffer. */
   public void update(ByteBuffer bytes) {
     digest.update(bytes);
   }
 
-  /** Adds a text as UTF-8. */
+  /** Adds a string as UTF-8. */
   public void update(String text) {
     digest.update(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Adds the numbers of a tensor as F32, little-endian, whatever floating-point type it has. */
+  /** Adds the elements of a tensor of any floating-point type as F32, little-endian. */
   public void updateAsF32(NamedTensor tensor) {
     int width = tensor.dtype().bytes();
     long count = tensor.shape().elements();
@@ -47,7 +47,7 @@ public final class Sha256 {
     }
   }
 
-  /** The sum, in 64 hexadecimal digits; begins anew after that. */
+  /** Returns the digest as 64 hexadecimal digits and resets it. */
   public String hex() {
     return HexFormat.of().formatHex(digest.digest());
   }

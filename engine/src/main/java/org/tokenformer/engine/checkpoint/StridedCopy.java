@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.tokenformer.engine.checkpoint.PickleValue.Tensor;
 
-/** Copies a strided view, its bounds checked before, into row-major memory without gaps. */
+/** Copies a strided view, whose bounds have been checked, into row-major memory without gaps. */
 final class StridedCopy {
   private StridedCopy() {}
 
@@ -32,7 +32,7 @@ final class StridedCopy {
     }
   }
 
-  /** The next row in row-major order. */
+  /** Advances to the next row in row-major order. */
   private static void advance(long[] index, long[] sizes) {
     for (int i = index.length - 1; i >= 0; i--) {
       if (++index[i] < sizes[i]) {

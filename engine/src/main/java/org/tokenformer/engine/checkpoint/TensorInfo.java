@@ -3,14 +3,14 @@ package org.tokenformer.engine.checkpoint;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** What a checkpoint says of a tensor, without its elements. */
+/** The description of a tensor in a checkpoint, without its elements. */
 public sealed interface TensorInfo permits NamedTensor, PendingTensor {
-  /** Any text, possibly empty. */
+  /** Returns the name: any text, possibly empty. */
   String name();
 
-  /** Type of the elements. */
+  /** Returns the type of the elements. */
   DType dtype();
 
-  /** Sizes, outermost first. */
+  /** Returns the sizes, outermost first. */
   Shape shape();
 }

@@ -11,22 +11,23 @@ import java.util.SequencedMap;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /**
- * An open checkpoint of {@code torch.save}: a zip archive of a pickle, {@code data.pkl}, and of the
- * storages that it names, {@code data/0} and on.
+ * An open checkpoint of {@code torch.save}: a zip archive that contains a pickle, {@code data.pkl},
+ * and the storages it refers to, {@code data/0}, {@code data/1} and so on.
  *
- * <p>The pickle is a program in the general case and a stranger's program at that. It is read by a
- * machine that knows the few instructions and names that a dict of tensors needs and refuses any
- * other by name; nothing is ever run. The tensors are the entries of the dict at the root, or of
- * the one under {@code module}, {@code state_dict} or {@code model}, where training programs put
- * it.
+ * <p>A pickle is in general a program, here one from an untrusted source. It is read by a machine
+ * that knows only the few instructions and names that a dict of tensors needs and rejects all
+ * others by name; nothing is ever executed. The tensors are the entries of the dict at the root, or
+ * of the dict under {@code module}, {@code state_dict} or {@code model}, where training programs
+ * put it.
  *
- * <p>Contiguous tensors are views of the file. Others (a transposed weight) are copied once, into
- * memory that the checkpoint owns. Tensors that share a storage share memory here too.
+ * <p>Contiguous tensors are views of the file. Others (such as a transposed weight) are copied
+ * once, into memory that the checkpoint owns. Contiguous tensors that share a storage share memory
+ * here too.
  *
  * @see <a href="https://docs.pytorch.org/docs/stable/notes/serialization.html">the format</a>
  */
 public final class TorchCheckpoint implements Checkpoint {
-  /** How the older format begins: a pickle of protocol 2 with torch's magic number. */
+  /** The first bytes of the older format: a pickle of protocol 2 with torch's magic number. */
   private static final byte[] LEGACY_START = {
     (byte) 0x80,
     2,
@@ -65,7 +66,7 @@ public final class TorchCheckpoint implements Checkpoint {
     this.tensors = Collections.unmodifiableSequencedMap(views.ofStateDict(value));
   }
 
-  /** Opens a checkpoint by mapping it. */
+  /** Opens a checkpoint by memory-mapping it. */
   public static TorchCheckpoint open(Path path) throws CheckpointException {
     return open(path, LoadMode.MAP);
   }
@@ -86,9 +87,9 @@ public final class TorchCheckpoint implements Checkpoint {
   }
 
   /**
-   * Reads all storages and compares them with their checksums: finds a download that went wrong. It
-   * is a step of its own because it touches the whole file, which a look at names and shapes should
-   * not. Storages that were written without a checksum, as torch can be told to, pass.
+   * Reads all storages and compares them with their checksums, which detects a corrupted download.
+   * This is a separate step because it reads the whole file, which inspecting names and shapes does
+   * not need. Storages written without a checksum, which torch can be configured to do, pass.
    *
    * @throws CheckpointException of kind {@code CRC_MISMATCH}, naming the first broken entry
    */
@@ -113,7 +114,7 @@ public final class TorchCheckpoint implements Checkpoint {
     file.close();
   }
 
-  /** The pickle lies in the archive's one top folder, whatever that is called. */
+  /** Returns the pickle in the archive's only top-level folder, whatever its name. */
   private ZipArchive.Entry pickle() throws CheckpointException {
     ZipArchive.Entry found = null;
     for (ZipArchive.Entry entry : archive.entries().values()) {
@@ -132,7 +133,7 @@ public final class TorchCheckpoint implements Checkpoint {
       throw new CheckpointException(
           Kind.NOT_A_CHECKPOINT,
           file.path(),
-          "is a zip archive without NAME/data.pkl, so not one of torch.save");
+          "is a zip archive without NAME/data.pkl, so it is not a file of torch.save");
     }
     return found;
   }
@@ -140,7 +141,7 @@ public final class TorchCheckpoint implements Checkpoint {
   private void checkByteOrder(String root) throws CheckpointException {
     ZipArchive.Entry entry = archive.entries().get(root + "byteorder");
     if (entry == null) {
-      return; // before torch 2.1 there was no such entry, and no big-endian files
+      return; // torch before 2.1 wrote no such entry, and no big-endian files
     }
     archive.checkCrc(entry);
     byte[] little = "little".getBytes(StandardCharsets.US_ASCII);
@@ -150,7 +151,8 @@ public final class TorchCheckpoint implements Checkpoint {
       throw new CheckpointException(
           Kind.BIG_ENDIAN,
           file.path(),
-          "byte order is %s, only 'little' is read; save it again on a little-endian machine"
+          ("byte order is %s, but only 'little' is supported; save it again on a little-endian"
+                  + " machine")
               .formatted(quote(new String(order, StandardCharsets.ISO_8859_1))));
     }
   }
@@ -168,7 +170,7 @@ public final class TorchCheckpoint implements Checkpoint {
     return new CheckpointException(
         Kind.NOT_A_CHECKPOINT,
         path,
-        "is no complete zip archive, so not a file of torch.save (%d bytes); fetch it again"
+        "is not a complete zip archive (%d bytes), so not a file of torch.save; fetch it again"
             .formatted(bytes.byteSize()));
   }
 }

@@ -11,17 +11,17 @@ public final class TorchCheckpointWriter {
   private TorchCheckpointWriter() {}
 
   /**
-   * Writes a file, complete or not at all (see {@link AtomicFiles}): an OrderedDict of contiguous
-   * tensors, each with its own storage, in the given order.
+   * Writes a file atomically (see {@link AtomicFiles}): an OrderedDict of contiguous tensors, each
+   * with its own storage, in the given order.
    *
-   * @throws CheckpointException for a name that is given twice, too long or not text; when there
-   *     are too many tensors for a reader's limits; when the system refuses to write
+   * @throws CheckpointException for a duplicate, too long or invalid name; if a reader's limits are
+   *     exceeded; if the system refuses to write
    */
   public static void write(Path target, List<NamedTensor> tensors) throws CheckpointException {
     AtomicFiles.write(target, writer(target, tensors));
   }
 
-  /** Checks everything that can be checked before the first byte is written. */
+  /** Returns a writer, after every check that is possible before the first byte is written. */
   static AtomicFiles.Writer writer(Path target, List<NamedTensor> tensors)
       throws CheckpointException {
     TensorLimits.checkAll(target, tensors);
@@ -31,7 +31,7 @@ public final class TorchCheckpointWriter {
       throw new CheckpointException(
           Kind.LIMIT,
           target,
-          "names and shapes need %d bytes, at most %d are allowed; write fewer tensors"
+          "names and shapes need %d bytes, but at most %d are allowed; write fewer tensors"
               .formatted(pickle.length, PickleMachine.MAX_BYTES));
     }
     return out -> {

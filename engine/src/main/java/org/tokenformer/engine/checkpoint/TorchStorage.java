@@ -3,7 +3,7 @@ package org.tokenformer.engine.checkpoint;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.DType;
 
-/** The classes by which torch's pickles name element types: {@code torch.FloatStorage} … */
+/** The classes that denote element types in torch's pickles: {@code torch.FloatStorage} … */
 final class TorchStorage {
   private TorchStorage() {}
 
@@ -19,11 +19,13 @@ final class TorchStorage {
       case I8 -> "CharStorage";
       case U8 -> "ByteStorage";
       case BOOL -> "BoolStorage";
-      case I4 -> throw new IllegalArgumentException("torch stores no " + dtype);
+      case I4 -> throw new IllegalArgumentException("torch has no storage class for " + dtype);
     };
   }
 
-  /** The type of a class in the module {@code torch}; null if it is not one of the above. */
+  /**
+   * Returns the type of a class in the module {@code torch}, or null if it is none of the above.
+   */
   static @Nullable DType dtype(String className) {
     for (DType dtype : DType.values()) {
       if (dtype.isInFiles() && className(dtype).equals(className)) {

@@ -13,11 +13,11 @@ import org.tokenformer.engine.checkpoint.PickleValue.Storage;
 import org.tokenformer.engine.checkpoint.PickleValue.Tensor;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Turns what a pickle says about tensors into checked views of the archive's storages. */
+/** Converts the pickle's descriptions of tensors into checked views of the archive's storages. */
 final class TorchViews {
   private static final List<String> CONTAINERS = List.of("module", "state_dict", "model");
 
-  /** A small file may describe any number of transposed views of one storage. */
+  /** Limit on copies, in file sizes: a small file may describe any number of transposed views. */
   private static final long COPY_FACTOR = 4;
 
   private final FileBytes file;
@@ -26,9 +26,9 @@ final class TorchViews {
   private long copyBudget;
 
   /**
-   * Views of the storages below this folder of the archive.
+   * Creates views of the storages in this folder of the archive.
    *
-   * @param dataFolder with the slash at its end
+   * @param dataFolder with a trailing slash
    */
   TorchViews(FileBytes file, ZipArchive archive, String dataFolder) {
     this.file = file;
@@ -41,7 +41,7 @@ final class TorchViews {
     SequencedMap<String, NamedTensor> tensors = new LinkedHashMap<>();
     for (Map.Entry<Object, PickleValue> e : stateDict(root).items.entrySet()) {
       if (!(e.getKey() instanceof String name)) {
-        throw badStateDict("has the key %s, which is not a name".formatted(e.getKey()));
+        throw badStateDict("has the key %s, which is not a string".formatted(e.getKey()));
       }
       TensorLimits.checkName(file.path(), name);
       if (!(e.getValue() instanceof Tensor tensor)) {
@@ -56,13 +56,13 @@ final class TorchViews {
 
   private Dict stateDict(PickleValue root) throws CheckpointException {
     if (!(root instanceof Dict dict)) {
-      throw badStateDict("holds %s, not a state_dict".formatted(root.describe()));
+      throw badStateDict("contains %s, not a state_dict".formatted(root.describe()));
     }
     Dict found = null;
     for (String container : CONTAINERS) {
       if (dict.items.get(container) instanceof Dict inner) {
         if (found != null) {
-          throw badStateDict("has more than one dict among " + CONTAINERS);
+          throw badStateDict("has more than one dict among the keys " + CONTAINERS);
         }
         found = inner;
       }
@@ -96,7 +96,8 @@ final class TorchViews {
       throw new CheckpointException(
           Kind.LIMIT,
           file.path(),
-          "tensor %s: the copies of views like this need over %d times the file; save .contiguous() tensors"
+          ("tensor %s: copies of non-contiguous tensors need more than %d times the file's size;"
+                  + " save .contiguous() tensors")
               .formatted(quote(name), COPY_FACTOR));
     }
     copyBudget -= bytes;
@@ -109,7 +110,7 @@ final class TorchViews {
       throw new CheckpointException(
           Kind.MISSING_ENTRY,
           file.path(),
-          "tensor %s needs the archive entry %s, which is not there"
+          "tensor %s needs the archive entry %s, which is missing"
               .formatted(quote(name), quote(dataFolder + storage.key())));
     }
     long bytes = entry.data().byteSize();
@@ -118,14 +119,14 @@ final class TorchViews {
       throw new CheckpointException(
           Kind.SIZE_MISMATCH,
           file.path(),
-          "tensor %s: its storage should have %d elements of %s, archive entry %s has %d bytes"
+          "tensor %s: its storage should have %d elements of %s, but archive entry %s has %d bytes"
               .formatted(
                   quote(name), storage.elements(), storage.dtype(), quote(entry.name()), bytes));
     }
     return entry.data();
   }
 
-  /** The shape, after a check that the first and the last element lie in the storage. */
+  /** Returns the shape, after checking that the first and last element are inside the storage. */
   private Shape checkedShape(String name, Tensor tensor) throws CheckpointException {
     long[] sizes = tensor.sizes;
     long[] strides = tensor.strides;
@@ -133,7 +134,7 @@ final class TorchViews {
       throw new CheckpointException(
           Kind.BAD_SHAPE,
           file.path(),
-          "tensor %s has %d sizes and %d strides"
+          "tensor %s has %d sizes but %d strides"
               .formatted(quote(name), sizes.length, strides.length));
     }
     long last = tensor.offset;
@@ -150,24 +151,24 @@ final class TorchViews {
       throw new CheckpointException(
           Kind.BAD_SHAPE,
           file.path(),
-          "tensor %s has sizes and strides beyond 2^63".formatted(quote(name)),
+          "tensor %s has sizes or strides beyond 2^63".formatted(quote(name)),
           e);
     }
     if (tensor.offset < 0 || last > tensor.storage.elements()) {
       throw new CheckpointException(
           Kind.OUT_OF_BOUNDS,
           file.path(),
-          "tensor %s has elements from %d to %d of a storage of %d"
+          "tensor %s has elements from %d to %d, beyond its storage of %d"
               .formatted(quote(name), tensor.offset, last, tensor.storage.elements()));
     }
     return shape;
   }
 
-  /** Whether a view that has elements is row-major without gaps. */
+  /** Returns whether a view that has elements is row-major without gaps. */
   private static boolean isContiguous(Tensor tensor) {
     long expected = 1;
     for (int i = tensor.sizes.length - 1; i >= 0; i--) {
-      // The stride of a single row is never used, so torch leaves anything there.
+      // The stride of a dimension of size 1 is never used, so torch allows any value.
       if (tensor.sizes[i] != 1 && tensor.strides[i] != expected) {
         return false;
       }

@@ -18,9 +18,9 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 /**
  * A zip archive of stored (uncompressed) entries in memory, so that each entry is a slice.
  *
- * <p>{@code java.util.zip} hands out streams only, and trusts one of the two descriptions that the
+ * <p>{@code java.util.zip} offers only streams, and trusts one of the two descriptions that the
  * format keeps of each entry. Here both are read and must agree, entries may not overlap, and names
- * may not lead out of the archive, although nothing is ever unpacked.
+ * may not lead outside the archive, although nothing is ever unpacked.
  *
  * @see <a href="https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT">APPNOTE, 4.3</a>
  */
@@ -43,12 +43,12 @@ final class ZipArchive {
    *
    * @param header offset of its local header
    * @param data its bytes
-   * @param end where its data, with the descriptor behind it, ends in the file
+   * @param end offset of the end of its data, including the descriptor that may follow
    */
   record Entry(String name, long header, MemorySegment data, long end, int crc) {
     /**
-     * Whether a checksum was recorded. {@code torch.save} can be told to leave them out and then
-     * writes zeros.
+     * Returns whether a checksum was recorded. {@code torch.save} can be configured to omit
+     * checksums and then writes zeros.
      */
     boolean hasCrc() {
       return crc != 0 || data.byteSize() == 0;
@@ -64,7 +64,7 @@ final class ZipArchive {
     this.bytes = bytes;
   }
 
-  /** Reads and checks the directory and all local headers; null if this is no zip archive. */
+  /** Reads and checks the directory and all local headers; null if this is not a zip archive. */
   static @Nullable ZipArchive read(Path path, MemorySegment bytes) throws CheckpointException {
     ZipEnd end = ZipEnd.find(path, bytes);
     if (end == null) {
@@ -80,7 +80,7 @@ final class ZipArchive {
     return entries;
   }
 
-  /** Compares an entry's data with its checksum, where one was recorded. */
+  /** Compares an entry's data with its checksum, if one was recorded. */
   void checkCrc(Entry entry) throws CheckpointException {
     if (!entry.hasCrc()) {
       return;
@@ -90,7 +90,7 @@ final class ZipArchive {
       throw new CheckpointException(
           Kind.CRC_MISMATCH,
           path,
-          "archive entry %s has checksum %08x, %08x was recorded; fetch the file again"
+          "archive entry %s has checksum %08x, but %08x was recorded; fetch the file again"
               .formatted(quote(entry.name), crc, entry.crc));
     }
   }
@@ -103,7 +103,7 @@ final class ZipArchive {
       }
       DirectoryRecord record = new DirectoryRecord(bytes, at, end.end());
       if (record.end > end.end()) {
-        throw bad("directory entry %d reaches beyond the directory".formatted(i + 1));
+        throw bad("directory entry %d extends beyond the directory".formatted(i + 1));
       }
       Entry entry = entry(record, end.offset());
       if (entries.putIfAbsent(entry.name, entry) != null) {
@@ -113,11 +113,11 @@ final class ZipArchive {
       at = record.end;
     }
     if (at != end.end()) {
-      throw bad("directory goes on after its %d entries".formatted(end.entries()));
+      throw bad("directory continues after its %d entries".formatted(end.entries()));
     }
   }
 
-  /** One record of the central directory, its long numbers resolved. */
+  /** One record of the central directory, with its zip64 numbers resolved. */
   private static final class DirectoryRecord {
     final MemorySegment bytes;
     final long nameAt;
@@ -149,7 +149,7 @@ final class ZipArchive {
       }
     }
 
-    /** The zip64 field holds, in this order, those of the numbers that are all ones here. */
+    /** Reads the zip64 field, which holds, in this order, those numbers that are all ones here. */
     private void resolve(long extraAt, long extraEnd) {
       if (size != LONG_FIELD && stored != LONG_FIELD && header != LONG_FIELD) {
         return;
@@ -174,7 +174,7 @@ final class ZipArchive {
     }
   }
 
-  /** Where the zip64 field begins among the extra fields, or -1. Always wholly inside. */
+  /** Returns the offset of the zip64 field among the extra fields, or -1 if none is complete. */
   private static long findExtra(MemorySegment bytes, long at, long end) {
     long field = at;
     while (field + 4 <= end) {
@@ -195,13 +195,15 @@ final class ZipArchive {
     String quoted = quote(name);
     if ((record.flags & FLAGS_ENCRYPTED) != 0) {
       throw new CheckpointException(
-          Kind.ENCRYPTED_ENTRY, path, "archive entry %s is encrypted".formatted(quoted));
+          Kind.ENCRYPTED_ENTRY,
+          path,
+          "archive entry %s is encrypted, which is not supported".formatted(quoted));
     }
     if (record.method != 0) {
       throw new CheckpointException(
           Kind.COMPRESSED_ENTRY,
           path,
-          "archive entry %s is compressed (method %d); unpack it and pack it again with 'zip -0'"
+          "archive entry %s is compressed (method %d); unpack the file and repack it with 'zip -0'"
               .formatted(quoted, record.method));
     }
     if (!record.complete) {
@@ -244,11 +246,11 @@ final class ZipArchive {
     int nameLength = Segments.u16(bytes, at + 26);
     MemorySegment local = bytes.asSlice(at + LOCAL_SIZE, nameLength);
     if (local.mismatch(bytes.asSlice(record.nameAt, record.nameLength)) != -1) {
-      throw mismatch(quoted, "its header has another name");
+      throw mismatch(quoted, "its local header has a different name");
     }
     if (Segments.u16(bytes, at + 6) != record.flags
         || Segments.u16(bytes, at + 8) != record.method) {
-      throw mismatch(quoted, "its header has other flags or another method");
+      throw mismatch(quoted, "its local header has different flags or a different method");
     }
     boolean later = (record.flags & FLAG_DESCRIPTOR) != 0;
     int crc = bytes.get(Segments.INT, at + 14);
@@ -262,7 +264,7 @@ final class ZipArchive {
         stored = Segments.i64(bytes, field + 12);
       }
     }
-    // With a descriptor behind the data, the header may leave its numbers zero.
+    // If a descriptor follows the data, the numbers in the header may be zero.
     boolean agree =
         (crc == record.crc || (later && crc == 0))
             && (size == record.size || (later && size == 0))
@@ -270,12 +272,12 @@ final class ZipArchive {
     if (!agree) {
       throw mismatch(
           quoted,
-          "its header has %s bytes and checksum %08x, the directory %d and %08x"
+          "its local header has %s bytes and checksum %08x, the directory %d and %08x"
               .formatted(Long.toUnsignedString(size), crc, record.size, record.crc));
     }
   }
 
-  /** Returns the end of the descriptor, whose sizes have four bytes each, or eight. */
+  /** Returns the end of the descriptor, whose sizes have four or eight bytes each. */
   private long checkDescriptor(DirectoryRecord record, String quoted, long at, long directory)
       throws CheckpointException {
     if (record.size == 0 && record.crc == 0 && !isDescriptor(at, directory)) {
@@ -292,7 +294,7 @@ final class ZipArchive {
         return at + 24;
       }
     }
-    throw mismatch(quoted, "the record behind its data differs from the directory");
+    throw mismatch(quoted, "the descriptor after its data differs from the directory");
   }
 
   private boolean isDescriptor(long at, long directory) {
@@ -309,17 +311,17 @@ final class ZipArchive {
       throw new CheckpointException(
           Kind.BAD_NAME, path, "archive has an entry whose name is not UTF-8", e);
     }
-    if (!isHarmless(name)) {
+    if (!isSafe(name)) {
       throw new CheckpointException(
           Kind.BAD_NAME,
           path,
-          "archive entry %s has a name that is empty, too long or leads out of the archive"
+          "archive entry %s has a name that is empty, too long or leads outside the archive"
               .formatted(quote(name)));
     }
     return name;
   }
 
-  private static boolean isHarmless(String name) {
+  private static boolean isSafe(String name) {
     if (name.isEmpty()
         || name.length() > MAX_NAME
         || name.indexOf('\\') >= 0
@@ -327,10 +329,10 @@ final class ZipArchive {
         || name.chars().anyMatch(Character::isISOControl)) {
       return false;
     }
-    // A name that ends with a slash is a folder; "a//b" and "/a" have an empty part.
-    String parts = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-    for (String part : parts.split("/", -1)) {
-      if (part.isEmpty() || part.equals(".") || part.equals("..")) {
+    // A name with a trailing slash is a folder; "a//b" and "/a" have an empty component.
+    String entry = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    for (String component : entry.split("/", -1)) {
+      if (component.isEmpty() || component.equals(".") || component.equals("..")) {
         return false;
       }
     }
@@ -367,7 +369,7 @@ final class ZipArchive {
     return new CheckpointException(
         Kind.OUT_OF_BOUNDS,
         path,
-        "archive entry %s has %s bytes at %s, beyond the end of all entries at %d"
+        "archive entry %s has %s bytes at offset %s, beyond the end of all entries at %d"
             .formatted(quoted, Long.toUnsignedString(size), Long.toUnsignedString(at), end));
   }
 }

@@ -6,11 +6,11 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /**
- * The end of a zip archive: where its directory lies and how many entries it has.
+ * The end record of a zip archive: the location of its directory and the number of entries.
  *
  * @param entries number of entries
- * @param offset where the directory begins
- * @param end where the directory ends, at most the size of the file
+ * @param offset start of the directory
+ * @param end end of the directory, at most the size of the file
  * @see <a href="https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT">APPNOTE, 4.3.14-16</a>
  */
 record ZipEnd(long entries, long offset, long end) {
@@ -21,11 +21,11 @@ record ZipEnd(long entries, long offset, long end) {
   static final int ZIP64_SIGNATURE = 0x06064b50;
   static final int ZIP64_SIZE = 56;
 
-  /** Finds the end records; null where the file has none and so is no zip archive. */
+  /** Finds the end records; returns null if the file has none and so is not a zip archive. */
   static @Nullable ZipEnd find(Path path, MemorySegment bytes) throws CheckpointException {
     long last = bytes.byteSize() - SIZE;
     for (long at = last; at >= Math.max(0, last - 0xffff); at--) {
-      // The record ends with a comment that ends the file.
+      // The record ends with a comment that extends to the end of the file.
       if (bytes.get(Segments.INT, at) == SIGNATURE && Segments.u16(bytes, at + 20) == last - at) {
         return read(path, bytes, at);
       }
@@ -38,15 +38,15 @@ record ZipEnd(long entries, long offset, long end) {
     long size = Segments.u32(bytes, at + 12);
     long offset = Segments.u32(bytes, at + 16);
     if (Segments.u16(bytes, at + 4) != 0 || Segments.u16(bytes, at + 6) != 0) {
-      throw bad(path, "is one of several disks");
+      throw bad(path, "it is split across several disks");
     }
     if (Segments.u16(bytes, at + 8) != entries) {
-      throw bad(path, "two counts of entries differ");
+      throw bad(path, "its two counts of entries differ");
     }
     long locator = at - LOCATOR_SIZE;
     if (locator >= 0 && bytes.get(Segments.INT, locator) == LOCATOR_SIGNATURE) {
       ZipEnd end = readZip64(path, bytes, locator);
-      // Each short field is either the same number or all ones, for "see the long one".
+      // Each short field is either the same number or all ones, which refers to the long field.
       boolean agree =
           (entries == 0xffff || entries == end.entries)
               && (size == 0xffffffffL || size == end.end - end.offset)
@@ -66,11 +66,11 @@ record ZipEnd(long entries, long offset, long end) {
         || at > locator - ZIP64_SIZE
         || bytes.get(Segments.INT, at) != ZIP64_SIGNATURE
         || Segments.i64(bytes, at + 4) != locator - at - 12) {
-      throw bad(path, "its zip64 end record is not where it should be");
+      throw bad(path, "its zip64 end record is missing or invalid");
     }
     long entries = Segments.i64(bytes, at + 32);
     if (Segments.i64(bytes, at + 24) != entries) {
-      throw bad(path, "two counts of entries differ");
+      throw bad(path, "its two counts of entries differ");
     }
     long size = Segments.i64(bytes, at + 40);
     return checked(path, entries, Segments.i64(bytes, at + 48), size, at);
@@ -81,14 +81,14 @@ record ZipEnd(long entries, long offset, long end) {
     if (offset < 0 || size < 0 || offset > at || size != at - offset) {
       throw bad(
           path,
-          "directory of %s bytes at %s must end at %d"
+          "directory of %s bytes at offset %s must end at %d"
               .formatted(Long.toUnsignedString(size), Long.toUnsignedString(offset), at));
     }
     if (entries < 0 || entries > ZipArchive.MAX_ENTRIES) {
       throw new CheckpointException(
           Kind.LIMIT,
           path,
-          "archive claims %s entries, at most %d are allowed"
+          "archive claims %s entries, but at most %d are allowed"
               .formatted(Long.toUnsignedString(entries), ZipArchive.MAX_ENTRIES));
     }
     return new ZipEnd(entries, offset, at);

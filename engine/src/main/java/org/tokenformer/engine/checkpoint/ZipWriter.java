@@ -10,16 +10,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Writes a zip archive of stored entries whose data begins at multiples of 64 bytes, in the way of
- * {@code torch.save}: by an extra field "FB" of padding in the header before the data. Sizes and
- * checksums are known beforehand and stand in that header.
+ * Writes a zip archive of stored entries whose data begins at multiples of 64 bytes. As in {@code
+ * torch.save}, padding is added by an extra field "FB" in the local header. Sizes and checksums are
+ * known in advance and are stored in that header.
  */
 final class ZipWriter {
   private static final int ALIGNMENT = 64;
   private static final int PADDING_EXTRA = 'F' | 'B' << 8;
   private static final int VERSION = 20;
   private static final int VERSION_ZIP64 = 45;
-  private static final int DATE = 1 << 5 | 1; // 1 January 1980, the first there is
+  private static final int DATE = 1 << 5 | 1; // 1 January 1980, the earliest date of the format
   private static final int MARKER = 0xffffffff;
 
   private record Entry(String name, int crc, long size, long header) {
@@ -33,18 +33,18 @@ final class ZipWriter {
   private final List<Entry> entries = new ArrayList<>();
   private long position;
 
-  /** A writer that uses the zip64 forms for numbers from 2³²−1. */
+  /** Creates a writer that uses the zip64 forms for numbers from 2³²−1. */
   ZipWriter(WritableByteChannel out) {
     this(out, 0xffffffffL);
   }
 
-  /** A writer that uses the zip64 forms for numbers from this one, so that tests need no 4 GB. */
+  /** Creates a writer that uses the zip64 forms from this number, so that tests need no 4 GB. */
   ZipWriter(WritableByteChannel out, long zip64From) {
     this.out = out;
     this.zip64From = zip64From;
   }
 
-  /** Writes an entry; the name must be new and harmless. Reads the data twice. */
+  /** Writes an entry; the name must be unique and safe. Reads the data twice. */
   void add(String name, MemorySegment data) throws IOException {
     Entry entry = new Entry(name, Segments.crc32(data), data.byteSize(), position);
     entries.add(entry);
@@ -70,7 +70,7 @@ final class ZipWriter {
     position += entry.size;
   }
 
-  /** Writes the directory, after which nothing can be added. */
+  /** Writes the directory; nothing can be added afterwards. */
   void finish() throws IOException {
     long offset = position;
     for (Entry entry : entries) {
@@ -126,7 +126,7 @@ final class ZipWriter {
     write(end);
   }
 
-  /** The fields that a local header and a directory record share, from version to sizes. */
+  /** Writes the fields that a local header and a directory record share, from version to sizes. */
   private static void putCommon(ByteBuffer to, Entry entry, boolean zip64, boolean longSize) {
     to.putShort((short) (zip64 ? VERSION_ZIP64 : VERSION));
     to.putShort((short) ZipArchive.FLAG_UTF8).putShort((short) 0); // stored

@@ -1,6 +1,6 @@
 /**
- * What the engine's exceptions have in common. It stands below all other packages, and knows none
- * of them.
+ * The interface common to the engine's exceptions. The lowest package: all others may use it, and
+ * it uses none of them.
  */
 @NullMarked
 package org.tokenformer.engine.error;

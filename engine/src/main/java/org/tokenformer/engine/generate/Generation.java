@@ -9,9 +9,9 @@ import org.tokenformer.engine.model.Session;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The loop of a text: a session's logits, a {@link TokenChooser}'s id, the next logits. Steady
- * decoding allocates nothing on the heap. At the end every id that was given out is in the session,
- * unless that is full, so that a conversation goes on from the whole text. One thread.
+ * The generation loop: a session computes logits, a {@link TokenChooser} chooses an id, and so on.
+ * Steady decoding allocates nothing on the heap. At the end, the session contains every generated
+ * id unless it is full, so a conversation can continue after the whole text. Used by one thread.
  */
 public final class Generation {
   private final Session session;
@@ -20,17 +20,17 @@ public final class Generation {
   private final TokenChooser chooser;
   private final float[] logits; // (V)
   private final MemorySegment logitsSegment;
-  private boolean begun;
-  private boolean ahead; // the last id was given out and is not in the session yet
+  private boolean prefilled;
+  private boolean pending; // the last id was generated but is not in the session yet
   private long start = System.nanoTime();
   private long decodeStart;
   private @Nullable GenerationResult result;
 
   /**
-   * Prepares; the first {@link #advance} appends the prompt to the session.
+   * Prepares a generation; the first {@link #advance} appends the prompt to the session.
    *
    * @param prompt at least one id
-   * @param cancellation asked between layers, chunks and ids; null for none
+   * @param cancellation checked between layers, chunks and ids; null for none
    */
   public Generation(
       Session session,
@@ -45,7 +45,7 @@ public final class Generation {
     logitsSegment = MemorySegment.ofArray(logits);
   }
 
-  /** Generates to the end; the consumer gets each id at once, and says whether to go on. */
+  /** Generates until the end; the consumer receives each id and decides whether to continue. */
   public static GenerationResult run(
       Session session,
       int[] prompt,
@@ -67,7 +67,8 @@ public final class Generation {
   }
 
   /**
-   * Computes until there is another id; where there is none, {@link #result} says why.
+   * Generates the next id; returns false if the generation has ended, for the reason in {@link
+   * #result}.
    *
    * @throws IllegalArgumentException if the prompt is empty or does not fit into the session
    */
@@ -78,7 +79,7 @@ public final class Generation {
       } catch (CancellationException e) {
         chooser.end(Finish.CANCELLED);
       } catch (RuntimeException | Error e) {
-        if (begun) { // else the prompt may be tried again
+        if (prefilled) { // otherwise the prompt can be retried
           stop();
         }
         throw e;
@@ -90,14 +91,14 @@ public final class Generation {
 
   private void step() {
     Tensor next;
-    if (!begun) {
+    if (!prefilled) {
       start = System.nanoTime();
       next = session.prefill(prompt, cancellation);
-      begun = true;
+      prefilled = true;
       decodeStart = System.nanoTime();
     } else if (chooser.wantsMore() && session.length() < session.capacity()) {
       next = session.decode(chooser.id());
-      ahead = false;
+      pending = false;
     } else {
       chooser.end(Finish.CONTEXT_FULL);
       return;
@@ -105,7 +106,7 @@ public final class Generation {
     if (chooser.wantsMore()) {
       Cancellation.check(cancellation);
       session.model().backend().download(next, logitsSegment);
-      ahead = chooser.choose(logits);
+      pending = chooser.choose(logits);
     }
   }
 
@@ -113,36 +114,36 @@ public final class Generation {
     Finish finish = chooser.finish();
     if (finish != null && result == null) {
       long end = System.nanoTime();
-      long computed = begun ? decodeStart : end;
+      long computed = prefilled ? decodeStart : end;
       result =
           new GenerationResult(
               prompt.length, chooser.count(), finish, computed - start, end - computed);
-      if (ahead && session.isOpen() && session.length() < session.capacity()) {
+      if (pending && session.isOpen() && session.length() < session.capacity()) {
         session.append(chooser.id());
       }
     }
   }
 
-  /** The id that {@link #advance} found last. */
+  /** Returns the id that the last {@link #advance} generated. */
   public int id() {
     return chooser.id();
   }
 
-  /** Those at the last id; see {@link Sampler#logProbabilities}. */
+  /** Returns the log-probabilities at the last id; see {@link Sampler#logProbabilities}. */
   public LogProbabilities logProbabilities() {
     return chooser.logProbabilities();
   }
 
-  /** Ends it: the caller wants no more. */
+  /** Ends the generation at the caller's request. */
   public void stop() {
     chooser.end(Finish.STOPPED);
     conclude();
   }
 
   /**
-   * How it went.
+   * Returns the result.
    *
-   * @throws IllegalStateException if it has not ended
+   * @throws IllegalStateException if the generation has not ended
    */
   public GenerationResult result() {
     if (result == null) {

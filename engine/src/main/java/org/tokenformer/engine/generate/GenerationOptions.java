@@ -7,17 +7,16 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.ConfigException;
 
 /**
- * What is to be generated.
+ * Options of a generation.
  *
- * @param maxTokens ids at most; 0 computes the prompt and generates nothing
- * @param endIds ids that end the text, such as end-of-text; they are not handed out
+ * @param maxTokens maximum number of ids; 0 processes the prompt and generates nothing
+ * @param endIds ids that end the text, such as end-of-text; they are not returned
  * @param sampling how ids are chosen
- * @param topLogProbabilities how many of the most probable ids get their log-probabilities found at
- *     each step, beside the chosen one; −1 finds none
- * @param mask makes the mask that says which ids may come next, one for each generation; null lets
- *     all come
+ * @param topLogProbabilities number of most probable ids whose log-probabilities are recorded at
+ *     each step, in addition to the chosen one; −1 records none
+ * @param mask creates, for each generation, a mask that restricts the next id; null allows all ids
  */
-@SuppressWarnings("ArrayRecordComponent") // copied on the way in and out
+@SuppressWarnings("ArrayRecordComponent") // copied on input and output
 public record GenerationOptions(
     int maxTokens,
     int[] endIds,
@@ -26,44 +25,46 @@ public record GenerationOptions(
     @Nullable Supplier<? extends TokenMask> mask) {
   private static final int MAX_TOP_LOG_PROBABILITIES = 1000;
 
-  /** Checks and copies. */
+  /** Checks the values and copies the ids. */
   public GenerationOptions {
     if (maxTokens < 0) {
       throw ConfigException.notAllowed("max_tokens", maxTokens, "at least 0");
     }
     if (topLogProbabilities < -1 || topLogProbabilities > MAX_TOP_LOG_PROBABILITIES) {
       throw ConfigException.notAllowed(
-          "top_log_probabilities", topLogProbabilities, "in -1 to " + MAX_TOP_LOG_PROBABILITIES);
+          "top_log_probabilities",
+          topLogProbabilities,
+          "between -1 and " + MAX_TOP_LOG_PROBABILITIES);
     }
     endIds = endIds.clone();
   }
 
-  /** Without a mask and log-probabilities. */
+  /** Creates options without a mask and without log-probabilities. */
   public GenerationOptions(int maxTokens, int[] endIds, SamplingOptions sampling) {
     this(maxTokens, endIds, sampling, -1, null);
   }
 
-  /** Up to that many ids, without an end, by {@link SamplingOptions#defaults()}. */
+  /** Returns options with this maximum, no end ids and {@link SamplingOptions#defaults()}. */
   public static GenerationOptions of(int maxTokens) {
     return new GenerationOptions(maxTokens, new int[0], SamplingOptions.defaults());
   }
 
-  /** The same with other ids that end the text. */
+  /** Returns a copy with these end ids. */
   public GenerationOptions endingAt(int... ids) {
     return new GenerationOptions(maxTokens, ids, sampling, topLogProbabilities, mask);
   }
 
-  /** The same with ids chosen in another way. */
+  /** Returns a copy with these sampling options. */
   public GenerationOptions sampledBy(SamplingOptions options) {
     return new GenerationOptions(maxTokens, endIds, options, topLogProbabilities, mask);
   }
 
-  /** The same with log-probabilities of the chosen ids and of so many most probable ones. */
-  public GenerationOptions withTopLogProbabilities(int most) {
-    return new GenerationOptions(maxTokens, endIds, sampling, most, mask);
+  /** Returns a copy that records log-probabilities of the chosen and the most probable ids. */
+  public GenerationOptions withTopLogProbabilities(int count) {
+    return new GenerationOptions(maxTokens, endIds, sampling, count, mask);
   }
 
-  /** The same with only those ids that a mask lets come; it is asked for one at each start. */
+  /** Returns a copy with a supplier that creates a mask for each generation. */
   public GenerationOptions maskedBy(Supplier<? extends TokenMask> masks) {
     return new GenerationOptions(maxTokens, endIds, sampling, topLogProbabilities, masks);
   }

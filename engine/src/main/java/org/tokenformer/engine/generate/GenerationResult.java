@@ -1,27 +1,27 @@
 package org.tokenformer.engine.generate;
 
 /**
- * How a generation went.
+ * The result of a generation.
  *
- * @param promptTokens ids of the prompt
- * @param generatedTokens ids that were handed out
- * @param finish why there are no more
+ * @param promptTokens number of prompt ids
+ * @param generatedTokens number of generated ids, without an end id
+ * @param finish why the generation ended
  * @param prefillNanos time from the start to the logits at the end of the prompt
- * @param decodeNanos time from there to the end
+ * @param decodeNanos time from those logits to the end
  */
 public record GenerationResult(
     int promptTokens, int generatedTokens, Finish finish, long prefillNanos, long decodeNanos) {
   /** Why a generation ended. */
   public enum Finish {
-    /** An id that ends the text was chosen, or the mask let no id come. */
+    /** An end id was chosen, or the mask allowed no id. */
     END_OF_TEXT,
-    /** As many as were asked for. */
+    /** The maximum number of ids was generated. */
     MAX_TOKENS,
-    /** No position is left in the session. */
+    /** The session has no free position. */
     CONTEXT_FULL,
-    /** The consumer wanted no more. */
+    /** The consumer stopped the generation. */
     STOPPED,
-    /** The work was cancelled, or its thread interrupted. */
+    /** The generation was cancelled, or its thread interrupted. */
     CANCELLED
   }
 }

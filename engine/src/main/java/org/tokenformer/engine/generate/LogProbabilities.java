@@ -1,20 +1,20 @@
 package org.tokenformer.engine.generate;
 
 /**
- * Natural logarithms of the probabilities that a model itself gives to the next id: the log-softmax
- * over the ids of the vocabulary, before mask, bias, penalties and temperature. Keeps its arrays
- * from one reading to the next; used by one thread.
+ * Natural log-probabilities that the model itself assigns to the next id: the log-softmax over the
+ * ids of the vocabulary, before mask, bias, penalties and temperature. Reuses its arrays; used by
+ * one thread.
  */
 public final class LogProbabilities {
-  private final float[] logits; // of the last reading
+  private final float[] logits; // last read
   private final int[] best; // ids, the most probable first
   private double logSum;
 
   /**
-   * Nothing is read yet.
+   * Creates an object that has read no logits yet.
    *
-   * @param vocabulary how many ids there are, from 0 on; the logits after them are padding
-   * @param most how many of the most probable ids are found, at most all
+   * @param vocabulary number of ids, starting at 0; the logits after them are padding
+   * @param most how many of the most probable ids to find; limited to all ids
    */
   public LogProbabilities(int vocabulary, int most) {
     logits = new float[vocabulary];
@@ -22,7 +22,7 @@ public final class LogProbabilities {
   }
 
   /**
-   * Takes over the logits of one position.
+   * Reads the logits of one position.
    *
    * @param position at least as many logits as there are ids
    * @throws ArithmeticException if one of them is NaN or positive infinity, or if all are negative
@@ -46,7 +46,7 @@ public final class LogProbabilities {
     }
   }
 
-  /** Puts an id before all that are less probable; of equal ones the smaller id stays first. */
+  /** Inserts an id before all less probable ones; of equally probable ids the smaller is first. */
   private void insert(int id, int last) {
     int rank = last;
     for (; rank > 0 && logits[id] > logits[best[rank - 1]]; rank--) {
@@ -55,18 +55,18 @@ public final class LogProbabilities {
     best[rank] = id;
   }
 
-  /** Of any id; negative infinity if it cannot come. */
+  /** Returns the log-probability of an id; negative infinity if its probability is 0. */
   public double of(int id) {
     return logits[id] - logSum;
   }
 
-  /** How many of the most probable ids are found. */
+  /** Returns how many of the most probable ids are found. */
   public int count() {
     return best.length;
   }
 
   /**
-   * One of the most probable ids.
+   * Returns one of the most probable ids.
    *
    * @param rank 0 for the most probable; below {@link #count}
    */

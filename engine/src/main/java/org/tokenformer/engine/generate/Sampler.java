@@ -8,15 +8,15 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.ConfigException;
 
 /**
- * Chooses ids by their logits, as {@link SamplingOptions} say. Keeps its arrays from one id to the
- * next; used by one thread.
+ * Chooses ids from logits according to {@link SamplingOptions}. Reuses its arrays; used by one
+ * thread.
  *
- * <p>Arithmetic is in double and in the order of the ids, ties go to the smaller id, and random
- * numbers come from {@link SplittableRandom}, whose sequence the Java platform fixes: the same seed
- * and logits give the same ids everywhere.
+ * <p>Weights are computed in double and in the order of the ids, ties go to the smaller id, and
+ * random numbers come from {@link SplittableRandom}, whose sequence is specified by the Java
+ * platform: the same seed and logits give the same ids everywhere.
  */
 public final class Sampler {
-  /** No id: the mask lets none come. */
+  /** No id, because the mask allows none. */
   public static final int NONE = -1;
 
   private final SamplingOptions options;
@@ -26,25 +26,26 @@ public final class Sampler {
   private final BitSet allowed;
   private final @Nullable LogProbabilities logProbabilities;
   private final BitSet seen;
-  private final int[] chosen; // how often each id was
+  private final int[] chosen; // how often each id was chosen
   private final int[] biasedIds;
   private final float[] biases;
   private final int[] candidates;
   private final double[] weights;
-  private final double[] descending; // a heap, the largest weight at the root
+  private final double[] descending; // a heap with the largest weight at the root
   private final float[] heap;
 
-  /** A sampler without a mask and log-probabilities; see the other constructor. */
+  /** Creates a sampler without a mask and without log-probabilities. */
   public Sampler(SamplingOptions options, int vocabulary) {
     this(GenerationOptions.of(0).sampledBy(options), vocabulary);
   }
 
   /**
-   * A sampler of its own random numbers and mask.
+   * Creates a sampler with its own random numbers and mask.
    *
-   * @param generation the number of ids and those that end the text do not matter
-   * @param vocabulary how many ids may be chosen, from 0 on; the logits after them are padding
-   * @throws ConfigException if an id with a bias is not among them
+   * @param generation its maximum number of ids and end ids are not used
+   * @param vocabulary number of ids that can be chosen, starting at 0; the logits after them are
+   *     padding
+   * @throws ConfigException if an id with a bias is not in the vocabulary
    */
   public Sampler(GenerationOptions generation, int vocabulary) {
     options = generation.sampling();
@@ -63,7 +64,9 @@ public final class Sampler {
     for (Map.Entry<Integer, Double> bias : options.logitBias().entrySet()) {
       if (bias.getKey() >= vocabulary) {
         throw ConfigException.notAllowed(
-            "logit_bias", bias.getKey(), "an id of the vocabulary, 0 to " + (vocabulary - 1));
+            "logit_bias",
+            bias.getKey(),
+            "an id of the vocabulary, between 0 and " + (vocabulary - 1));
       }
       biasedIds[biased] = bias.getKey();
       biases[biased++] = bias.getValue().floatValue();
@@ -75,7 +78,7 @@ public final class Sampler {
     heap = new float[Math.min(options.topK(), weights.length)];
   }
 
-  /** Counts ids of a prompt as seen, for the repetition penalty. */
+  /** Records the ids of a prompt as seen, for the repetition penalty. */
   public void acceptPrompt(int... ids) {
     for (int id : ids) {
       if (id >= 0 && id < vocabulary) {
@@ -84,7 +87,7 @@ public final class Sampler {
     }
   }
 
-  /** Counts an id as chosen, for all penalties; the mask hears of it. */
+  /** Records an id as chosen, for all penalties, and notifies the mask. */
   public void accept(int id) {
     if (id >= 0 && id < vocabulary) {
       seen.set(id);
@@ -100,9 +103,9 @@ public final class Sampler {
   /**
    * Chooses an id.
    *
-   * @param logits at least as many as ids may be chosen; changed by mask, bias and penalties
-   * @return the id, or {@link #NONE} if the mask lets none come
-   * @throws ArithmeticException if the logit of an id that may be chosen is NaN or positive
+   * @param logits at least one for each id of the vocabulary; modified by mask, bias and penalties
+   * @return the id, or {@link #NONE} if the mask allows none
+   * @throws ArithmeticException if the logit of an id of the vocabulary is NaN or positive
    *     infinity, or if all of them are negative infinity
    */
   public int sample(float[] logits) {
@@ -151,14 +154,15 @@ public final class Sampler {
   }
 
   /**
-   * The model's own log-probabilities at the last choice.
+   * Returns the model's own log-probabilities at the last choice.
    *
-   * @throws IllegalStateException if the options ask for none
+   * @throws IllegalStateException if the options do not request them
    */
   public LogProbabilities logProbabilities() {
     if (logProbabilities == null) {
       throw new IllegalStateException(
-          "no log-probabilities; ask with GenerationOptions.withTopLogProbabilities");
+          "log-probabilities were not recorded; request them with"
+              + " GenerationOptions.withTopLogProbabilities");
     }
     return logProbabilities;
   }
@@ -183,11 +187,11 @@ public final class Sampler {
   }
 
   /**
-   * The most probable id, of equal ones the smallest.
+   * Returns the most probable id; of equally probable ids the smallest.
    *
-   * @param vocabulary how many ids may be chosen, from 0 on
-   * @throws ArithmeticException if a logit of theirs is NaN or positive infinity, or if all of them
-   *     are negative infinity
+   * @param vocabulary number of ids that can be chosen, starting at 0
+   * @throws ArithmeticException if the logit of one of them is NaN or positive infinity, or if all
+   *     of them are negative infinity
    */
   public static int best(float[] logits, int vocabulary) {
     int best = 0;
@@ -215,7 +219,7 @@ public final class Sampler {
     return vocabulary;
   }
 
-  /** The k best ids, in the order of the ids: those above the k-th best logit, then ties. */
+  /** Keeps the k best ids, in ascending order: those above the k-th best logit, then ties. */
   private int keepTopK(float[] logits) {
     int k = heap.length; // the smallest of the k best is at the root
     Arrays.fill(heap, Float.NEGATIVE_INFINITY);
@@ -271,18 +275,18 @@ public final class Sampler {
     heap[i] = value;
   }
 
-  /** The fewest best candidates that reach p of the sum, in the order of the ids. */
+  /** Keeps the fewest best candidates whose weights reach p of the sum, in ascending order. */
   private int keepTopP(int count, double sum) {
-    // A heap and not a sort: few candidates make up most of the sum, and sorting makes garbage.
+    // A heap, not a sort: few candidates make up most of the sum, and sorting creates garbage.
     System.arraycopy(weights, 0, descending, 0, count);
     for (int i = count / 2 - 1; i >= 0; i--) {
       sink(descending, count, i, descending[i]);
     }
-    double wanted = options.topP() * sum;
+    double target = options.topP() * sum;
     double reached = 0;
     double threshold = 0;
-    int ties = 0; // kept among those of the threshold's weight
-    for (int left = count; left > 0 && reached < wanted; left--) {
+    int ties = 0; // number of kept candidates whose weight is the threshold
+    for (int left = count; left > 0 && reached < target; left--) {
       ties = descending[0] == threshold ? ties + 1 : 1;
       threshold = descending[0];
       reached += threshold;
@@ -298,7 +302,7 @@ public final class Sampler {
     return kept;
   }
 
-  /** The best weight is 1, so the others are their ratio to it. */
+  /** The best weight is 1, so each weight is its ratio to the best. */
   private int keepMinP(int count) {
     int kept = 0;
     for (int j = 0; j < count; j++) {
@@ -316,7 +320,7 @@ public final class Sampler {
       sum += weights[i];
     }
     double point = random.nextDouble() * sum;
-    int last = 0; // where rounding leaves a rest of the point; never an id of weight 0
+    int last = 0; // the result if rounding leaves point at 0 or above; never an id of weight 0
     for (int i = 0; i < count; i++) {
       if (weights[i] > 0) {
         last = candidates[i];

@@ -5,9 +5,10 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.generate.GenerationResult.Finish;
 
 /**
- * Chooses the ids of one continuation: logits in, an id or the reason why it ends out. Knows no
- * session, so that a program which computes many conversations in one pass chooses as {@link
- * Generation} does. Allocates nothing once it is made; used by one thread at a time.
+ * Chooses the ids of one continuation: takes logits and returns an id or the reason why the
+ * continuation ends. It is independent of sessions, so that a program that computes many
+ * conversations in one pass chooses exactly like {@link Generation}. Allocates nothing after
+ * construction; used by one thread at a time.
  */
 public final class TokenChooser {
   private final int maxTokens;
@@ -18,10 +19,11 @@ public final class TokenChooser {
   private @Nullable Finish finish;
 
   /**
-   * Begins to continue a prompt.
+   * Starts a continuation of a prompt.
    *
-   * @param vocabulary how many ids may be chosen, from 0 on
-   * @throws org.tokenformer.engine.model.ConfigException if an id with a bias is not among them
+   * @param vocabulary number of ids that can be chosen, starting at 0
+   * @throws org.tokenformer.engine.model.ConfigException if an id with a bias is not in the
+   *     vocabulary
    */
   public TokenChooser(GenerationOptions options, int vocabulary, int... prompt) {
     maxTokens = options.maxTokens();
@@ -31,7 +33,7 @@ public final class TokenChooser {
     sampler.acceptPrompt(prompt);
   }
 
-  /** Whether another id is wanted; ends it once as many were chosen as were asked for. */
+  /** Returns whether another id is needed; ends the continuation at the maximum number of ids. */
   public boolean wantsMore() {
     if (count == maxTokens) {
       end(Finish.MAX_TOKENS);
@@ -39,7 +41,7 @@ public final class TokenChooser {
     return finish == null;
   }
 
-  /** Chooses by {@link Sampler#sample}; where no id comes, {@link #finish} says why. */
+  /** Chooses an id; returns false if there is none, for the reason in {@link #finish}. */
   public boolean choose(float[] logits) {
     if (wantsMore()) {
       int chosen = sampler.sample(logits);
@@ -54,27 +56,27 @@ public final class TokenChooser {
     return finish == null;
   }
 
-  /** The id that {@link #choose} found last. */
+  /** Returns the id that the last {@link #choose} chose. */
   public int id() {
     return id;
   }
 
-  /** Ids that were found, end ids not counted. */
+  /** Returns the number of chosen ids, not counting end ids. */
   public int count() {
     return count;
   }
 
-  /** Those at the last choice; see {@link Sampler#logProbabilities}. */
+  /** Returns the log-probabilities at the last choice; see {@link Sampler#logProbabilities}. */
   public LogProbabilities logProbabilities() {
     return sampler.logProbabilities();
   }
 
-  /** Ends it for a reason of the caller's; the first reason stays. */
+  /** Ends the continuation for the given reason; only the first call has an effect. */
   public void end(Finish reason) {
     finish = finish == null ? reason : finish;
   }
 
-  /** Why there are no more ids; null while there may be. */
+  /** Returns why the continuation ended; null if it has not ended. */
   public @Nullable Finish finish() {
     return finish;
   }

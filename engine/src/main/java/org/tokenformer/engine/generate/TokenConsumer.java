@@ -1,12 +1,12 @@
 package org.tokenformer.engine.generate;
 
-/** Receives ids as they are chosen, and decides whether there shall be another. */
+/** Receives each id as soon as it is chosen, and decides whether to continue. */
 @FunctionalInterface
 public interface TokenConsumer {
   /**
-   * Takes an id.
+   * Receives an id.
    *
-   * @return whether to go on
+   * @return whether to continue
    */
   boolean accept(int id);
 }

@@ -3,18 +3,18 @@ package org.tokenformer.engine.generate;
 import java.util.BitSet;
 
 /**
- * Says which ids may come next, as a grammar does, and follows what was chosen. One for each
- * continuation, since it remembers; called by the thread that chooses.
+ * Restricts which ids may be chosen next, for example by a grammar, and keeps track of the chosen
+ * ids. Stateful: each continuation needs its own. Called by the thread that chooses the ids.
  */
 public interface TokenMask {
   /**
-   * Clears the ids that may not come next. Where none is left, the text is complete and ends; one
-   * that is to end with an end id has to be allowed that id.
+   * Clears the ids that are not allowed next. If none remains, the text is complete and ends. To
+   * end the text with an end id, allow that id.
    *
-   * @param allowed every id of the vocabulary is set
+   * @param allowed has every id of the vocabulary set on entry
    */
   void narrow(BitSet allowed);
 
-  /** Hears of an id that was chosen and does not end the text. */
+  /** Records an id that was chosen and does not end the text. */
   void accept(int id);
 }

@@ -1,9 +1,10 @@
 /**
- * From logits to ids: {@link org.tokenformer.engine.generate.Sampler}, outside the model and
- * seeded; {@link org.tokenformer.engine.generate.TokenChooser}, which chooses for one conversation
- * and knows when it ends; and {@link org.tokenformer.engine.generate.Generation}, the loop around
- * it. Knows ids, not words: text that spans ids and stop strings belong to the tokenizer, which is
- * asked only whether to go on.
+ * Generation of ids: {@link org.tokenformer.engine.generate.Sampler} chooses ids from logits,
+ * seeded and independent of the model; {@link org.tokenformer.engine.generate.TokenChooser} chooses
+ * those of one continuation and determines its end; {@link
+ * org.tokenformer.engine.generate.Generation} is the loop around it. This package knows ids, not
+ * text: decoding and stop strings are left to the caller, who decides after each id whether to
+ * continue.
  */
 @NullMarked
 package org.tokenformer.engine.generate;

@@ -11,9 +11,9 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /**
- * Tells one model from another by what it computes: the SHA-256 of its sizes, every τ and all
- * weights as F32. The type that the weights are stored in makes no difference as long as nothing
- * was rounded, nor does how the model once grew.
+ * Identifies a model by what it computes: the SHA-256 of its sizes, every τ and all weights as F32.
+ * The type that the weights are stored in makes no difference as long as no weight was rounded, and
+ * neither does the growth history.
  */
 final class BaseFingerprint {
   private BaseFingerprint() {}
@@ -28,7 +28,7 @@ final class BaseFingerprint {
     return digest.hex();
   }
 
-  /** A line of the whole and one of each layer, numbers with a point as the bits that they are. */
+  /** Returns a line for the model and one for each layer; floating-point numbers as their bits. */
   private static String describe(TokenFormerConfig config) {
     StringBuilder text = new StringBuilder("tokenformer 1\n");
     text.append(

@@ -6,16 +6,19 @@ import java.util.Map;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.training.InitialValues;
 
-/** The weights of a model after a growth. Closing it frees what is new of them, once. */
+/**
+ * The weights of a model after a growth. Closing it frees the new tensors; further calls do
+ * nothing.
+ */
 public final class GrownWeights implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Map<String, NamedTensor> byName;
 
   /**
-   * Lets weights grow.
+   * Applies a growth to weights.
    *
-   * @param weights every tensor of the model before; those that stay are used as they are
-   * @param values how loud new values begin
+   * @param weights every tensor of the model before; unchanged ones are not copied
+   * @param values initialisation scale of new values
    * @param seed same seed, same weights
    */
   public GrownWeights(
@@ -28,7 +31,7 @@ public final class GrownWeights implements AutoCloseable {
     }
   }
 
-  /** Every tensor of the model after the growth, in the order of its file. */
+  /** Returns every tensor of the model after the growth, in the order of its file. */
   public Map<String, NamedTensor> byName() {
     return byName;
   }

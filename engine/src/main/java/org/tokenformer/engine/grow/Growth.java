@@ -22,9 +22,10 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * One growth of a model: parameter tokens are appended to its Pattentions, and layers that change
- * nothing at first (the values of their projection and feed-forward part are 0) after its last one.
- * Embedding, head, last norm and C stay (paper, section 3.3).
+ * One growth of a model: parameter tokens are appended to its Pattentions, and new layers follow
+ * its last one. In an exact growth new layers change nothing initially, since the values of their
+ * projection and feed-forward network are 0. Embedding, head, last normalisation and C stay (paper,
+ * section 3.3).
  */
 public final class Growth {
   private final TokenFormerConfig before;
@@ -40,8 +41,8 @@ public final class Growth {
   /**
    * Plans a growth.
    *
-   * @throws ConfigException if something would become less, or this model cannot grow so without
-   *     changing what it computes; says which way can
+   * @throws ConfigException if a size would decrease, or if this model cannot grow this way without
+   *     changing what it computes; the message names a way that works
    */
   public static Growth of(TokenFormerConfig config, GrowthPlan plan, GrowthInit init) {
     List<LayerSizes> target = plan.target(config);
@@ -66,15 +67,15 @@ public final class Growth {
     if (init == GrowthInit.ZERO && theta == Theta.SOFTMAX) {
       throw new ConfigException(
           "init",
-          "'zero' cannot grow a softmax model without changing it, since exp(0) = 1 joins the"
-              + " sum of every token; use 'split', by whole multiples");
+          "'zero' cannot grow a softmax model without changing it, since each new key adds"
+              + " exp(0) = 1 to every sum; use 'split' and whole multiples");
     }
     if (init == GrowthInit.SPLIT && grown % count != 0) {
       throw new ConfigException(
           group.toString(),
-          "%d is not a whole multiple of the %d of layer %d, and 'split' parts every token into as"
+          "%d is not a whole multiple of the %d of layer %d, but 'split' makes the same number"
                   .formatted(grown, count, layer)
-              + " many; use %d%s"
+              + " of copies of every token; use %d%s"
                   .formatted(
                       (grown / count + 1) * count,
                       theta == Theta.SOFTMAX ? "" : ", or the init 'zero'"));
@@ -90,54 +91,55 @@ public final class Growth {
       GrowthInit init) {
     String name = TensorNames.pattention(layer, which);
     float tau = config.tau(layer, which);
-    float usual = config.theta().defaultTau(config.layers().get(layer).of(which));
-    float usualGrown = config.theta().defaultTau(grown);
-    boolean isUsual = !config.taus().containsKey(name);
+    float oldDefault = config.theta().defaultTau(config.layers().get(layer).of(which));
+    float grownDefault = config.theta().defaultTau(grown);
+    boolean isDefault = !config.taus().containsKey(name);
     float grownTau =
         switch (init) {
           case ZERO -> tau;
-          case SPLIT -> isUsual ? usualGrown : (float) ((double) tau * usualGrown / usual);
-          case RELEASED -> usualGrown;
+          case SPLIT ->
+              isDefault ? grownDefault : (float) ((double) tau * grownDefault / oldDefault);
+          case RELEASED -> grownDefault;
         };
     config.noteTau(taus, name, grown, grownTau);
   }
 
-  /** What the model was made of. */
+  /** Returns the configuration before the growth. */
   public TokenFormerConfig before() {
     return before;
   }
 
-  /** What the model is made of when it has grown. */
+  /** Returns the configuration after the growth. */
   public TokenFormerConfig after() {
     return after;
   }
 
-  /** Whether the model computes what it did, but for the rounding of longer sums. */
+  /** Returns whether the model computes the same as before, up to the rounding of longer sums. */
   public boolean isExact() {
     return init != GrowthInit.RELEASED;
   }
 
   /**
-   * The weights of the grown model, in the types of the old ones; parts of a split that those
-   * cannot hold exactly are F32.
+   * Returns the weights of the grown model in the types of the old ones, or F32 for parts of a
+   * split that those types cannot hold exactly.
    *
    * @param weights every tensor of the model before
-   * @param values how loud new values begin
+   * @param values initialisation scale of new values
    * @param seed same seed, same weights
-   * @param arena holds what is new
+   * @param arena owns the new tensors
    */
   Map<String, NamedTensor> weights(
       Map<String, NamedTensor> weights, InitialValues values, long seed, Arena arena) {
     var rows = new GrowthRows(init, values.standardDeviation(after), seed, arena);
     Map<String, NamedTensor> grown = new LinkedHashMap<>();
     NamedTensor model = Objects.requireNonNull(weights.get(TensorNames.EMBEDDING));
-    Map<String, Boolean> silent = silentValues();
+    Map<String, Boolean> zeroNames = zeroValues();
     for (Map.Entry<String, Shape> entry : TensorNames.shapes(after).entrySet()) {
       String name = entry.getKey();
       Shape shape = entry.getValue();
       NamedTensor old = weights.get(name);
       if (old == null) {
-        boolean zero = silent.getOrDefault(name, false) && isExact();
+        boolean zero = zeroNames.getOrDefault(name, false) && isExact();
         grown.put(name, rows.ofNewLayer(name, shape, model.dtype(), zero));
       } else {
         grown.put(name, old.shape().equals(shape) ? old : rows.append(old, shape.size(0)));
@@ -147,10 +149,10 @@ public final class Growth {
   }
 
   /**
-   * Bytes of the tensors that the growth makes; those that stay take none.
+   * Returns the bytes of the tensors that the growth creates; unchanged ones take none.
    *
    * @param weights every tensor of the model before
-   * @throws ArithmeticException if they are more than a long can count
+   * @throws ArithmeticException if they exceed a long
    */
   public long newBytes(Map<String, NamedTensor> weights) {
     NamedTensor model = Objects.requireNonNull(weights.get(TensorNames.EMBEDDING));
@@ -159,7 +161,7 @@ public final class Growth {
       Shape shape = entry.getValue();
       NamedTensor old = weights.get(entry.getKey());
       if (old == null) {
-        sum = Math.addExact(sum, shape.bytes(GrowthRows.written(model.dtype())));
+        sum = Math.addExact(sum, shape.bytes(GrowthRows.writableType(model.dtype())));
       } else if (!old.shape().equals(shape)) {
         sum = Math.addExact(sum, shape.bytes(GrowthRows.typeOf(init, old, shape.size(0))));
       }
@@ -167,23 +169,23 @@ public final class Growth {
     return sum;
   }
 
-  /** The values of new layers whose branches must add nothing, by name. */
-  private Map<String, Boolean> silentValues() {
-    Map<String, Boolean> silent = new LinkedHashMap<>();
+  /** Returns the names of the values of new layers whose branches must add nothing. */
+  private Map<String, Boolean> zeroValues() {
+    Map<String, Boolean> zeroNames = new LinkedHashMap<>();
     for (int layer = before.layers().size(); layer < after.layers().size(); layer++) {
       for (var which : List.of(BlockPattention.PROJECTION, BlockPattention.FFN)) {
-        silent.put(TensorNames.values(TensorNames.pattention(layer, which)), true);
+        zeroNames.put(TensorNames.values(TensorNames.pattention(layer, which)), true);
       }
     }
-    return silent;
+    return zeroNames;
   }
 
   /**
-   * Carries companions of the weights over, such as moments: the rows that were there before come
-   * first, those of new ones stay as they are, at 0.
+   * Copies row-aligned companions of the weights, such as moments: the old rows come first, and
+   * those of new parameter tokens stay 0.
    *
-   * @param old companions of the weights before, by the weight's name
-   * @param grown companions of the weights after, in a backend's new memory
+   * @param old companions of the weights before the growth, by the weight's name
+   * @param grown companions of the weights after the growth, in new memory of the backend
    */
   public static void carryOver(
       SequencedMap<String, Tensor> old, SequencedMap<String, Tensor> grown, Backend backend) {

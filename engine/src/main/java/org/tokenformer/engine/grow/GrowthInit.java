@@ -1,24 +1,25 @@
 package org.tokenformer.engine.grow;
 
-/** What new parameter tokens begin with. */
+/** How new parameter tokens are initialised. */
 public enum GrowthInit {
   /**
-   * Keys of zeros, random values, τ as it was: a new token's score is 0, so that neither the norm
-   * nor any θ changes and its own θ is gelu(0) = 0, while gelu'(0) = ½ gives its key a gradient at
-   * once. Exact for both gelu kinds. Not for {@code softmax}, where exp(0) = 1 joins the sum.
+   * Zero-initialised keys, random values, unchanged τ: the score of a new token is 0, so neither
+   * the norm nor any other θ changes, and its own θ is gelu(0) = 0. Since gelu'(0) = ½, its key
+   * gets a gradient immediately. Exact for both gelu kinds; not possible for {@code softmax}, where
+   * exp(0) = 1 is added to the sum.
    */
   ZERO("zero"),
 
   /**
-   * Whole multiples of the tokens: every key is copied, its value parted among the copies at
-   * random. ‖s‖₂ grows by the same factor as √N, ‖exp(s)‖₁ as N, so that τ grows with them and
-   * stays its kind's default where it was. Exact for every kind.
+   * Whole multiples of the tokens: every key is copied, and its value is split at random among the
+   * copies. ‖s‖₂ grows by the same factor as √N and ‖exp(s)‖₁ by the same factor as N, so τ is
+   * scaled with them; a default τ stays the default. Exact for every kind.
    */
   SPLIT("split"),
 
   /**
-   * As the released training code grows: everything new is random and τ is the default of the new
-   * number. The model changes what it computes, by much.
+   * As in the released training code: all new tokens are random and τ is the default for the new
+   * number. This changes what the model computes considerably.
    */
   RELEASED("released");
 
@@ -28,7 +29,7 @@ public enum GrowthInit {
     this.optionName = optionName;
   }
 
-  /** As the command line and files call it. */
+  /** Returns its name on the command line and in files. */
   @Override
   public String toString() {
     return optionName;

@@ -13,10 +13,10 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /**
- * How large a model is to become.
+ * The target sizes of a growth.
  *
- * @param sizes numbers of parameter tokens; where two speak of the same layer, the later one counts
- * @param layers of the grown model, or 0 for as many as before; new ones come last
+ * @param sizes numbers of parameter tokens; the last one that covers a layer applies
+ * @param layers number of layers of the grown model, or 0 for as many as before; new ones come last
  */
 public record GrowthPlan(List<Size> sizes, int layers) {
   private static final Pattern SIZE =
@@ -26,8 +26,9 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   /** Copies the list. */
   public GrowthPlan {
     sizes = List.copyOf(sizes);
-    if (layers < 0 || layers > TokenFormerConfig.MAX_LAYERS) { // before as many are made
-      throw ConfigException.notAllowed(LAYERS, layers, "in 1 to " + TokenFormerConfig.MAX_LAYERS);
+    if (layers < 0 || layers > TokenFormerConfig.MAX_LAYERS) { // before the list is created
+      throw ConfigException.notAllowed(
+          LAYERS, layers, "between 1 and " + TokenFormerConfig.MAX_LAYERS);
     }
     if (sizes.isEmpty() && layers == 0) {
       throw new ConfigException("nothing to grow: give at least one of qkv, proj, ffn and layers");
@@ -35,33 +36,34 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   }
 
   /**
-   * Parameter tokens of one group in consecutive layers.
+   * The number of parameter tokens of one group in consecutive layers.
    *
    * @param count N
    * @param firstLayer counted from 0
-   * @param lastLayer included; {@link Integer#MAX_VALUE} for the last that there is
+   * @param lastLayer inclusive; {@link Integer#MAX_VALUE} for the model's last layer
    */
   public record Size(SizeGroup group, int count, int firstLayer, int lastLayer) {
     /** Checks the numbers. */
     public Size {
       if (count < 1 || count > TokenFormerConfig.LARGEST_SIZE) {
         throw ConfigException.notAllowed(
-            group.toString(), count, "in 1 to " + TokenFormerConfig.LARGEST_SIZE);
+            group.toString(), count, "between 1 and " + TokenFormerConfig.LARGEST_SIZE);
       }
       if (firstLayer < 0) {
-        throw new ConfigException(group.toString(), "layer " + firstLayer + " is not at least 0");
+        throw new ConfigException(
+            group.toString(), "the first layer must be at least 0, not " + firstLayer);
       }
       if (firstLayer > lastLayer) {
         throw new ConfigException(
             group.toString(),
-            "layers %d to %d end before they begin".formatted(firstLayer, lastLayer));
+            "the last layer of %d-%d is before the first".formatted(firstLayer, lastLayer));
       }
     }
 
     /**
-     * Reads {@code 2048}, {@code 2048@3} for one layer or {@code 2048@0-2} for some.
+     * Parses {@code 2048}, {@code 2048@3} for one layer or {@code 2048@0-2} for a range of layers.
      *
-     * @throws ConfigException if it is none of these
+     * @throws ConfigException if the text has none of these forms
      */
     public static Size parse(SizeGroup group, String text) {
       Matcher size = SIZE.matcher(text);
@@ -69,7 +71,8 @@ public record GrowthPlan(List<Size> sizes, int layers) {
         throw new ConfigException(
             group.toString(),
             quote(text)
-                + " is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2");
+                + " is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
+                + " 2048@0-2");
       }
       String first = size.group(2);
       String last = size.group(3);
@@ -78,7 +81,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       return new Size(group, Integer.parseInt(size.group(1)), from, to);
     }
 
-    /** As {@link #parse} reads it, with the group's name. */
+    /** Returns the form that {@link #parse} reads, with the group's name in front. */
     @Override
     public String toString() {
       String where =
@@ -90,9 +93,9 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   }
 
   /**
-   * Reads {@code ffn=2048,qkv=512@0-2,layers=8}.
+   * Parses {@code ffn=2048,qkv=512@0-2,layers=8}.
    *
-   * @throws ConfigException naming what cannot be read
+   * @throws ConfigException if an item is invalid; the message names it
    */
   public static GrowthPlan parse(String text) {
     List<Size> sizes = new ArrayList<>();
@@ -120,21 +123,22 @@ public record GrowthPlan(List<Size> sizes, int layers) {
   }
 
   /**
-   * Reads a number of layers.
+   * Parses a number of layers.
    *
-   * @throws ConfigException if it is none
+   * @throws ConfigException if the text is not a positive number of at most four digits
    */
   public static int parseLayers(String value) {
     if (!value.matches("\\d{1,4}") || Integer.parseInt(value) == 0) {
-      throw ConfigException.notAllowed(LAYERS, quote(value), "a number of layers");
+      throw ConfigException.notAllowed(
+          LAYERS, quote(value), "a number of layers between 1 and " + TokenFormerConfig.MAX_LAYERS);
     }
     return Integer.parseInt(value);
   }
 
   /**
-   * What the layers of a model become. New layers are like the last one.
+   * Returns the layers of a model after the growth. New layers have the sizes of the last one.
    *
-   * @throws ConfigException naming what would become less, or a layer that is not there
+   * @throws ConfigException if a size would decrease, a layer does not exist or nothing would grow
    */
   public List<LayerSizes> target(TokenFormerConfig config) {
     List<LayerSizes> grown = new ArrayList<>(config.layers());
@@ -147,8 +151,8 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       grown.add(grown.getLast());
     }
     for (Size size : sizes) {
-      boolean some = size.lastLayer != Integer.MAX_VALUE;
-      int needed = some ? size.lastLayer : size.firstLayer;
+      boolean hasEnd = size.lastLayer != Integer.MAX_VALUE;
+      int needed = hasEnd ? size.lastLayer : size.firstLayer;
       if (needed >= grown.size()) {
         throw new ConfigException(
             size.toString(),
@@ -163,7 +167,7 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       checkGrows(config.layers().get(layer), grown.get(layer), layer);
     }
     if (grown.equals(config.layers())) {
-      throw new ConfigException("the model has " + this + " already; give larger sizes");
+      throw new ConfigException("the model already has " + this + "; give larger sizes");
     }
     return grown;
   }
@@ -173,14 +177,14 @@ public record GrowthPlan(List<Size> sizes, int layers) {
       if (after.of(group) < before.of(group)) {
         throw new ConfigException(
             group.toString(),
-            "%d is less than the %d of layer %d; growth only adds, 'tokenformer shrink' takes"
+            "%d is less than the %d of layer %d; growth only adds, use 'tokenformer shrink' to"
                     .formatted(after.of(group), before.of(group), layer)
-                + " away");
+                + " remove tokens");
       }
     }
   }
 
-  /** As {@link #parse} reads it. */
+  /** Returns the form that {@link #parse} reads. */
   @Override
   public String toString() {
     String all = sizes.stream().map(Size::toString).collect(Collectors.joining(","));

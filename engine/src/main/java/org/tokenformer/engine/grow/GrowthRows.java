@@ -13,30 +13,30 @@ import org.tokenformer.engine.model.training.SplitMix;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Makes the new rows of keys and values. */
+/** Creates the new rows of keys and values. */
 final class GrowthRows {
-  /** How far the values of two copies lie apart where there is nothing to part: a tenth of new. */
-  private static final double APART = 0.1;
+  /** Standard deviation of the parts of a zero, relative to that of new values. */
+  private static final double ZERO_SPLIT_SCALE = 0.1;
 
   private final GrowthInit init;
-  private final double valueScale;
+  private final double valueDeviation;
   private final long seed;
   private final Arena arena;
 
   /**
-   * For one growth.
+   * Prepares the rows of one growth.
    *
-   * @param valueScale standard deviation of new values
-   * @param arena holds what is made
+   * @param valueDeviation standard deviation of new values
+   * @param arena owns the created tensors
    */
-  GrowthRows(GrowthInit init, double valueScale, long seed, Arena arena) {
+  GrowthRows(GrowthInit init, double valueDeviation, long seed, Arena arena) {
     this.init = init;
-    this.valueScale = valueScale;
+    this.valueDeviation = valueDeviation;
     this.seed = seed;
     this.arena = arena;
   }
 
-  /** Every tensor has random numbers of its own, and others the next time that it grows. */
+  /** Returns the random numbers of one tensor; they differ in each of its growths. */
   private RandomGenerator random(String name, long rows) {
     long own = SplitMix.hash(seed, name.hashCode(), rows);
     return RandomGeneratorFactory.of("L64X128MixRandom").create(own);
@@ -47,60 +47,62 @@ final class GrowthRows {
   }
 
   /**
-   * Keys or values of a layer that was not there.
+   * Creates keys or values of a new layer.
    *
-   * @param zero whether they are values that must add nothing
+   * @param zero whether all elements are 0, for values that must add nothing
    */
   NamedTensor ofNewLayer(String name, Shape shape, DType dtype, boolean zero) {
-    DType type = written(dtype);
+    DType type = writableType(dtype);
     MemorySegment data = arena.allocate(shape.bytes(type), 64);
     if (!zero) {
-      double scale = isValues(name) ? valueScale : RandomWeights.STANDARD_DEVIATION;
-      fill(random(name, 0), scale, type, data);
+      double deviation = isValues(name) ? valueDeviation : RandomWeights.STANDARD_DEVIATION;
+      fill(random(name, 0), deviation, type, data);
     }
     return new NamedTensor(name, type, shape, data);
   }
 
-  /** The type of what is made beside this one: F64 is read, never written. */
-  static DType written(DType dtype) {
+  /** Returns the type of tensors created for this type: F64 is read, but never written. */
+  static DType writableType(DType dtype) {
     return dtype == DType.F64 ? DType.F32 : dtype;
   }
 
-  /** The type of a matrix that gets so many rows. */
+  /** Returns the type of a matrix after it has grown to {@code rows} rows. */
   static DType typeOf(GrowthInit init, NamedTensor old, long rows) {
     if (init != GrowthInit.SPLIT) {
-      return written(old.dtype());
+      return writableType(old.dtype());
     }
     if (!isValues(old.name())) {
       return old.dtype();
     }
-    boolean halves = Long.bitCount(rows / old.shape().size(0)) == 1;
-    return halves ? written(old.dtype()) : DType.F32;
+    boolean halved = Long.bitCount(rows / old.shape().size(0)) == 1;
+    return halved ? writableType(old.dtype()) : DType.F32;
   }
 
-  private static void fill(RandomGenerator random, double scale, DType dtype, MemorySegment data) {
+  private static void fill(
+      RandomGenerator random, double deviation, DType dtype, MemorySegment data) {
     if (dtype == DType.F32) {
-      fill(random, scale, data);
+      fill(random, deviation, data);
       return;
     }
     long count = data.byteSize() / dtype.bytes();
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment floats = scratch.allocate(count * Float.BYTES, 64);
-      fill(random, scale, floats);
+      fill(random, deviation, floats);
       FloatConversion.convert(DType.F32, floats, dtype, data);
     }
   }
 
-  private static void fill(RandomGenerator random, double scale, MemorySegment floats) {
+  private static void fill(RandomGenerator random, double deviation, MemorySegment floats) {
     long count = floats.byteSize() / Float.BYTES;
     for (long i = 0; i < count; i++) {
-      float value = (float) (scale * random.nextGaussian());
+      float value = (float) (deviation * random.nextGaussian());
       floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
     }
   }
 
   /**
-   * A matrix with more rows, of which the first are the old ones, or what a split leaves of them.
+   * Creates a matrix with more rows. The first rows are the old ones, or their first parts after a
+   * split.
    */
   NamedTensor append(NamedTensor old, long rows) {
     boolean values = isValues(old.name());
@@ -113,21 +115,21 @@ final class GrowthRows {
     long kept = old.shape().bytes(dtype);
     FloatConversion.convert(old.dtype(), old.data(), dtype, data.asSlice(0, kept));
     if (values || init == GrowthInit.RELEASED) {
-      double scale = values ? valueScale : RandomWeights.STANDARD_DEVIATION;
-      fill(random(old.name(), old.shape().size(0)), scale, dtype, data.asSlice(kept));
+      double deviation = values ? valueDeviation : RandomWeights.STANDARD_DEVIATION;
+      fill(random(old.name(), old.shape().size(0)), deviation, dtype, data.asSlice(kept));
     }
     return new NamedTensor(old.name(), dtype, shape, data);
   }
 
   private NamedTensor repeat(NamedTensor old, Shape shape) {
     MemorySegment data = arena.allocate(shape.bytes(old.dtype()), 64);
-    for (long at = 0; at < data.byteSize(); at += old.byteSize()) {
-      data.asSlice(at, old.byteSize()).copyFrom(old.data());
+    for (long offset = 0; offset < data.byteSize(); offset += old.byteSize()) {
+      data.asSlice(offset, old.byteSize()).copyFrom(old.data());
     }
     return new NamedTensor(old.name(), old.dtype(), shape, data);
   }
 
-  /** Values in parts whose sum is what they were. */
+  /** Splits values into parts that sum to the original values. */
   private NamedTensor split(NamedTensor old, Shape shape) {
     DType dtype = typeOf(init, old, shape.size(0));
     MemorySegment data = arena.allocate(shape.bytes(dtype), 64);
@@ -145,16 +147,16 @@ final class GrowthRows {
     return new NamedTensor(old.name(), dtype, shape, data);
   }
 
-  /** From F32 to F32, every part a number that {@code dtype} holds. */
+  /** Splits F32 values into F32 parts that {@code dtype} can represent. */
   private void split(NamedTensor old, MemorySegment whole, DType dtype, MemorySegment floats) {
     long count = old.shape().elements();
     int parts = Math.toIntExact(floats.byteSize() / whole.byteSize());
-    boolean halves = Integer.bitCount(parts) == 1;
+    boolean halved = Integer.bitCount(parts) == 1;
     RandomGenerator random = random(old.name(), old.shape().size(0));
     float[] pieces = new float[parts];
     for (long i = 0; i < count; i++) {
       float value = whole.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-      if (halves) {
+      if (halved) {
         halve(value, dtype, random, pieces);
       } else {
         divide(value, random, pieces);
@@ -166,23 +168,23 @@ final class GrowthRows {
   }
 
   /**
-   * Parts a number in two, those again, and so on. One half is rounded to the type; it lies between
-   * a half and three quarters of the number, so that what is left has no more bits than the type
-   * holds (Sterbenz' lemma) and the sum is exact.
+   * Splits a number in two, then each part again, and so on. One part, between a half and three
+   * quarters of the number, is rounded to the type. The rest then needs no more bits than the type
+   * has (Sterbenz lemma), so the sum is exact.
    */
   private void halve(float value, DType dtype, RandomGenerator random, float[] pieces) {
     pieces[0] = value;
-    for (int have = 1; have < pieces.length; have *= 2) {
-      for (int i = 0; i < have; i++) {
+    for (int count = 1; count < pieces.length; count *= 2) {
+      for (int i = 0; i < count; i++) {
         float whole = pieces[i];
         float fraction = 0.5f + random.nextFloat() / 4;
         float half =
             whole == 0
-                ? round((float) (APART * valueScale * random.nextGaussian()), dtype)
+                ? round((float) (ZERO_SPLIT_SCALE * valueDeviation * random.nextGaussian()), dtype)
                 : round(whole * fraction, dtype);
         boolean first = random.nextBoolean();
         pieces[i] = first ? half : whole - half;
-        pieces[i + have] = first ? whole - half : half;
+        pieces[i + count] = first ? whole - half : half;
       }
     }
   }
@@ -195,15 +197,15 @@ final class GrowthRows {
     };
   }
 
-  /** Parts a number in any number of parts, up to the rounding of the last one. */
+  /** Splits a number into any number of parts, exact up to the rounding of the last one. */
   private void divide(float value, RandomGenerator random, float[] pieces) {
-    double left = value;
+    double rest = value;
     for (int i = 0; i < pieces.length - 1; i++) {
       double fraction = (0.75 + random.nextDouble() / 2) / pieces.length;
-      double apart = value == 0 ? APART * valueScale * random.nextGaussian() : 0;
-      pieces[i] = (float) (value * fraction + apart);
-      left -= pieces[i];
+      double offset = value == 0 ? ZERO_SPLIT_SCALE * valueDeviation * random.nextGaussian() : 0;
+      pieces[i] = (float) (value * fraction + offset);
+      rest -= pieces[i];
     }
-    pieces[pieces.length - 1] = (float) left;
+    pieces[pieces.length - 1] = (float) rest;
   }
 }

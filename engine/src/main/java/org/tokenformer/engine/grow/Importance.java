@@ -5,29 +5,29 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * How much each parameter token of a model adds to what its Pattention puts out: the mean of
- * |θᵢ|·‖Wᵢ‖₂ over the tokens of some text. A parameter token also takes part in the norm of the
- * scores, which this leaves out.
+ * How much each parameter token of a model contributes to the output of its Pattention: the mean of
+ * |θᵢ|·‖Wᵢ‖₂ over the tokens of some text. The contribution of a parameter token to the norm of the
+ * scores is not counted.
  *
- * @param byPattention of each Pattention by its name, (N)
+ * @param byPattention importances of each Pattention by its name, (N)
  */
 public record Importance(Map<String, double[]> byPattention) {
-  /** Copies the map; the arrays are the caller's to leave alone. */
+  /** Copies the map, but not the arrays, which the caller must not change. */
   public Importance {
     byPattention = Map.copyOf(byPattention);
   }
 
-  /** (N) of one Pattention. */
+  /** Returns the importances of one Pattention, (N). */
   public double[] of(String pattention) {
     double[] importance = byPattention.get(pattention);
     if (importance == null) {
-      throw new IllegalArgumentException("nothing was measured of " + pattention);
+      throw new IllegalArgumentException("no importance was measured for " + pattention);
     }
     return importance;
   }
 
-  /** The indices of the most important ones, ascending; of equals the first ones. */
-  int[] best(String pattention, int count) {
+  /** Returns the indices of the most important tokens, ascending; among equals the first ones. */
+  int[] mostImportant(String pattention, int count) {
     double[] importance = of(pattention);
     return IntStream.range(0, importance.length)
         .boxed()

@@ -10,7 +10,8 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.training.ThetaProbe;
 
 /**
- * Measures the {@link Importance} of a model's parameter tokens, window after window. One thread.
+ * Measures the {@link Importance} of a model's parameter tokens, one window at a time. Used by one
+ * thread.
  */
 public final class ImportanceMeter implements AutoCloseable {
   private final ValueNorms norms;
@@ -20,9 +21,9 @@ public final class ImportanceMeter implements AutoCloseable {
   private long rows;
 
   /**
-   * For windows of one size.
+   * Prepares for windows of one size.
    *
-   * @param window ids in each, at most the model's context
+   * @param window ids per window, at most the model's context length
    */
   public ImportanceMeter(TokenFormer model, int window) {
     this.window = window;
@@ -31,9 +32,10 @@ public final class ImportanceMeter implements AutoCloseable {
   }
 
   /**
-   * Adds a window's ids; each sees those before it in the window.
+   * Adds the ids of a window; each attends to those before it in the window.
    *
-   * @throws java.util.concurrent.CancellationException if cancelled; the window counts in part then
+   * @throws java.util.concurrent.CancellationException if cancelled; the window is then partly
+   *     counted
    */
   public void accept(int[] ids, @Nullable Cancellation cancellation) {
     probe.run(ids, this::add, cancellation);
@@ -51,7 +53,7 @@ public final class ImportanceMeter implements AutoCloseable {
   }
 
   /**
-   * What was measured.
+   * Returns the importances measured so far.
    *
    * @throws IllegalStateException if there was no window
    */

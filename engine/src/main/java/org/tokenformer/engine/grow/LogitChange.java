@@ -11,21 +11,23 @@ import org.tokenformer.engine.model.training.SplitMix;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * How far the answers of a model are from those of what it was made of.
+ * How much the logits of a model differ from those of the model that it was made from.
  *
- * @param absolute the largest change of any logit at any position; NaN if one is not a number
- * @param largest the largest magnitude of a logit before
+ * @param absolute the largest change of any logit at any position; NaN if a logit is NaN
+ * @param largest the largest magnitude of a logit of the original model
  */
 public record LogitChange(double absolute, double largest) {
-  /** What exact growth may change, of the largest logit: the rounding of longer sums. */
+  /**
+   * Maximum change of an exact growth, relative to the largest logit: the rounding of longer sums.
+   */
   public static final double EXACT = 1e-5;
 
-  /** Positions whose logits are held at a time, V wide and of both models. */
+  /** Positions whose logits are held at a time, for both models. */
   private static final int CHUNK = 64;
 
   /**
-   * Compares two models on the same ids, from the first position on; after as many as the context
-   * has, from the first again.
+   * Compares two models on the same ids, from the first position on; when the context is full, it
+   * continues from an empty context.
    *
    * @param ids at least one
    * @throws java.util.concurrent.CancellationException if cancelled
@@ -75,7 +77,7 @@ public record LogitChange(double absolute, double largest) {
         cancellation);
   }
 
-  /** So many ids of the tokenizer's; the same for the same seed. */
+  /** Returns random ids of the tokenizer; the same for the same seed. */
   public static int[] randomIds(TokenFormerConfig config, int count, long seed) {
     int[] ids = new int[count];
     for (int i = 0; i < count; i++) {
@@ -84,12 +86,12 @@ public record LogitChange(double absolute, double largest) {
     return ids;
   }
 
-  /** The change as a share of the largest logit. */
+  /** Returns the change as a fraction of the largest logit. */
   public double relative() {
     return absolute == 0 ? 0 : absolute / largest;
   }
 
-  /** Whether it is no more than {@link #EXACT} allows. */
+  /** Returns whether the change is at most {@link #EXACT}. */
   public boolean isRounding() {
     return relative() <= EXACT;
   }

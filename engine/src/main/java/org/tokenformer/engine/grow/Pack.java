@@ -22,12 +22,12 @@ import org.tokenformer.engine.model.files.WeightCheck;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * A knowledge pack: parameter tokens that a model took on and learned while all that it was before
- * stayed as it was. One safetensors file holds the new rows under the names that their keys and
- * values have in a model; its metadata says which model they belong behind.
+ * A knowledge pack: parameter tokens that were added to a base model and trained while all weights
+ * of the base stayed frozen. A safetensors file holds the new rows under the names of their keys
+ * and values in a model; its metadata identifies the base model.
  */
 public final class Pack implements AutoCloseable {
-  /** More in one Pattention would only be a slip of the finger. */
+  /** Maximum parameter tokens of one Pattention. */
   private static final long MAX_ROWS = 1 << 24;
 
   private final SafetensorsFile file;
@@ -39,9 +39,9 @@ public final class Pack implements AutoCloseable {
   }
 
   /**
-   * Opens and checks a pack, as far as that goes without its base.
+   * Opens a pack and checks all that can be checked without its base.
    *
-   * @throws IOException with one line for people, if it is not a sound pack
+   * @throws IOException with a one-line message, if it is not a valid pack
    */
   public static Pack open(Path path, LoadMode mode) throws IOException {
     SafetensorsFile file = SafetensorsFile.open(path, mode);
@@ -69,18 +69,20 @@ public final class Pack implements AutoCloseable {
       }
       if (!counts.get(0).equals(counts.get(1)) || !counts.get(0).equals(counts.get(2))) {
         throw problem(
-            "query, key and value of layer %d have %d, %d and %d tokens, which must be equally many"
+            "query, key and value of layer %d must have equally many tokens, not %d, %d and %d"
                 .formatted(layer, counts.get(0), counts.get(1), counts.get(2)));
       }
     }
     for (String name : tensors().keySet()) {
       if (!names.contains(name)) {
-        throw problem("tensor " + quote(name) + " is no key or value of a Pattention of its base");
+        throw problem(
+            "tensor " + quote(name) + " does not hold keys or values of a Pattention of its base");
       }
     }
     if (rows == 0 || rows != metadata.tokens()) {
       throw problem(
-          "has %d parameter tokens, its metadata says %d".formatted(rows, metadata.tokens()));
+          "it has %d parameter tokens, but its metadata says %d"
+              .formatted(rows, metadata.tokens()));
     }
     List<String> bad = WeightCheck.notFinite(tensors().values());
     if (!bad.isEmpty()) {
@@ -88,7 +90,7 @@ public final class Pack implements AutoCloseable {
     }
   }
 
-  /** Tokens that a Pattention gets; keys and values are both there or neither is. */
+  /** Returns how many tokens a Pattention gets; it must have both keys and values, or neither. */
   private long rows(String pattention) throws ModelFormatException {
     NamedTensor keys = matrix(TensorNames.keys(pattention));
     NamedTensor values = matrix(TensorNames.values(pattention));
@@ -117,29 +119,30 @@ public final class Pack implements AutoCloseable {
         || shape.size(0) < 1
         || shape.size(0) > MAX_ROWS) {
       throw problem(
-          "tensor %s is %s, tokens of its base are (N, %d)"
+          "tensor %s is %s, but tokens of its base are (N, %d)"
               .formatted(name, shape, metadata.channels()));
     }
     if (!tensor.dtype().isFloat()) {
       throw problem(
-          "tensor %s is %s, weights are F32, BF16, F16 or F64".formatted(name, tensor.dtype()));
+          "tensor %s is %s, but weights must be F32, BF16, F16 or F64"
+              .formatted(name, tensor.dtype()));
     }
     return tensor;
   }
 
   private ModelFormatException problem(String what) {
-    return new ModelFormatException(file.path() + ": is not a sound pack: " + what);
+    return new ModelFormatException(file.path() + ": is not a valid pack: " + what);
   }
 
   /**
-   * Refuses a model that the pack was not made with.
+   * Checks that the pack was made for this model.
    *
-   * @param fingerprint of the model
+   * @param fingerprint fingerprint of the model
    */
   void checkBase(ModelFolder base, String fingerprint) throws ModelFormatException {
     if (!metadata.fingerprint().equals(fingerprint)) {
       throw new ModelFormatException(
-          "%s: belongs to another model than %s: its base has the fingerprint %s, this one %s; attach"
+          "%s: does not belong to %s: its base has the fingerprint %s, this model has %s; attach"
                   .formatted(
                       file.path(),
                       base.path(),
@@ -149,12 +152,12 @@ public final class Pack implements AutoCloseable {
     }
     if (metadata.layers() != base.config().layers().size()
         || metadata.channels() != base.config().hiddenSize()) {
-      throw problem("its metadata has not the sizes of its base");
+      throw problem("the sizes in its metadata are not those of its base");
     }
   }
 
-  /** Whether the parameter tokens are those of another pack, whatever the packs are called. */
-  boolean holdsTheSameAs(Pack other) {
+  /** Returns whether it has the same parameter tokens as another pack; names may differ. */
+  boolean hasSameTokensAs(Pack other) {
     if (!tensors().keySet().equals(other.tensors().keySet())) {
       return false;
     }
@@ -169,22 +172,22 @@ public final class Pack implements AutoCloseable {
     return true;
   }
 
-  /** What it is called. */
+  /** Returns the name of the pack. */
   public String name() {
     return metadata.name();
   }
 
-  /** Parameter tokens that it adds, over all layers. */
+  /** Returns the number of parameter tokens that it adds, over all layers. */
   public long tokens() {
     return metadata.tokens();
   }
 
-  /** Its keys and values by name; valid until this is closed. */
+  /** Returns its keys and values by name; valid until the pack is closed. */
   public SequencedMap<String, NamedTensor> tensors() {
     return file.tensors();
   }
 
-  /** Where it lies. */
+  /** Returns the path of its file. */
   public Path path() {
     return file.path();
   }

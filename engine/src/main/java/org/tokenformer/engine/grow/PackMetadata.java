@@ -9,13 +9,13 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
- * What a pack's file says of itself, as texts by names.
+ * The metadata of a pack's file: strings by key.
  *
- * @param name of the pack, for people
- * @param fingerprint of its base
- * @param layers of its base
+ * @param name human-readable name of the pack
+ * @param fingerprint fingerprint of its base
+ * @param layers number of layers of its base
  * @param channels C of its base
- * @param tokens parameter tokens that it adds, over all layers
+ * @param tokens number of parameter tokens that it adds, over all layers
  */
 record PackMetadata(String name, String fingerprint, int layers, int channels, long tokens) {
   private static final String VERSION_KEY = "tokenformer_pack";
@@ -28,17 +28,18 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
   private static final int LONGEST_NAME = 200;
   private static final String ADVICE = "fetch it again, or make it with 'tokenformer pack save'";
 
-  /** Reads and checks all of it. */
+  /** Reads and checks the metadata. */
   static PackMetadata read(Path file, Map<String, String> metadata) throws ModelFormatException {
     String version = metadata.get(VERSION_KEY);
     if (version == null) {
       throw new ModelFormatException(
-          file + ": is not a pack; 'tokenformer pack save' makes one of a model that grew");
+          file + ": is not a pack; 'tokenformer pack save' makes one from a grown model");
     }
     if (!version.equals(VERSION)) {
       throw new ModelFormatException(
-          "%s: is not a pack that this program reads: its version is %s instead of %s; save it anew"
-              .formatted(file, quote(version), VERSION));
+          "%s: is not a pack that this program reads: its version is %s instead of %s; save it"
+                  .formatted(file, quote(version), VERSION)
+              + " again");
     }
     String name = text(file, metadata, NAME_KEY);
     if (!isName(name)) {
@@ -58,7 +59,7 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
     return new PackMetadata(name, fingerprint, (int) layers, (int) channels, tokens);
   }
 
-  /** Whether a pack may be called so: one line, not empty, not endless. */
+  /** Returns whether a pack may have this name: one line, not blank and not too long. */
   static boolean isName(String name) {
     return !name.isBlank()
         && name.length() <= LONGEST_NAME
@@ -70,7 +71,7 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
     String value = metadata.get(key);
     if (value == null) {
       throw new ModelFormatException(
-          "%s: is not a sound pack: its metadata has no %s; %s".formatted(file, key, ADVICE));
+          "%s: is not a valid pack: its metadata has no %s; %s".formatted(file, key, ADVICE));
     }
     return value;
   }
@@ -86,14 +87,14 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
 
   private static ModelFormatException problem(Path file, String key, String value, String what) {
     return new ModelFormatException(
-        "%s: is not a sound pack: its metadata's %s %s %s; %s"
+        "%s: is not a valid pack: its metadata's %s %s %s; %s"
             .formatted(file, key, quote(value), what, ADVICE));
   }
 
-  /** As {@link #read} reads it. */
+  /** Returns the form that {@link #read} reads. */
   Map<String, String> write() {
     Map<String, String> metadata = new LinkedHashMap<>();
-    metadata.put("format", "pt"); // for readers in Python
+    metadata.put("format", "pt"); // for Python readers
     metadata.put(VERSION_KEY, VERSION);
     metadata.put(NAME_KEY, name);
     metadata.put(FINGERPRINT_KEY, fingerprint);

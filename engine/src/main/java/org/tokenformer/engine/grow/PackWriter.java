@@ -22,7 +22,7 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Makes a {@link Pack} of what a model has more than the one that it grew from. */
+/** Makes a {@link Pack} of the parameter tokens that a grown model has in addition to its base. */
 public final class PackWriter {
   private static final int CHUNK = 1 << 16;
 
@@ -35,13 +35,12 @@ public final class PackWriter {
   }
 
   /**
-   * Writes a pack, complete or not at all, if all that the grown model has of its base is as it
-   * was.
+   * Writes a pack atomically, provided that the grown model contains its base unchanged.
    *
-   * @param name of the pack, for people
-   * @return how many parameter tokens it holds, over all layers
-   * @throws ModelFormatException naming what the grown model has lost, changed or more of than
-   *     parameter tokens
+   * @param name human-readable name of the pack
+   * @return the number of parameter tokens of the pack, over all layers
+   * @throws ModelFormatException if the grown model lost or changed anything of its base, or has
+   *     anything new besides parameter tokens; the message names it
    * @throws ConfigException if the name is not one line of 1 to 200 characters
    */
   public static long save(ModelFolder base, ModelFolder grown, String name, Path target)
@@ -65,7 +64,7 @@ public final class PackWriter {
     return tokens;
   }
 
-  /** New rows, by the names of the tensors that have more than in the base. */
+  /** Returns the new rows, under the names of the tensors that have more rows than in the base. */
   private List<NamedTensor> added() throws ModelFormatException {
     base.refuseNotFinite();
     grown.refuseNotFinite();
@@ -76,7 +75,7 @@ public final class PackWriter {
       String name = entry.getKey();
       NamedTensor old = entry.getValue();
       NamedTensor now = Objects.requireNonNull(after.get(name));
-      if (!begins(now, old)) {
+      if (!startsWith(now, old)) {
         throw problem(name + " was changed", "train with --freeze-old");
       }
       long oldBytes = old.shape().elements() * now.dtype().bytes();
@@ -87,40 +86,41 @@ public final class PackWriter {
       }
     }
     if (added.isEmpty()) {
-      throw problem("no parameter tokens were added", "grow it first, as 'tokenformer grow' does");
+      throw problem("no parameter tokens were added", "grow it first with 'tokenformer grow'");
     }
     return added;
   }
 
   private void checkConfig() throws ModelFormatException {
     TokenFormerConfig config = base.config();
-    TokenFormerConfig more = grown.config();
+    TokenFormerConfig grownConfig = grown.config();
     int layers = config.layers().size();
-    if (more.layers().size() != layers) {
+    if (grownConfig.layers().size() != layers) {
       throw problem(
-          "it has %d layers instead of %d".formatted(more.layers().size(), layers),
+          "it has %d layers instead of %d".formatted(grownConfig.layers().size(), layers),
           "a pack holds parameter tokens only");
     }
-    TokenFormerConfig small = more.withLayers(config.layers(), config.taus(), config.history());
-    String other = ConfigJson.difference(small, config);
-    if (other != null) {
-      throw problem("its " + other, "name the model that it grew from");
+    TokenFormerConfig reduced =
+        grownConfig.withLayers(config.layers(), config.taus(), config.history());
+    String difference = ConfigJson.difference(reduced, config);
+    if (difference != null) {
+      throw problem("its " + difference, "name the model that it grew from");
     }
     for (int layer = 0; layer < layers; layer++) {
       for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
         int before = config.layers().get(layer).of(which);
-        int after = more.layers().get(layer).of(which);
+        int after = grownConfig.layers().get(layer).of(which);
         if (after < before) {
           throw problem(
               "%s has %d tokens instead of %d".formatted(name, after, before),
               "name the model that it grew from");
         }
         float tau = config.tau(layer, which);
-        if (more.tau(layer, which) != tau) {
+        if (grownConfig.tau(layer, which) != tau) {
           throw problem(
-              "τ of %s is %s instead of %s".formatted(name, more.tau(layer, which), tau),
-              "grow with the init zero, which keeps it");
+              "τ of %s is %s instead of %s".formatted(name, grownConfig.tau(layer, which), tau),
+              "grow with the init 'zero', which keeps τ");
         }
       }
     }
@@ -128,18 +128,19 @@ public final class PackWriter {
 
   private ModelFormatException problem(String what, String advice) {
     return new ModelFormatException(
-        "%s: is no pack behind %s: %s; %s".formatted(grown.path(), base.path(), what, advice));
+        "%s: cannot be saved as a pack for %s: %s; %s"
+            .formatted(grown.path(), base.path(), what, advice));
   }
 
-  /** Whether a tensor's first numbers are those of another, whatever their types. */
-  private static boolean begins(NamedTensor tensor, NamedTensor with) {
-    long count = with.shape().elements();
+  /** Returns whether a tensor starts with the elements of another one, compared as F32. */
+  private static boolean startsWith(NamedTensor tensor, NamedTensor start) {
+    long count = start.shape().elements();
     int size = (int) Math.min(CHUNK, count);
     MemorySegment expected = MemorySegment.ofArray(new float[size]);
     MemorySegment actual = MemorySegment.ofArray(new float[size]);
     for (long from = 0; from < count; from += CHUNK) {
       int chunk = (int) Math.min(CHUNK, count - from);
-      if (floats(with, from, chunk, expected).mismatch(floats(tensor, from, chunk, actual)) >= 0) {
+      if (floats(start, from, chunk, expected).mismatch(floats(tensor, from, chunk, actual)) >= 0) {
         return false;
       }
     }

@@ -21,20 +21,20 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Packs that belong behind one model, in the order in which they were named. */
+/** Packs to attach to one base model, in the order given. */
 public final class Packs implements AutoCloseable {
   private final List<Pack> packs = new ArrayList<>();
-  private final Arena arena = Arena.ofShared(); // of what is merged
+  private final Arena arena = Arena.ofShared(); // of merged tensors
 
   private Packs() {}
 
   /**
-   * Opens packs and checks that all of them were made with this base, whose weights are read for
-   * that.
+   * Opens packs and checks that all of them were made for this base; this reads all weights of the
+   * base.
    *
-   * @param prefix of the base's own tokens that they will stand behind
-   * @throws IOException with one line for people, if one is damaged, belongs elsewhere or is there
-   *     twice
+   * @param prefix fraction of the base's own tokens that will be used
+   * @throws IOException with a one-line message, if a pack is damaged, belongs to another model or
+   *     is listed twice
    */
   public static Packs open(List<Path> files, ModelFolder base, TokenFraction prefix, LoadMode mode)
       throws IOException {
@@ -43,7 +43,7 @@ public final class Packs implements AutoCloseable {
       for (Path file : files) {
         opened.packs.add(Pack.open(file, mode));
       }
-      opened.refuseRepeated();
+      opened.refuseDuplicates();
       if (!files.isEmpty()) {
         String fingerprint = BaseFingerprint.of(base.config(), base.floatTensors());
         for (Pack pack : opened.packs) {
@@ -58,10 +58,10 @@ public final class Packs implements AutoCloseable {
     }
   }
 
-  private void refuseRepeated() throws ModelFormatException {
+  private void refuseDuplicates() throws ModelFormatException {
     for (int i = 1; i < packs.size(); i++) {
       for (Pack before : packs.subList(0, i)) {
-        if (packs.get(i).holdsTheSameAs(before)) {
+        if (packs.get(i).hasSameTokensAs(before)) {
           throw new ModelFormatException(
               packs.get(i).path()
                   + ": holds the same parameter tokens as "
@@ -78,28 +78,29 @@ public final class Packs implements AutoCloseable {
       behind(prefix).config(base);
     } catch (ConfigException e) {
       throw new ModelFormatException(
-          packs.getLast().path() + ": is too much for its base: " + e.getMessage(), e);
+          packs.getLast().path() + ": does not fit its base: " + e.getMessage(), e);
     }
   }
 
-  /** What a model computes with: a share of its own tokens, and all of the packs'. */
+  /** Returns the tokens that a model computes with: a prefix of its own, and those of all packs. */
   public TokenSelection behind(TokenFraction prefix) {
     List<Map<String, NamedTensor>> attached = new ArrayList<>();
     packs.forEach(pack -> attached.add(pack.tensors()));
     return new TokenSelection(prefix, attached);
   }
 
-  /** The packs themselves. */
+  /** Returns the packs. */
   public List<Pack> list() {
     return List.copyOf(packs);
   }
 
   /**
-   * Saves a model of its own that computes, to the bit, what the base does with all packs attached.
+   * Saves a standalone model whose results are bit-identical to those of the base with all packs
+   * attached.
    *
-   * @param base whose tokenizer the model gets
-   * @return what the model is made of
-   * @throws IOException with one line for people
+   * @param base the base model; its tokenizer is copied
+   * @return the configuration of the saved model
+   * @throws IOException with a one-line message
    */
   public TokenFormerConfig mergeTo(ModelFolder base, Path target, IfExists ifExists)
       throws IOException {
@@ -112,20 +113,20 @@ public final class Packs implements AutoCloseable {
   }
 
   /**
-   * The weights of a model of its own that computes what the base does with all packs attached: of
-   * the types that they have, or F32 where those of a tensor differ.
+   * Returns the weights of a standalone model that computes what the base does with all packs
+   * attached: in their own types, or as F32 if the types of a tensor's parts differ.
    *
-   * @param base its weights
-   * @return valid until this is closed
+   * @param base the weights of the base
+   * @return the weights, valid until this object is closed
    */
   private Map<String, NamedTensor> merged(Map<String, NamedTensor> base) {
     Map<String, NamedTensor> merged = new LinkedHashMap<>();
     base.forEach((name, own) -> {
       List<NamedTensor> parts = new ArrayList<>(List.of(own));
       for (Pack pack : packs) {
-        NamedTensor more = pack.tensors().get(name);
-        if (more != null) {
-          parts.add(more);
+        NamedTensor added = pack.tensors().get(name);
+        if (added != null) {
+          parts.add(added);
         }
       }
       merged.put(name, parts.size() == 1 ? own : joined(parts));
@@ -135,20 +136,20 @@ public final class Packs implements AutoCloseable {
 
   private NamedTensor joined(List<NamedTensor> parts) {
     NamedTensor first = parts.getFirst();
-    boolean alike = parts.stream().allMatch(part -> part.dtype() == first.dtype());
-    DType dtype = alike ? first.dtype() : DType.F32;
+    boolean sameType = parts.stream().allMatch(part -> part.dtype() == first.dtype());
+    DType dtype = sameType ? first.dtype() : DType.F32;
     long rows = parts.stream().mapToLong(part -> part.shape().size(0)).sum();
     Shape shape = Shape.of(rows, first.shape().size(1));
     MemorySegment data = arena.allocate(shape.bytes(dtype), 64);
-    long at = 0;
+    long offset = 0;
     for (NamedTensor part : parts) {
-      MemorySegment to = data.asSlice(at, part.shape().bytes(dtype));
-      if (part.dtype() == dtype) { // F64 too, which is converted from and never to
+      MemorySegment to = data.asSlice(offset, part.shape().bytes(dtype));
+      if (part.dtype() == dtype) { // also for F64: conversion to F64 is not supported
         to.copyFrom(part.data());
       } else {
         FloatConversion.convert(part.dtype(), part.data(), dtype, to);
       }
-      at += to.byteSize();
+      offset += to.byteSize();
     }
     return new NamedTensor(first.name(), dtype, shape, data);
   }
@@ -162,11 +163,11 @@ public final class Packs implements AutoCloseable {
     }
   }
 
-  /** Each of them, also if another one cannot be closed. */
-  private static void close(List<Pack> some) {
-    if (!some.isEmpty()) {
-      try (Pack _ = some.getFirst()) {
-        close(some.subList(1, some.size()));
+  /** Closes each pack, even if closing another one fails. */
+  private static void close(List<Pack> packs) {
+    if (!packs.isEmpty()) {
+      try (Pack _ = packs.getFirst()) {
+        close(packs.subList(1, packs.size()));
       }
     }
   }

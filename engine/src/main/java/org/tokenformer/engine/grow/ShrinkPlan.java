@@ -20,17 +20,17 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * A smaller model as a choice of another one's parameter tokens: which ones each Pattention keeps,
- * in their old order. τ stays what it was, so that what is kept goes on as before but for the part
- * that the others had in the norm of the scores.
+ * A smaller model as a selection of a larger one's parameter tokens: the tokens that each
+ * Pattention keeps, in their old order. τ stays unchanged, so that the kept tokens work as before,
+ * except that the removed ones no longer contribute to the norm of the scores.
  */
 public final class ShrinkPlan {
   private final TokenFormerConfig config;
-  private final Map<String, int[]> kept; // of each Pattention by name, ascending
+  private final Map<String, int[]> kept; // indices by Pattention name, ascending
 
   private interface Choice {
-    /** {@code count} of the indices 0 to {@code had} − 1, ascending. */
-    int[] of(String pattention, int had, int count);
+    /** Returns {@code count} of the indices 0 to {@code available} − 1, ascending. */
+    int[] of(String pattention, int available, int count);
   }
 
   private ShrinkPlan(TokenFormerConfig old, List<LayerSizes> sizes, Choice choice) {
@@ -39,24 +39,24 @@ public final class ShrinkPlan {
     for (int layer = 0; layer < sizes.size(); layer++) {
       for (BlockPattention which : BlockPattention.values()) {
         String name = TensorNames.pattention(layer, which);
-        int had = old.layers().get(layer).of(which);
+        int available = old.layers().get(layer).of(which);
         int count = sizes.get(layer).of(which);
-        kept.put(name, choice.of(name, had, count));
+        kept.put(name, choice.of(name, available, count));
       }
     }
     config = old.withLayers(sizes, old.keptTaus(sizes), history(old, sizes));
   }
 
   /**
-   * What is kept of the sizes before each growth. Query, key and value have one number: the least
-   * of theirs, so that none of what came later counts as having been there. Where a Pattention
-   * keeps nothing that old, or all that was added is gone, there is no such growth any more.
+   * Returns the growth history of the kept tokens. Query, key and value share one size: the
+   * smallest of theirs, so that no token counts as older than it is. A growth is dropped if a
+   * Pattention keeps no token from before it, or if all tokens that it added are removed.
    */
   private List<List<LayerSizes>> history(TokenFormerConfig old, List<LayerSizes> sizes) {
     List<List<LayerSizes>> history = new ArrayList<>();
     List<LayerSizes> after = sizes;
     for (List<LayerSizes> earlier : old.history().reversed()) {
-      List<LayerSizes> left = new ArrayList<>();
+      List<LayerSizes> remaining = new ArrayList<>();
       for (int layer = 0; layer < earlier.size(); layer++) {
         LayerSizes rest = earlier.get(layer);
         for (BlockPattention which : BlockPattention.values()) {
@@ -66,11 +66,11 @@ public final class ShrinkPlan {
           }
           rest = rest.with(which.group(), Math.min(rest.of(which), count));
         }
-        left.add(rest);
+        remaining.add(rest);
       }
-      if (!left.equals(after)) {
-        history.add(left);
-        after = left;
+      if (!remaining.equals(after)) {
+        history.add(remaining);
+        after = remaining;
       }
     }
     return history.reversed();
@@ -88,56 +88,57 @@ public final class ShrinkPlan {
     }
     for (int layer = 0; layer < sizes.size(); layer++) {
       for (BlockPattention which : BlockPattention.values()) {
-        int had = old.layers().get(layer).of(which);
+        int available = old.layers().get(layer).of(which);
         int count = sizes.get(layer).of(which);
-        if (count > had) {
+        if (count > available) {
           throw new ConfigException(
-              "%s: %d is more than the %d parameter tokens that there are"
-                  .formatted(TensorNames.pattention(layer, which), count, had));
+              "%s: %d is more than its %d parameter tokens"
+                  .formatted(TensorNames.pattention(layer, which), count, available));
         }
       }
     }
   }
 
   /**
-   * Keeps the most important parameter tokens of each Pattention; of equals the first ones.
+   * Keeps the most important parameter tokens of each Pattention; among equals the first ones.
    *
-   * @param sizes of each layer, none larger than the model's
-   * @throws ConfigException if one is
+   * @param sizes sizes of each layer, none larger than the model's
+   * @throws ConfigException if a size is larger
    */
   public static ShrinkPlan mostImportant(
       TokenFormerConfig old, List<LayerSizes> sizes, Importance importance) {
-    return new ShrinkPlan(old, sizes, (pattention, _, count) -> importance.best(pattention, count));
+    return new ShrinkPlan(
+        old, sizes, (pattention, _, count) -> importance.mostImportant(pattention, count));
   }
 
-  /** Keeps any ones, for comparison: the same for the same seed. */
+  /** Keeps random tokens, for comparison; the same for the same seed. */
   public static ShrinkPlan random(TokenFormerConfig old, List<LayerSizes> sizes, long seed) {
     Random random = new Random(seed);
     return new ShrinkPlan(
         old,
         sizes,
-        (_, had, count) -> {
-          List<Integer> indices = new ArrayList<>(IntStream.range(0, had).boxed().toList());
+        (_, available, count) -> {
+          List<Integer> indices = new ArrayList<>(IntStream.range(0, available).boxed().toList());
           Collections.shuffle(indices, random);
           return indices.stream().limit(count).mapToInt(Integer::intValue).sorted().toArray();
         });
   }
 
-  /** What the smaller model is made of. */
+  /** Returns the configuration of the smaller model. */
   public TokenFormerConfig config() {
     return config;
   }
 
-  /** Indices of what one Pattention keeps, ascending. */
+  /** Returns the indices of the tokens that one Pattention keeps, ascending. */
   public int[] kept(String pattention) {
     return Objects.requireNonNull(kept.get(pattention), pattention).clone();
   }
 
   /**
-   * The smaller model's tensors: rows copied as they are, in their types.
+   * Returns the smaller model's tensors: rows copied unchanged, in their types.
    *
-   * @param old of the larger model by name; those that stay whole are not copied
-   * @param arena for those that do not
+   * @param old tensors of the larger model by name; those that keep all rows are not copied
+   * @param arena owns the copied tensors
    */
   public List<NamedTensor> tensors(Map<String, NamedTensor> old, Arena arena) {
     Map<String, int[]> rows = new HashMap<>();

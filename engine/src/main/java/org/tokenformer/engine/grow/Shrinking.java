@@ -12,14 +12,14 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.engine.model.files.ModelLoader;
 
-/** A model folder made smaller by a {@link ShrinkPlan}: to be run, or to be kept. */
+/** Applies a {@link ShrinkPlan} to a model, to run or to save the smaller model. */
 public final class Shrinking {
   private Shrinking() {}
 
   /**
-   * The smaller model in a backend's memory.
+   * Loads the smaller model into a backend's memory.
    *
-   * @param weights of the larger model, which stay open as long as the smaller one
+   * @param weights weights of the larger model; must stay open as long as the smaller model
    */
   @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
   public static TokenFormer open(
@@ -36,9 +36,9 @@ public final class Shrinking {
   }
 
   /**
-   * Writes the smaller model, with the tokenizer of the old one, as a whole or not at all.
+   * Writes the smaller model atomically, with the tokenizer of the larger one.
    *
-   * @throws IOException with one line for people, if it cannot be written
+   * @throws IOException with a one-line message, if it cannot be written
    */
   public static void save(ModelFolder folder, ShrinkPlan plan, Path target, IfExists ifExists)
       throws IOException {

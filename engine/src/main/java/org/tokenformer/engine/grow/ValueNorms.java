@@ -16,7 +16,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * ‖Wᵢ‖₂ of every parameter token that a model computes with, attached ones included: how much one
+ * ‖Wᵢ‖₂ of every parameter token that a model computes with, including attached ones: how much one
  * unit of its θ adds to the output.
  */
 public final class ValueNorms {
@@ -26,7 +26,7 @@ public final class ValueNorms {
     this.byPattention = byPattention;
   }
 
-  /** Of a model as it is now. */
+  /** Computes the norms of a model's current weights. */
   public static ValueNorms of(TokenFormer model) {
     Map<String, float[]> norms = new HashMap<>();
     for (int layer = 0; layer < model.config().layers().size(); layer++) {
@@ -43,8 +43,8 @@ public final class ValueNorms {
     int first = 0;
     for (ParameterTokens.Segment segment : tokens.segments()) {
       int rows = Math.toIntExact(segment.rows());
-      float[] some = ofRows(backend, segment.values().rows(0, rows));
-      System.arraycopy(some, 0, norms, first, rows);
+      float[] segmentNorms = ofRows(backend, segment.values().rows(0, rows));
+      System.arraycopy(segmentNorms, 0, norms, first, rows);
       first += rows;
     }
     return norms;
@@ -69,7 +69,7 @@ public final class ValueNorms {
     }
   }
 
-  /** (N) of one Pattention, by its name. */
+  /** Returns the norms of one Pattention, (N), by its name. */
   public float[] of(String pattention) {
     return Objects.requireNonNull(byPattention.get(pattention), pattention);
   }

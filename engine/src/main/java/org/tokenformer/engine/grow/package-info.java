@@ -1,7 +1,7 @@
 /**
- * More and fewer parameter tokens: growth that keeps what a model computes, packs of tokens that
- * are attached to it, and what undoes it. Works on the tensors of a model and on the row-aligned
- * companions that it is handed, such as an optimiser's moments; knows neither training nor text.
+ * Adds and removes parameter tokens: growth that preserves what a model computes, knowledge packs
+ * of tokens that are attached to a model, and shrinking. Works on the tensors of a model and on
+ * row-aligned companions such as an optimiser's moments; knows nothing of training or text.
  */
 @NullMarked
 package org.tokenformer.engine.grow;

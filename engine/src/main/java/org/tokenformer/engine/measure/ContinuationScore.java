@@ -1,6 +1,6 @@
 package org.tokenformer.engine.measure;
 
-/** How probable a continuation is after its context, and whether a model would have written it. */
+/** How probable a continuation is after its context, and whether greedy decoding generates it. */
 public final class ContinuationScore {
   private final float[] logProbabilities;
   private final boolean greedy;
@@ -11,14 +11,14 @@ public final class ContinuationScore {
   }
 
   /**
-   * The natural logarithm of the probability of each id, given the context and the ids before it,
-   * over all V entries of the vocabulary.
+   * Returns the natural log-probability of each id, given the context and the preceding ids, over
+   * all V entries of the vocabulary.
    */
   public float[] logProbabilities() {
     return logProbabilities.clone();
   }
 
-  /** The natural logarithm of the probability of all ids together. */
+  /** Returns the natural log-probability of the whole continuation. */
   public double sum() {
     double sum = 0;
     for (float value : logProbabilities) {
@@ -27,7 +27,7 @@ public final class ContinuationScore {
     return sum;
   }
 
-  /** Whether each id is the most probable one at its place, so that temperature 0 chooses it. */
+  /** Returns whether each id is the most probable at its position, as temperature 0 chooses. */
   public boolean isGreedy() {
     return greedy;
   }

@@ -6,22 +6,22 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.train.TokenSource;
 
 /**
- * The mean loss over a stream of ids of any length: windows of the model's context without overlap,
- * each predicting all its positions from nothing but the window itself. What does not fill a last
- * window is dropped: n ids are ⌊(n − 1)/context⌋ windows. One thread.
+ * Computes the mean loss over a stream of ids of any length, in windows of the model's context
+ * length without overlap. All positions of a window are predicted, from that window only. Ids that
+ * do not fill a last window are dropped: n ids give ⌊(n − 1)/context⌋ windows. Used by one thread.
  */
 public final class Evaluator implements AutoCloseable {
   private static final int CHUNK = 1 << 12;
 
   private final Scorer scorer;
   private final int context;
-  private final int[] window; // a window's inputs, and the last one's target
+  private final int[] window; // a window's inputs and the target of the last one
   private int filled;
   private long ids;
   private long tokens;
   private double sum;
 
-  /** For one stream of ids. */
+  /** Creates an evaluator for one stream of ids. */
   public Evaluator(TokenFormer model) {
     context = model.config().contextLength();
     window = new int[context + 1];
@@ -29,9 +29,10 @@ public final class Evaluator implements AutoCloseable {
   }
 
   /**
-   * The mean loss over a stream, in nats.
+   * Returns the mean loss over a stream, in nats.
    *
-   * @throws org.tokenformer.engine.train.DataTooShortException if it fills no window
+   * @throws org.tokenformer.engine.train.DataTooShortException if the data are shorter than a
+   *     window
    * @throws java.util.concurrent.CancellationException if cancelled
    */
   public static double loss(
@@ -48,7 +49,7 @@ public final class Evaluator implements AutoCloseable {
   }
 
   /**
-   * Takes the next ids; computes whenever a window is full.
+   * Adds the next ids; computes the losses of each window that is full.
    *
    * @throws IndexOutOfBoundsException if one of them is not in the vocabulary
    * @throws java.util.concurrent.CancellationException if cancelled
@@ -72,24 +73,24 @@ public final class Evaluator implements AutoCloseable {
     }
   }
 
-  /** Ids taken so far. */
+  /** Returns the number of ids added so far. */
   public long ids() {
     return ids;
   }
 
-  /** Ids predicted so far. */
+  /** Returns the number of ids predicted so far. */
   public long tokens() {
     return tokens;
   }
 
   /**
-   * Mean negative log-probability of the ids that were predicted, in nats.
+   * Returns the mean negative log-probability of the predicted ids, in nats.
    *
-   * @throws IllegalStateException if there were none
+   * @throws IllegalStateException if no id was predicted
    */
   public double loss() {
     if (tokens == 0) {
-      throw new IllegalStateException("no window was filled");
+      throw new IllegalStateException("no loss: the ids do not fill a window");
     }
     return sum / tokens;
   }

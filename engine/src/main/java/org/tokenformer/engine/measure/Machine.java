@@ -17,32 +17,33 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** What this machine can do at most, and whether its kernels compute what they should. */
+/** Measures this machine's performance limits and checks the results of its kernels. */
 public final class Machine {
   private static final double TOLERANCE = 1e-4;
 
   private Machine() {}
 
   /**
-   * Limits that no kernel beats; the best of many short rounds, since machines are shared.
+   * Measured upper limits of a kernel's speed: the best of many short rounds, since the machine may
+   * be shared.
    *
-   * @param flopsOneThread floating-point operations a second of one thread
-   * @param flops of all threads together
-   * @param bytesPerSecondOneThread bytes that one thread reads from memory in a second
-   * @param bytesPerSecond that all threads read together
+   * @param flopsOneThread floating-point operations per second of one thread
+   * @param flops floating-point operations per second of all threads together
+   * @param bytesPerSecondOneThread bytes per second that one thread reads from memory
+   * @param bytesPerSecond bytes per second that all threads read together
    */
   public record Ceilings(
       double flopsOneThread, double flops, double bytesPerSecondOneThread, double bytesPerSecond) {}
 
-  /** Bits of the vectors in use; needs the vector backend, as do the ceilings. */
+  /** Returns the vector width in bits; needs the vector module, as do the ceilings. */
   public static int vectorBits() {
     return VectorBackend.vectorBits();
   }
 
   /**
-   * Measures for about four seconds.
+   * Measures the ceilings, which takes about four seconds.
    *
-   * @param threads all of them
+   * @param threads how many threads compute together
    */
   public static Ceilings measure(int threads) {
     double flopsOne;
@@ -61,8 +62,8 @@ public final class Machine {
   }
 
   /**
-   * Most floating-point operations a second that so many threads do together, as in {@link
-   * Ceilings}; measures for about a second.
+   * Measures the floating-point operations per second of this many threads together, as in {@link
+   * Ceilings}; takes about a second.
    */
   public static double flops(int threads) {
     try (CeilingsTask all = new CeilingsTask(threads)) {
@@ -71,9 +72,9 @@ public final class Machine {
   }
 
   /**
-   * Runs each fused operation of a backend against the scalar reference at small sizes.
+   * Compares each fused operation of a backend with the scalar reference at small sizes.
    *
-   * @return a line for each that is off, none if all is well
+   * @return a line for each wrong result; empty if all are correct
    */
   public static List<String> selfCheck(Backend backend) {
     List<String> problems = new ArrayList<>();
@@ -88,13 +89,14 @@ public final class Machine {
           ParameterTokens tokens = ParameterTokens.of(theta, 5, keys, values);
           float[] expected = pattention(reference, scope, x, tokens);
           compare(
-              theta + " of " + rows + " rows",
+              theta + " with " + rows + " rows",
               expected,
               pattention(backend, scope, x, tokens),
               problems);
         }
         float[] expected = attention(reference, scope, x);
-        compare("attention of " + rows + " rows", expected, attention(backend, scope, x), problems);
+        compare(
+            "attention with " + rows + " rows", expected, attention(backend, scope, x), problems);
       }
     }
     return problems;

@@ -16,8 +16,8 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * How well a model predicts given ids: the loss at every position of a window, or the probabilities
- * of several continuations of one context. One thread.
+ * Measures how well a model predicts given ids: the loss at every position of a window, or the
+ * probabilities of several continuations of one context. Used by one thread.
  */
 public final class Scorer implements AutoCloseable {
   private final Session session;
@@ -28,9 +28,9 @@ public final class Scorer implements AutoCloseable {
   private final float[] row; // (V)
 
   /**
-   * A scorer for windows of that many positions at most.
+   * Creates a scorer for windows of at most this many positions.
    *
-   * @throws IllegalArgumentException if the model has no session of so many
+   * @throws IllegalArgumentException if the window is below 1 or exceeds the model's context length
    * @throws IllegalStateException if the model is closed
    */
   public Scorer(TokenFormer model, int window) {
@@ -43,8 +43,8 @@ public final class Scorer implements AutoCloseable {
   }
 
   /**
-   * Negative natural log-probabilities of {@code ids[from + 1 … from + count]}, each given those of
-   * the window before it, which starts at {@code from}.
+   * Returns the negative natural log-probabilities of {@code ids[from + 1 … from + count]}, each
+   * given the preceding ids of the window, which starts at {@code from}.
    *
    * @return count losses
    * @throws IndexOutOfBoundsException if an id is not in the vocabulary
@@ -61,7 +61,7 @@ public final class Scorer implements AutoCloseable {
     return result;
   }
 
-  /** Losses of some rows, whose targets begin at {@code from}, into {@code result}. */
+  /** Writes the losses of some rows, whose targets start at {@code from}, to {@code result}. */
   private void losses(Tensor logits, int[] targets, int from, float[] result, int at) {
     int rows = Math.toIntExact(logits.rows());
     Tensor part = losses.view(Shape.of(rows));
@@ -72,14 +72,14 @@ public final class Scorer implements AutoCloseable {
   }
 
   /**
-   * Scores several continuations of one context, as a multiple-choice question needs: the context
-   * is computed once, and each continuation goes on from it in a {@linkplain Session#fork fork}.
+   * Scores several continuations of one context, as for a multiple-choice question. The context is
+   * computed once, and each continuation is computed in a {@linkplain Session#fork fork}.
    *
    * @param context at least one id
-   * @param continuations each of at least one id; with the context at most one id more than the
-   *     window has positions, since nothing is predicted from the last one
-   * @return a score for each continuation, in their order
-   * @throws IllegalArgumentException if one of them is empty or too long; it says which
+   * @param continuations each with at least one id; context and continuation together may have one
+   *     id more than the window has positions, since the last id is not an input
+   * @return a score for each continuation, in the same order
+   * @throws IllegalArgumentException if one of them is empty or too long; the message names it
    * @throws IndexOutOfBoundsException if an id is not in the vocabulary
    * @throws java.util.concurrent.CancellationException if cancelled
    */
@@ -91,7 +91,7 @@ public final class Scorer implements AutoCloseable {
     List<Scoring> scorings = new ArrayList<>();
     for (int[] ids : continuations) {
       Scoring scoring = new Scoring(ids);
-      scoring.accept(0, logits); // all of them before the first fork: the next pass overwrites it
+      scoring.accept(0, logits); // before the first fork: the next pass overwrites the logits
       scorings.add(scoring);
     }
     for (Scoring scoring : scorings) {
@@ -115,7 +115,8 @@ public final class Scorer implements AutoCloseable {
       checkIds(name, ids);
       if (ids.length - 1L > session.capacity() - context.length) {
         throw new IllegalArgumentException(
-            "%s has %d ids after a context of %d; a window of %d positions holds %d ids together"
+            ("%s has %d ids after a context of %d; with a window of %d positions they"
+                    + " may have %d ids in total")
                 .formatted(
                     name, ids.length, context.length, session.capacity(), session.capacity() + 1L));
       }
@@ -130,12 +131,13 @@ public final class Scorer implements AutoCloseable {
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IndexOutOfBoundsException(
-            "%s: id %d at %d is not in 0 to %d".formatted(name, ids[i], i, vocabulary - 1));
+            "%s: id %d at index %d is not between 0 and %d"
+                .formatted(name, ids[i], i, vocabulary - 1));
       }
     }
   }
 
-  /** A continuation and what is known of it so far. */
+  /** A continuation and its results so far. */
   private final class Scoring {
     final int[] ids;
     private final float[] losses;
@@ -146,7 +148,7 @@ public final class Scorer implements AutoCloseable {
       losses = new float[ids.length];
     }
 
-    /** Takes logits (rows, V) that predict {@code ids[first …]}. */
+    /** Processes logits (rows, V) that predict {@code ids[first …]}. */
     void accept(int first, Tensor logits) {
       losses(logits, ids, first, losses, first);
       for (int i = 0; greedy && i < logits.rows(); i++) {
@@ -163,7 +165,7 @@ public final class Scorer implements AutoCloseable {
     }
   }
 
-  /** Whether greedy sampling chooses an id; padding is never chosen. */
+  /** Returns whether greedy sampling chooses an id; it never chooses padding. */
   private boolean isBest(Tensor logits, int id) {
     backend.download(logits, MemorySegment.ofArray(row));
     return id == Sampler.best(row, model.config().tokenizerVocabularySize());

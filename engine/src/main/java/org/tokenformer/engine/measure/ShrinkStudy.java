@@ -17,11 +17,12 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.train.TokenSource;
 
 /**
- * What it costs a model to lose parameter tokens: its loss on given data, when it keeps the most
- * important ones and when it keeps any ones. Windows are those of {@link Evaluator}. One thread.
+ * Measures the cost of removing parameter tokens from a model: its loss on given data if it keeps
+ * the most important ones, and if it keeps random ones. Windows are those of {@link Evaluator}.
+ * Used by one thread.
  */
 public final class ShrinkStudy {
-  /** Random choices whose losses are averaged. */
+  /** Number of random choices whose losses are averaged. */
   public static final int DRAWS = 3;
 
   private static final long SEED = 1;
@@ -31,11 +32,12 @@ public final class ShrinkStudy {
   private final TokenSource data;
 
   /**
-   * For one model and data.
+   * Creates a study of one model on one data source.
    *
-   * @param folder the model's own, open
-   * @throws ModelFormatException if its weights are quantised
-   * @throws org.tokenformer.engine.train.DataTooShortException if the data fill no window
+   * @param folder the model's folder, open
+   * @throws ModelFormatException if the weights are quantised
+   * @throws org.tokenformer.engine.train.DataTooShortException if the data are shorter than a
+   *     window
    */
   public ShrinkStudy(ModelFolder folder, TokenFormer model, TokenSource data)
       throws ModelFormatException {
@@ -46,9 +48,9 @@ public final class ShrinkStudy {
   }
 
   /**
-   * Importances on all whole windows of the data.
+   * Measures the importance of each parameter token on all whole windows of the data.
    *
-   * @throws java.util.concurrent.CancellationException if cancelled, as all that follow
+   * @throws java.util.concurrent.CancellationException if cancelled, as do the methods below
    */
   public Importance importance(@Nullable Cancellation cancellation) {
     int window = model.config().contextLength();
@@ -62,19 +64,19 @@ public final class ShrinkStudy {
     }
   }
 
-  /** The loss of the model as it is, in nats. */
+  /** Returns the loss of the unchanged model, in nats. */
   public double loss(@Nullable Cancellation cancellation) {
     return Evaluator.loss(model, data, cancellation);
   }
 
-  /** The loss of a smaller model, in nats. */
+  /** Returns the loss of a smaller model, in nats. */
   public double loss(ShrinkPlan plan, @Nullable Cancellation cancellation) {
     try (TokenFormer smaller = Shrinking.open(weights, plan, model.backend())) {
       return Evaluator.loss(smaller, data, cancellation);
     }
   }
 
-  /** The mean loss of {@link #DRAWS} smaller models that keep any ones, always the same. */
+  /** Returns the mean loss of {@link #DRAWS} models that keep random tokens, by fixed seeds. */
   public double randomLoss(List<LayerSizes> sizes, @Nullable Cancellation cancellation) {
     double sum = 0;
     for (int draw = 0; draw < DRAWS; draw++) {
@@ -83,10 +85,10 @@ public final class ShrinkStudy {
     return sum / DRAWS;
   }
 
-  /** Sizes in equal steps from the first ones, left out, to the last ones. */
+  /** Returns sizes in equal steps between two models, without the first. */
   public static List<List<LayerSizes>> onTheWay(
       List<LayerSizes> from, List<LayerSizes> to, int steps) {
-    List<List<LayerSizes>> way = new ArrayList<>();
+    List<List<LayerSizes>> path = new ArrayList<>();
     for (int step = 1; step <= steps; step++) {
       List<LayerSizes> sizes = new ArrayList<>();
       for (int layer = 0; layer < from.size(); layer++) {
@@ -98,9 +100,9 @@ public final class ShrinkStudy {
                 between(a.proj(), b.proj(), step, steps),
                 between(a.ffn(), b.ffn(), step, steps)));
       }
-      way.add(sizes);
+      path.add(sizes);
     }
-    return way;
+    return path;
   }
 
   private static int between(int from, int to, int step, int steps) {

@@ -19,18 +19,18 @@ import org.tokenformer.engine.train.TrainingOptions;
 import org.tokenformer.engine.train.TrainingStep;
 
 /**
- * How fast a model runs here. Each number is the median of several rounds after a warm-up; machines
- * are shared, so the spread belongs to it.
+ * Measures how fast a model runs here. Each number is the median of several rounds after a warm-up;
+ * it comes with the spread, since the machine may be shared.
  */
 public final class Throughput {
   private static final int ROUNDS = 7;
-  private static final int MIN_REPEATS = 2; // times that a round reads a prompt or decodes a token
+  private static final int MIN_REPEATS = 2; // prefills or decoded tokens per round
   private static final long WARM_UP_NANOS = 1_500_000_000L;
   private static final long ROUND_NANOS = 300_000_000L;
 
   private final TokenFormer model;
 
-  /** Of this model. */
+  /** Creates a benchmark of this model. */
   public Throughput(TokenFormer model) {
     this.model = model;
   }
@@ -38,30 +38,30 @@ public final class Throughput {
   /**
    * One measurement.
    *
-   * @param tokensPerSecond median of the rounds
-   * @param spread half of the distance between the fastest and the slowest round, in tokens a
+   * @param tokensPerSecond median over the rounds
+   * @param spread half the difference between the fastest and the slowest round, in tokens per
    *     second
-   * @param flopsPerToken floating-point operations that the mathematics asks for
-   * @param bytesPerToken bytes of weights and cache that have to be read for a token, if nothing
-   *     stays in the processor's caches from one pass to the next; 0 where they are not counted
+   * @param flopsPerToken floating-point operations that the model's equations need
+   * @param bytesPerToken bytes of weights and key-value cache that must be read per token if
+   *     nothing stays in the processor's caches between passes; 0 if not counted
    */
   public record Measured(
       double tokensPerSecond, double spread, double flopsPerToken, double bytesPerToken) {
-    /** Floating-point operations a second. */
+    /** Returns the floating-point operations per second. */
     public double flopsPerSecond() {
       return tokensPerSecond * flopsPerToken;
     }
 
-    /** Bytes read a second. */
+    /** Returns the bytes read per second. */
     public double bytesPerSecond() {
       return tokensPerSecond * bytesPerToken;
     }
   }
 
   /**
-   * A whole prompt at once, and the logits at its end.
+   * Measures prefill: a whole prompt at once and the logits at its end.
    *
-   * @param prompt ids of the prompt, 1 to the context
+   * @param prompt number of prompt ids, between 1 and the context length
    */
   public Measured prefill(int prompt) {
     checkPositions("prompt", prompt);
@@ -82,9 +82,9 @@ public final class Throughput {
   }
 
   /**
-   * One token after the other.
+   * Measures decoding, one token at a time.
    *
-   * @param depth position at which each token is decoded, 0 to context − 1
+   * @param depth position at which each token is decoded, between 0 and context length − 1
    */
   public Measured decode(int depth) {
     checkPositions("depth", depth + 1);
@@ -106,10 +106,10 @@ public final class Throughput {
   }
 
   /**
-   * Several conversations that go on together, token by token.
+   * Measures decoding of several conversations together, one token of each at a time.
    *
-   * @param sessions how many, 1 to 64
-   * @param depth position at which each token is decoded, 0 to context − 1
+   * @param sessions how many, between 1 and 64
+   * @param depth position at which each token is decoded, between 0 and context length − 1
    */
   public Measured decodeBatch(int sessions, int depth) {
     checkPositions("depth", depth + 1);
@@ -139,9 +139,11 @@ public final class Throughput {
   }
 
   /**
-   * Whole training steps on random ids: forward, backward, and the optimiser. The weights change.
+   * Measures whole training steps on random ids: forward, backward and optimiser. Changes the
+   * weights.
    *
-   * @return no bytes: what a step reads and writes hangs on the processor's caches
+   * @return a measurement without bytes: what a step reads and writes depends on the processor's
+   *     caches
    */
   public static Measured train(TrainableModel model, TrainingShape shape) {
     try (Trainer trainer = trainer(model, shape)) {
@@ -151,7 +153,7 @@ public final class Throughput {
     }
   }
 
-  /** A trainer for steps that are timed: of random ids, at a constant rate, without end. */
+  /** Creates a trainer for benchmarks: random ids, a constant learning rate, no last step. */
   public static Trainer trainer(TrainableModel model, TrainingShape shape) {
     double rate = 1e-4;
     TrainingOptions options =
@@ -165,7 +167,7 @@ public final class Throughput {
     return new Trainer(model, new RandomIds(model.config().tokenizerVocabularySize()), options);
   }
 
-  /** Ids to learn nothing from. */
+  /** Random ids as training data. */
   private record RandomIds(int vocabulary) implements TokenSource {
     @Override
     public long size() {
@@ -187,7 +189,8 @@ public final class Throughput {
       throw ConfigException.of(
           what,
           positions,
-          "%d positions are not in 1 to the model's context of %d".formatted(positions, context));
+          "%d positions are not between 1 and the model's context of %d"
+              .formatted(positions, context));
     }
   }
 
@@ -200,9 +203,9 @@ public final class Throughput {
   }
 
   /**
-   * Sorted tokens a second of each round.
+   * Returns the tokens per second of each round, sorted.
    *
-   * @param fewest times that a round does the work
+   * @param fewest minimum number of repetitions per round
    */
   private static double[] rates(int tokens, int fewest, Runnable work) {
     run(work, fewest, WARM_UP_NANOS);
@@ -214,7 +217,7 @@ public final class Throughput {
     return rates;
   }
 
-  /** Repeats for so long; returns repetitions a second. */
+  /** Repeats the work for at least this time; returns repetitions per second. */
   private static double run(Runnable work, int fewest, long nanos) {
     long start = System.nanoTime();
     long elapsed = 0;
@@ -232,7 +235,9 @@ public final class Throughput {
     return new Measured(rates[rates.length / 2], spread, flops, bytes);
   }
 
-  /** All weights, less an embedding table that is not the head too, and the cache. */
+  /**
+   * Returns the bytes of all weights but an embedding table not shared with the head, and cache.
+   */
   private long bytesOfPass(int depth) {
     TokenFormerConfig config = model.config();
     long weights = model.weightBytes();

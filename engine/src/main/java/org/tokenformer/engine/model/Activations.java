@@ -8,19 +8,18 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * What the operations of a block hand to each other, (T, C) each. Where nothing is learned, one set
- * does for all blocks and the residual stream is one tensor; a backward pass needs of every block
- * what its forward pass computed.
+ * Intermediate results of a block's operations, (T, C) each. For inference all blocks share one set
+ * and the residual stream is a single tensor; a backward pass needs the results of every block.
  *
  * @param input the residual stream before the block
- * @param normed its normalisation
- * @param query rotated, like {@code key}
- * @param attended what attention found, before its projection
- * @param branch what a branch adds to the residual stream; nobody's after that
+ * @param normed {@code input} after layer normalisation
+ * @param query queries, rotated like {@code key}
+ * @param attended output of the attention, before its projection
+ * @param branch what a branch adds to the residual stream; free for reuse after that
  * @param middle the residual stream between the two branches
- * @param normedMiddle its normalisation
+ * @param normedMiddle {@code middle} after layer normalisation
  * @param output the residual stream after the block
- * @param saved what else is kept for the backward pass; null where nothing is learned
+ * @param saved other results for the backward pass; null for inference
  */
 public record Activations(
     Tensor input,
@@ -34,17 +33,17 @@ public record Activations(
     Tensor normedMiddle,
     Tensor output,
     @Nullable Saved saved) {
-  /** Tensors of {@link #inPlace}. */
+  /** Number of tensors of {@link #inPlace}. */
   static final int IN_PLACE = 7;
 
   /**
-   * What the operations themselves leave for their backward passes.
+   * Results that single operations save for their backward passes.
    *
-   * @param logSums (T, H), of the attention
+   * @param logSums (T, H), log-sum-exp of the attention
    */
   public record Saved(PerPattention<SavedScores> scores, Tensor logSums) {}
 
-  /** One set for all blocks, from which nothing is learned. */
+  /** Allocates one set for all blocks, for inference. */
   static Activations inPlace(MemoryScope scope, int rows, int channels) {
     Tensor[] tensors = new Tensor[IN_PLACE];
     for (int i = 0; i < tensors.length; i++) {
@@ -57,7 +56,7 @@ public record Activations(
     return new Activations(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[0], t[1], t[0], null);
   }
 
-  /** The first rows of a set that is {@link #inPlace}. */
+  /** Returns the first rows of a set that {@link #inPlace} made. */
   Activations firstRows(int count) {
     Tensor[] tensors = {input, normed, query, key, value, attended, branch};
     for (int i = 0; i < tensors.length; i++) {
@@ -66,17 +65,17 @@ public record Activations(
     return inPlace(tensors);
   }
 
-  /** Where one Pattention leaves its scores, or null where nothing is learned. */
+  /** Returns where one Pattention saves its scores, or null for inference. */
   @Nullable SavedScores scores(BlockPattention which) {
     return saved == null ? null : saved.scores().get(which);
   }
 
-  /** Where the attention leaves its sums, or null where nothing is learned. */
+  /** Returns where the attention saves its log-sum-exp, or null for inference. */
   @Nullable Tensor logSums() {
     return saved == null ? null : saved.logSums();
   }
 
-  /** The same memory with other places for what is saved. */
+  /** Returns the same tensors with another {@code saved}. */
   public Activations with(Saved other) {
     return new Activations(
         input, normed, query, key, value, attended, branch, middle, normedMiddle, output, other);

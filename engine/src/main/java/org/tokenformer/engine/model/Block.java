@@ -7,20 +7,20 @@ import org.tokenformer.engine.backend.Backend;
  * parameters, and its feed-forward network is one Pattention.
  */
 public record Block(SelfAttention attention, Pattention ffn, float epsilon) {
-  /** Of its five Pattentions. */
+  /** Creates a block from its five Pattentions. */
   public static Block of(PerPattention<Pattention> all, int heads, int layer, float epsilon) {
     var attention =
         new SelfAttention(all.query(), all.key(), all.value(), all.projection(), heads, layer);
     return new Block(attention, all.ffn(), epsilon);
   }
 
-  /** Its five Pattentions. */
+  /** Returns its five Pattentions. */
   public PerPattention<Pattention> pattentions() {
     return new PerPattention<>(
         attention.query(), attention.key(), attention.value(), attention.projection(), ffn);
   }
 
-  /** From {@code a.input()} to {@code a.output()}, both (T, C). */
+  /** Computes {@code a.output()} from {@code a.input()}, both (T, C). */
   public void forward(PassContext pass, Activations a) {
     Backend backend = pass.backend();
     backend.layerNorm(a.input(), null, null, epsilon, a.normed());

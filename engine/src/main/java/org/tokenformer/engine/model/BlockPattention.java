@@ -2,13 +2,13 @@ package org.tokenformer.engine.model;
 
 /** The five Pattentions of a block, in the order in which they are computed. */
 public enum BlockPattention {
-  /** What a token looks for. */
+  /** The projection to queries. */
   QUERY("attention.query", SizeGroup.QKV),
-  /** What a token is found by. */
+  /** The projection to keys. */
   KEY("attention.key", SizeGroup.QKV),
-  /** What is taken from a token that is found. */
+  /** The projection to values. */
   VALUE("attention.value", SizeGroup.QKV),
-  /** What becomes of all that was found. */
+  /** The output projection of the attention. */
   PROJECTION("attention.proj", SizeGroup.PROJ),
   /** The feed-forward network. */
   FFN("ffn", SizeGroup.FFN);
@@ -21,12 +21,12 @@ public enum BlockPattention {
     this.group = group;
   }
 
-  /** Those that have as many parameter tokens as it. */
+  /** Returns the group of Pattentions that have the same number of parameter tokens. */
   public SizeGroup group() {
     return group;
   }
 
-  /** As the names of tensors call it within a layer: {@code attention.query}. */
+  /** Returns its name in the names of tensors, such as {@code attention.query}. */
   @Override
   public String toString() {
     return name;

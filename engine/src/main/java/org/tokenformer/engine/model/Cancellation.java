@@ -4,25 +4,28 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asked between layers and between chunks of a prompt whether to go on; must be quick. All work
- * that asks ends as cancelled, too, when its thread is interrupted, with or without a cancellation,
- * and leaves the thread's interrupted status set.
+ * Tells running work whether to stop. It is polled between layers and between chunks of a prompt,
+ * so it must be quick. Work that polls is also cancelled when its thread is interrupted, with or
+ * without a {@code Cancellation}; the thread's interrupted status stays set.
  */
 @FunctionalInterface
 public interface Cancellation {
-  /** Whether the work is no longer wanted. */
+  /** Returns whether the work should stop. */
   boolean isCancelled();
 
-  /** Whether work on this thread is to end: it was cancelled, or the thread interrupted. */
+  /**
+   * Returns whether work on this thread should stop: it was cancelled, or the thread was
+   * interrupted.
+   */
   static boolean isRequested(@Nullable Cancellation cancellation) {
     return Thread.currentThread().isInterrupted()
         || (cancellation != null && cancellation.isCancelled());
   }
 
   /**
-   * Ends the work if it is no longer wanted.
+   * Throws if the work should stop.
    *
-   * @throws CancellationException if it was cancelled, or the thread interrupted
+   * @throws CancellationException if the work was cancelled or the thread was interrupted
    */
   static void check(@Nullable Cancellation cancellation) {
     if (isRequested(cancellation)) {
@@ -30,14 +33,14 @@ public interface Cancellation {
     }
   }
 
-  /** A cancellation that any thread can trip; it stays tripped. */
+  /** A cancellation flag that any thread can set; it stays set. */
   final class Flag implements Cancellation {
     private volatile boolean cancelled;
 
-    /** Not tripped yet. */
+    /** Creates a flag that is not set. */
     public Flag() {}
 
-    /** Ends the work that was given this flag, at its next question. */
+    /** Sets the flag; work that was given it stops at its next poll. */
     public void cancel() {
       cancelled = true;
     }

@@ -4,8 +4,8 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.error.EngineProblem;
 
 /**
- * A value that cannot be: of a configuration, an option or a request. Whoever knows the field by
- * another name words it so: {@link #withName}.
+ * An invalid value of a configuration, an option or a request. Callers that know the field by
+ * another name reword the message with {@link #withName}.
  */
 public final class ConfigException extends IllegalArgumentException implements EngineProblem {
   private static final long serialVersionUID = 1L;
@@ -22,36 +22,36 @@ public final class ConfigException extends IllegalArgumentException implements E
     details = new Details(field, value, allowed);
   }
 
-  /** One line for people, about no field in particular. */
+  /** Creates an exception with a one-line message that concerns no particular field. */
   public ConfigException(String message) {
     this(null, null, null, message, null);
   }
 
   /**
-   * About one field.
+   * Creates an exception about one field.
    *
-   * @param field as files call it, maybe with its value, as {@code ffn=2048@9}
-   * @param problem with it
+   * @param field its name in files, optionally with its value, such as {@code ffn=2048@9}
+   * @param problem what is wrong with it
    */
   public ConfigException(String field, String problem) {
-    this(before(field), after(field), null, field + ": " + problem, null);
+    this(nameIn(field), valueIn(field), null, field + ": " + problem, null);
   }
 
-  private static String before(String field) {
+  private static String nameIn(String field) {
     int equals = field.indexOf('=');
     return equals < 0 ? field : field.substring(0, equals);
   }
 
-  private static @Nullable String after(String field) {
+  private static @Nullable String valueIn(String field) {
     int equals = field.indexOf('=');
     return equals < 0 ? null : field.substring(equals + 1);
   }
 
   /**
-   * A value out of its range: {@code field: value is not allowed}.
+   * Returns an exception about a value out of range: {@code field: value is not allowed}.
    *
-   * @param field as files call it
-   * @param allowed to follow "is not", such as {@code at least 1}
+   * @param field its name in files
+   * @param allowed the valid values, worded to follow "is not", such as {@code at least 1}
    */
   public static ConfigException notAllowed(String field, Object value, String allowed) {
     String message = field + ": " + value + " is not " + allowed;
@@ -59,22 +59,22 @@ public final class ConfigException extends IllegalArgumentException implements E
   }
 
   /**
-   * A value that is wrong for another reason: {@code field: problem}.
+   * Returns an exception about a value that is wrong for another reason: {@code field: problem}.
    *
-   * @param field as files call it
-   * @param problem all that is to be said, the value included
+   * @param field its name in files
+   * @param problem the complete problem, including the value
    */
   public static ConfigException of(String field, Object value, String problem) {
     return new ConfigException(field, String.valueOf(value), null, field + ": " + problem, null);
   }
 
-  /** The same as what is wrong with the value of a larger field, of which this one is a part. */
+  /** Returns the same problem as one of {@code larger}, a field whose value contains this field. */
   public ConfigException within(String larger, Object whole) {
     String message = larger + ": " + whole + ": " + getMessage();
     return new ConfigException(larger, String.valueOf(whole), allowed(), message, this);
   }
 
-  /** The message with another name for the field; it is the same where there is no field. */
+  /** Returns the message with another name for the field, or unchanged if there is no field. */
   public String withName(String name) {
     String message = String.valueOf(getMessage());
     String field = field();

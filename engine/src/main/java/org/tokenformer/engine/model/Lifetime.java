@@ -3,22 +3,22 @@ package org.tokenformer.engine.model;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * When native memory may be freed: after {@link #close}, which refuses new work at once, and after
- * the last operation that was under way. Kernels compute with bare addresses, so a race here would
- * be a crash of the JVM.
+ * Frees native memory when it is safe: after {@link #close}, which immediately rejects new
+ * operations, and after the last running operation. Kernels compute with raw addresses, so a race
+ * here would crash the JVM.
  */
 public final class Lifetime {
   private static final long CLOSED = 1L << 62;
 
   private final String what;
   private final Runnable free;
-  private final AtomicLong state = new AtomicLong(); // operations under way, and CLOSED
+  private final AtomicLong state = new AtomicLong(); // number of running operations, plus CLOSED
 
   /**
-   * Begins.
+   * Starts the lifetime.
    *
-   * @param what names the thing in the error that work after close gets
-   * @param free runs once, on the thread that ends last
+   * @param what names the object in the error of operations after close
+   * @param free frees the memory; runs once, on the thread that ends last
    */
   public Lifetime(String what, Runnable free) {
     this.what = what;
@@ -26,7 +26,7 @@ public final class Lifetime {
   }
 
   /**
-   * Before an operation.
+   * Registers an operation before it starts.
    *
    * @throws IllegalStateException if it is closed
    */
@@ -37,19 +37,19 @@ public final class Lifetime {
     }
   }
 
-  /** Whether it was not closed yet. */
+  /** Returns whether it has not been closed yet. */
   boolean isOpen() {
     return (state.get() & CLOSED) == 0;
   }
 
-  /** After an operation. */
+  /** Unregisters an operation after it has ended. */
   public void exit() {
     if (state.decrementAndGet() == CLOSED) {
       free();
     }
   }
 
-  /** Refuses new operations, and frees when none is under way. Does nothing the second time. */
+  /** Rejects new operations, and frees when none is running. Does nothing the second time. */
   public void close() {
     long before = state.getAndUpdate(s -> s | CLOSED);
     if (before == 0) {
@@ -57,8 +57,8 @@ public final class Lifetime {
     }
   }
 
-  // A refused enter() also counts for a moment, so the count may reach CLOSED more than once:
-  // only who moves it away from there frees.
+  // A rejected enter() also counts briefly, so the state may reach CLOSED more than once: only the
+  // thread that moves it on from there frees.
   private void free() {
     if (state.compareAndSet(CLOSED, CLOSED + (1L << 61))) {
       free.run();

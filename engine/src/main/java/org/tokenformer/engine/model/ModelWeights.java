@@ -12,17 +12,17 @@ import org.tokenformer.engine.backend.ParameterTokens.Segment;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The weights of a model in a backend's memory, and which of them are computed with: of the
- * parameter tokens of each Pattention those of the model itself, of which the first may be frozen
- * or the last left out, and after them attached ones.
+ * The weights of a model in a backend's memory, and the parameter tokens that each Pattention
+ * computes with: the model's own, of which the first may be frozen and the last left out, followed
+ * by attached ones.
  *
- * @param own what the model itself is made of; gives every τ
- * @param config what is computed with: {@code own} but for the prefix and attached tokens
+ * @param own the configuration of the model itself; determines every τ
+ * @param config the configuration in use: {@code own} with the prefix and attached tokens applied
  * @param byName every tensor that {@link TensorNames#shapes} lists for {@code own}, in its order
- * @param prefix of the model's own parameter tokens
- * @param attached keys and values of some Pattentions, those of each origin by name
- * @param frozenRows how many rows of a weight, the first, training leaves as they are; by the
- *     weight's name, none where it is not there
+ * @param prefix fraction of the model's own parameter tokens
+ * @param attached keys and values of some Pattentions by name, one map per origin
+ * @param frozenRows the number of leading rows of a weight that training does not change, by the
+ *     weight's name; 0 if absent
  */
 public record ModelWeights(
     TokenFormerConfig own,
@@ -31,7 +31,7 @@ public record ModelWeights(
     TokenFraction prefix,
     List<Map<String, Tensor>> attached,
     Map<String, Long> frozenRows) {
-  /** Takes over the maps of tensors. */
+  /** Makes the collections unmodifiable. */
   public ModelWeights {
     byName = Collections.unmodifiableSequencedMap(byName);
     attached = List.copyOf(attached);
@@ -45,7 +45,7 @@ public record ModelWeights(
     return Objects.requireNonNull(tensors.get(name), name);
   }
 
-  /** One Pattention of a layer, its parameter tokens as segments. */
+  /** Creates one Pattention of a layer, with its parameter tokens as segments. */
   Pattention pattention(int layer, BlockPattention which) {
     String name = TensorNames.pattention(layer, which);
     List<Segment> segments = ownSegments(name);

@@ -9,12 +9,12 @@ import org.tokenformer.engine.backend.RotaryTable;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The computation and nothing else: ids in, logits out (paper, figure 2).
+ * The forward computation: ids in, logits out (paper, figure 2).
  *
  * @param embedding (V, C)
- * @param normWeight (C), of the last layer normalisation, like {@code normBias}
- * @param head (V, C), the embedding itself where tied
- * @param rotary angles of all positions
+ * @param normWeight (C), weight of the last layer normalisation; {@code normBias} is its bias
+ * @param head (V, C); the embedding itself if tied
+ * @param rotary rotation angles of all positions
  */
 public record Network(
     Backend backend,
@@ -25,7 +25,7 @@ public record Network(
     Tensor normBias,
     Tensor head,
     RotaryTable rotary) {
-  /** Of weights; its angles are allocated in the scope. */
+  /** Creates the network of these weights; allocates its rotation angles in the scope. */
   static Network of(Backend backend, MemoryScope scope, ModelWeights weights) {
     TokenFormerConfig config = weights.config();
     List<Block> blocks = new ArrayList<>();
@@ -48,35 +48,38 @@ public record Network(
   }
 
   /**
-   * Ids to hidden states: embeds the rows and runs all blocks; the last one's {@code output()} (T,
-   * C) is left before the last layer normalisation.
+   * Computes hidden states from ids: embeds the ids and runs the blocks. The result is the {@code
+   * output()} (T, C) of the last block, before the last layer normalisation.
    *
-   * @param some the {@link #blocks}, or those with fewer parameter tokens
-   * @param layers what each block works with; its output is the next one's input
-   * @param ids of the rows, from index {@code from} on
-   * @throws java.util.concurrent.CancellationException between two layers, if asked to
+   * @param stack the {@link #blocks}, or copies of them with fewer parameter tokens
+   * @param layers activations of each block; its output is the next block's input
+   * @param ids ids of the rows, starting at index {@code from}
+   * @throws java.util.concurrent.CancellationException if cancelled, between two layers
    */
   public void forward(
       PassContext pass,
-      List<Block> some,
+      List<Block> stack,
       List<Activations> layers,
       int[] ids,
       int from,
       @Nullable Cancellation cancellation) {
     embed(ids, from, layers.getFirst().input());
-    for (int i = 0; i < some.size(); i++) {
+    for (int i = 0; i < stack.size(); i++) {
       Cancellation.check(cancellation);
-      some.get(i).forward(pass, layers.get(i));
+      stack.get(i).forward(pass, layers.get(i));
     }
   }
 
-  /** Ids from there on to the residual stream before the first block, (T, C). */
+  /**
+   * Embeds the ids from index {@code from} on into the residual stream before the first block, (T,
+   * C).
+   */
   public void embed(int[] ids, int from, Tensor stream) {
     backend.embed(embedding, ids, from, stream);
   }
 
   /**
-   * Hidden states to logits.
+   * Computes logits from hidden states.
    *
    * @param hidden (T, C)
    * @param normed (T, C), overwritten; may be {@code hidden}

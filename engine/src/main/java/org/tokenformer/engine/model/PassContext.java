@@ -8,7 +8,7 @@ import org.tokenformer.engine.backend.Sequence;
 /**
  * One pass through the blocks, forward or backward.
  *
- * @param rotary angles by which queries and keys are rotated; those of a backward pass are negated
- * @param sequences whose rows are in flight
+ * @param rotary rotation angles of queries and keys; negated in a backward pass
+ * @param sequences the sequences of the batch, in the order of their rows
  */
 public record PassContext(Backend backend, RotaryTable rotary, List<Sequence> sequences) {}

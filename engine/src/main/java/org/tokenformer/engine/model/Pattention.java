@@ -7,16 +7,16 @@ import org.tokenformer.engine.backend.SavedScores;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Attention between tokens and learnable parameter tokens, which takes the place of every weight
- * matrix (paper, section 3.2).
+ * Attention between tokens and learnable parameter tokens; replaces every linear projection (paper,
+ * section 3.2).
  *
- * @param tokens keys and values under Θ and τ
+ * @param tokens keys and values with their Θ and τ
  */
 public record Pattention(ParameterTokens tokens) {
   /**
-   * y = Θ(x·Kᵀ)·W, with x (T, C) and y (T, C').
+   * Computes y = Θ(x·Kᵀ)·W, with x (T, C) and y (T, C').
    *
-   * @param saved keeps the scores for a backward pass; null where nothing is learned
+   * @param saved receives the scores for a backward pass; null for inference
    */
   void forward(Backend backend, Tensor x, @Nullable SavedScores saved, Tensor y) {
     backend.pattention(x, tokens, saved, y);

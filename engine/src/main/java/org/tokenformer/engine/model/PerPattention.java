@@ -2,19 +2,19 @@ package org.tokenformer.engine.model;
 
 import java.util.function.Function;
 
-/** One thing for each Pattention of a block. */
+/** One value for each Pattention of a block. */
 public record PerPattention<T>(T query, T key, T value, T projection, T ffn) {
-  /** Made one after the other, in the order of {@link BlockPattention}. */
-  public static <T> PerPattention<T> of(Function<BlockPattention, T> maker) {
+  /** Creates the values in the order of {@link BlockPattention}. */
+  public static <T> PerPattention<T> of(Function<BlockPattention, T> factory) {
     return new PerPattention<>(
-        maker.apply(BlockPattention.QUERY),
-        maker.apply(BlockPattention.KEY),
-        maker.apply(BlockPattention.VALUE),
-        maker.apply(BlockPattention.PROJECTION),
-        maker.apply(BlockPattention.FFN));
+        factory.apply(BlockPattention.QUERY),
+        factory.apply(BlockPattention.KEY),
+        factory.apply(BlockPattention.VALUE),
+        factory.apply(BlockPattention.PROJECTION),
+        factory.apply(BlockPattention.FFN));
   }
 
-  /** That of one Pattention. */
+  /** Returns the value for one Pattention. */
   public T get(BlockPattention which) {
     return switch (which) {
       case QUERY -> query;
@@ -25,8 +25,8 @@ public record PerPattention<T>(T query, T key, T value, T projection, T ffn) {
     };
   }
 
-  /** What becomes of each. */
-  public <R> PerPattention<R> map(Function<T, R> change) {
-    return of(which -> change.apply(get(which)));
+  /** Returns the results of applying a function to each value. */
+  public <R> PerPattention<R> map(Function<T, R> function) {
+    return of(which -> function.apply(get(which)));
   }
 }

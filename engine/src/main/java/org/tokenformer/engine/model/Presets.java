@@ -6,7 +6,9 @@ import java.util.Map;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
-/** Sizes by name: those of the released models (paper, table 1), and smaller ones for laptops. */
+/**
+ * Named model sizes: those of the released models (paper, table 1), and smaller ones for laptops.
+ */
 public final class Presets {
   private static final Map<String, TokenFormerConfig> ALL = new LinkedHashMap<>();
 
@@ -21,7 +23,7 @@ public final class Presets {
 
   private Presets() {}
 
-  /** In all of them query, key, value and projection have as many parameter tokens as channels. */
+  /** Adds a preset. Query, key, value and projection have as many parameter tokens as channels. */
   private static void add(
       String name, int layers, int channels, int heads, int ffn, int vocabulary, int context) {
     LayerSizes layer = new LayerSizes(channels, channels, ffn);
@@ -31,20 +33,21 @@ public final class Presets {
             layers, layer, channels, heads, vocabulary, context, Theta.L2_NORM_GELU));
   }
 
-  /** All names, from small to large. */
+  /** Returns all names, from small to large. */
   public static List<String> names() {
     return List.copyOf(ALL.keySet());
   }
 
   /**
-   * The configuration of a name.
+   * Returns the configuration of a preset.
    *
-   * @throws ConfigException if there is no such preset, naming those that there are
+   * @throws ConfigException if there is no such preset; the message lists the presets
    */
   public static TokenFormerConfig get(String name) {
     TokenFormerConfig config = ALL.get(name);
     if (config == null) {
-      throw ConfigException.of("preset", name, "'" + name + "' is unknown; known are " + names());
+      throw ConfigException.of(
+          "preset", name, "'" + name + "' is unknown; choose one of " + names());
     }
     return config;
   }

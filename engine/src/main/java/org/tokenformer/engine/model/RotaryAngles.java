@@ -10,11 +10,11 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The angles by which queries and keys are rotated (arXiv 2104.09864), for all positions. */
+/** The rotation angles of queries and keys (arXiv 2104.09864), for all positions. */
 final class RotaryAngles {
   private RotaryAngles() {}
 
-  /** Computed in double precision, rounded once. */
+  /** Returns the table, computed in double precision and rounded once. */
   static RotaryTable table(TokenFormerConfig config, Backend backend, MemoryScope scope) {
     int half = config.rotaryDimensions() / 2;
     Shape shape = Shape.of(config.contextLength(), half);

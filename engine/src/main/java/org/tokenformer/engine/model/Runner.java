@@ -16,47 +16,47 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Passes over new ids of any number of {@link Session}s, and the memory that a pass needs. What a
- * server does with the conversations that it holds: in one pass a piece of one's prompt and one id
- * of each of the others, for which the weights are read once.
+ * Runs passes over new ids of any number of {@link Session}s and owns the memory that a pass needs.
+ * A server, for example, computes a chunk of one conversation's prompt and one id of each other
+ * conversation in the same pass, which reads the weights once.
  *
- * <p>Used by one thread at a time; runners of one model may run on different threads at once.
+ * <p>Used by one thread at a time; runners of one model may run on different threads concurrently.
  */
 public final class Runner implements AutoCloseable {
-  /** Rows of a prompt in a pass: enough that packing the weights once for them costs little. */
+  /** Maximum rows of a prompt per pass: enough to amortise packing the weights. */
   static final int CHUNK = 256;
 
-  /** Rows of logits that are computed together: they are V wide, so fewer. */
+  /** Maximum rows of logits computed together: fewer, since each is V wide. */
   static final int LOGITS_ROWS = 64;
 
-  /** The most rows of a pass. */
+  /** Maximum rows of a pass. */
   public static final int MAX_ROWS = 1 << 14;
 
-  private static final int MIN_ROWS = 8; // that memory is made for
+  private static final int MIN_ROWS = 8; // allocated initially
 
-  /** Which logits of a session's new ids are wanted. */
+  /** Which logits of a session's new ids to compute. */
   public enum Wanted {
-    /** None, as of a prompt that is not at its end. */
+    /** None, for example for a chunk of a prompt that is not its last. */
     NONE,
-    /** Those at the last id, from which the next one is chosen. */
+    /** Those of the last id, from which the next id is sampled. */
     LAST,
-    /** Those at every id. */
+    /** Those of every id. */
     ALL
   }
 
   /**
-   * One session's part of a pass: {@code ids[from … from + count − 1]} are appended to it.
+   * One session's part of a pass: {@code ids[from … from + count − 1]} are appended to the session.
    *
    * @param count at least 1
    */
-  @SuppressWarnings("ArrayRecordComponent") // a view that lives for one pass
+  @SuppressWarnings("ArrayRecordComponent") // a view used for one pass
   public record Rows(Session session, int[] ids, int from, int count, Wanted wanted) {
     /** Checks the range. */
     public Rows {
       Objects.checkFromIndexSize(from, count, ids.length);
     }
 
-    /** All ids, with the logits at the last of them. */
+    /** Returns a part with all of these ids and the logits of the last one. */
     public static Rows of(Session session, int... ids) {
       return new Rows(session, ids, 0, ids.length, Wanted.LAST);
     }
@@ -67,15 +67,15 @@ public final class Runner implements AutoCloseable {
   private final Backend backend;
   private final MemoryScope scope;
   private final Lifetime lifetime;
-  private final List<Session> sessions = new ArrayList<>(); // of the pass
-  private final List<Sequence> sequences = new ArrayList<>(); // one for each
-  private int[] ids = new int[MIN_ROWS]; // of all sessions, one after the other
+  private final List<Session> sessions = new ArrayList<>(); // of the current pass
+  private final List<Sequence> sequences = new ArrayList<>(); // one per session
+  private int[] ids = new int[MIN_ROWS]; // of all sessions, concatenated
   private int rows;
-  private Activations most; // for as many rows as there ever were
-  private Activations step; // its first rows; kept, since a token is to allocate nothing
-  private List<Activations> layers; // the same for each
-  private int[] wanted = new int[1]; // rows whose logits are wanted
-  private @Nullable Tensor hidden; // (LOGITS_ROWS, C), rows that do not follow each other
+  private Activations largest; // for the largest pass so far
+  private Activations current; // its first rows; cached so that decoding allocates nothing
+  private List<Activations> layers; // current, once per block
+  private int[] wanted = new int[1]; // rows whose logits are computed
+  private @Nullable Tensor hidden; // (LOGITS_ROWS, C), gathered rows
   private Tensor normed; // (n, C)
   private @Nullable Tensor logits; // (n, V)
 
@@ -85,9 +85,9 @@ public final class Runner implements AutoCloseable {
     backend = model.backend();
     scope = backend.openScope();
     try {
-      most = activations(MIN_ROWS);
-      step = most;
-      layers = Collections.nCopies(network.blocks().size(), most);
+      largest = activations(MIN_ROWS);
+      current = largest;
+      layers = Collections.nCopies(network.blocks().size(), largest);
       normed = scope.allocate(DType.F32, Shape.of(1, model.config().hiddenSize()));
     } catch (RuntimeException | Error e) {
       scope.close();
@@ -97,8 +97,9 @@ public final class Runner implements AutoCloseable {
   }
 
   /**
-   * Bytes that passes over one conversation compute in at most: the rows of a chunk, and logits of
-   * some positions. A backend adds packed copies of the weights in use, a few megabytes.
+   * Returns the maximum scratch memory, in bytes, of passes over one conversation: the activations
+   * of a chunk and the logits of some positions. A backend adds a few megabytes of packed copies of
+   * the weights in use.
    */
   public static long scratchBytes(TokenFormerConfig config) {
     long rows = Math.min(CHUNK, config.contextLength());
@@ -114,25 +115,26 @@ public final class Runner implements AutoCloseable {
   /**
    * Appends ids to each of several sessions in one pass.
    *
-   * @param batch at least one part, each of another session of this model, at most {@value
-   *     #MAX_ROWS} ids in all; no other thread may be using the sessions
-   * @return the logits that are wanted, (rows, V), in the order of the parts and of their ids;
-   *     valid until the next pass. No rows if none are wanted
-   * @throws IllegalArgumentException if a session is of another model, there twice or full
+   * @param batch at least one part, each for a different session of this model, with at most
+   *     {@value #MAX_ROWS} ids in total; no other thread may use the sessions meanwhile
+   * @return the requested logits, (rows, V), in the order of the parts and of their ids; valid
+   *     until the next pass; no rows if none are requested
+   * @throws IllegalArgumentException if the batch is empty or too large, or if a session belongs to
+   *     another model, is listed twice or is full
    * @throws IndexOutOfBoundsException if an id is not in the vocabulary
    * @throws org.tokenformer.engine.backend.CacheFullException if the limit of the model's cache is
    *     reached
-   * @throws java.util.concurrent.CancellationException if cancelled; as with any other error, all
-   *     sessions are as before then
+   * @throws java.util.concurrent.CancellationException if cancelled; after this or any other error
+   *     all sessions are unchanged
    */
   public Tensor run(List<Rows> batch, @Nullable Cancellation cancellation) {
     return run(batch, null, cancellation);
   }
 
   /**
-   * The same with the logits in a session's memory.
+   * Runs a pass that writes the logits to the memory of a session.
    *
-   * @param owner that session, or null for the runner's own
+   * @param owner the session, or null for the runner's own memory
    */
   Tensor run(List<Rows> batch, @Nullable Session owner, @Nullable Cancellation cancellation) {
     lifetime.enter();
@@ -149,15 +151,15 @@ public final class Runner implements AutoCloseable {
         int first = add(part.session, part.ids, part.from, part.count);
         switch (part.wanted) {
           case NONE -> {}
-          case LAST -> count = want(rows - 1, 1, count);
-          case ALL -> count = want(first, part.count, count);
+          case LAST -> count = addWanted(rows - 1, 1, count);
+          case ALL -> count = addWanted(first, part.count, count);
         }
       }
       forward(cancellation);
       Tensor all = owner == null ? logits(count) : owner.logits(count);
       for (int i = 0; i < count; i += LOGITS_ROWS) {
-        int some = Math.min(LOGITS_ROWS, count - i);
-        logits(wanted, i, some, all.rows(i, some));
+        int n = Math.min(LOGITS_ROWS, count - i);
+        logits(wanted, i, n, all.rows(i, n));
       }
       finish();
       return all;
@@ -183,22 +185,22 @@ public final class Runner implements AutoCloseable {
       Session session = batch.get(i).session;
       if (session.model() != model || !different.add(session)) {
         throw new IllegalArgumentException(
-            "session %d is of another model, or there twice".formatted(i));
+            "session %d belongs to another model or is listed twice".formatted(i));
       }
     }
   }
 
-  private int want(int first, int count, int before) {
-    if (before + count > wanted.length) {
-      wanted = Arrays.copyOf(wanted, Math.max(before + count, 2 * wanted.length));
+  private int addWanted(int first, int count, int size) {
+    if (size + count > wanted.length) {
+      wanted = Arrays.copyOf(wanted, Math.max(size + count, 2 * wanted.length));
     }
     for (int i = 0; i < count; i++) {
-      wanted[before + i] = first + i;
+      wanted[size + i] = first + i;
     }
-    return before + count;
+    return size + count;
   }
 
-  /** Begins a pass. */
+  /** Starts a pass. */
   void start() {
     sessions.clear();
     sequences.clear();
@@ -206,16 +208,17 @@ public final class Runner implements AutoCloseable {
   }
 
   /**
-   * Takes new ids of a session, which has {@linkplain Session#check checked} them, into the pass,
-   * after the one that {@link Session#append} noted.
+   * Adds new ids of a session to the pass, after its pending id if there is one. The session must
+   * have {@linkplain Session#check checked} them.
    *
-   * @return the row of the first of them
+   * @return the row of the first new id
    */
   int add(Session session, int[] from, int first, int count) {
-    int noted = session.noted();
-    int added = count + noted;
+    int pending = session.pendingCount();
+    int added = count + pending;
     if (added > MAX_ROWS - rows) {
-      throw new IllegalArgumentException("a pass of more than " + MAX_ROWS + " ids");
+      throw new IllegalArgumentException(
+          "a pass has at most " + MAX_ROWS + " ids; split the batch");
     }
     if (rows + added > ids.length) {
       ids = Arrays.copyOf(ids, Math.max(rows + added, 2 * ids.length));
@@ -223,49 +226,52 @@ public final class Runner implements AutoCloseable {
     session.cache().reserve(session.computed(), added);
     sessions.add(session);
     sequences.add(new Sequence(added, session.computed(), session.cache()));
-    if (noted > 0) {
-      ids[rows] = session.notedId();
+    if (pending > 0) {
+      ids[rows] = session.pendingId();
     }
-    System.arraycopy(from, first, ids, rows + noted, count);
+    System.arraycopy(from, first, ids, rows + pending, count);
     rows += added;
     return rows - count;
   }
 
   /** Computes the hidden states of all rows. */
   void forward(@Nullable Cancellation cancellation) {
-    if (rows > most.input().rows()) {
-      int larger = Math.toIntExact(2 * most.input().rows());
-      most = activations(rows <= CHUNK ? Math.min(CHUNK, 4 * rows) : Math.max(rows, larger));
+    if (rows > largest.input().rows()) {
+      int larger = Math.toIntExact(2 * largest.input().rows());
+      largest = activations(rows <= CHUNK ? Math.min(CHUNK, 4 * rows) : Math.max(rows, larger));
     }
-    if (rows != step.input().rows()) {
-      step = most.firstRows(rows);
-      layers = Collections.nCopies(layers.size(), step);
+    if (rows != current.input().rows()) {
+      current = largest.firstRows(rows);
+      layers = Collections.nCopies(layers.size(), current);
     }
     PassContext pass = new PassContext(backend, network.rotary(), sequences);
     network.forward(pass, network.blocks(), layers, ids, 0, cancellation);
   }
 
-  /** The sessions have taken the ids in. */
+  /** Advances the sessions by their ids in the pass. */
   void finish() {
     for (int i = 0; i < sessions.size(); i++) {
       sessions.get(i).advance(sequences.get(i).rows());
     }
-    sessions.clear(); // this may wait for long, and they are to go when they are closed
+    sessions.clear(); // an idle runner must not keep closed sessions reachable
     sequences.clear();
   }
 
-  /** Logits at the last row. */
+  /** Computes the logits of the last row. */
   void lastLogits(Tensor out) {
-    Tensor x = step.output();
+    Tensor x = current.output();
     network.logits(rows == 1 ? x : x.rows(rows - 1L, 1), normed(1), out);
   }
 
-  /** Logits at some rows that follow each other, at most {@link #LOGITS_ROWS}. */
+  /** Computes the logits of consecutive rows, at most {@link #LOGITS_ROWS}. */
   void logits(int first, int count, Tensor out) {
-    network.logits(step.output().rows(first, count), normed(count), out);
+    network.logits(current.output().rows(first, count), normed(count), out);
   }
 
-  /** Logits at the rows {@code which[from … from + count − 1]}, at most {@link #LOGITS_ROWS}. */
+  /**
+   * Computes the logits of the rows {@code which[from … from + count − 1]}, at most {@link
+   * #LOGITS_ROWS}.
+   */
   private void logits(int[] which, int from, int count, Tensor out) {
     boolean consecutive = true;
     for (int i = 1; i < count; i++) {
@@ -281,7 +287,7 @@ public final class Runner implements AutoCloseable {
       hidden = gathered;
     }
     for (int i = 0; i < count; i++) {
-      backend.copy(step.output().rows(which[from + i], 1), gathered.rows(i, 1));
+      backend.copy(current.output().rows(which[from + i], 1), gathered.rows(i, 1));
     }
     network.logits(gathered.rows(0, count), normed(count), out);
   }
@@ -293,7 +299,7 @@ public final class Runner implements AutoCloseable {
     return count == normed.rows() ? normed : normed.rows(0, count);
   }
 
-  /** Memory for logits of so many rows. */
+  /** Returns memory for {@code count} rows of logits. */
   Tensor logits(int count) {
     Tensor tensor = logits;
     if (tensor == null || tensor.rows() < count) {
@@ -305,7 +311,7 @@ public final class Runner implements AutoCloseable {
     return tensor.rows(0, count);
   }
 
-  /** Refuses new passes at once and frees its memory after the one that is under way. */
+  /** Rejects new passes immediately and frees the memory once a running pass has ended. */
   @Override
   public void close() {
     lifetime.close();

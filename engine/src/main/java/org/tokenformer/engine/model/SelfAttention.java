@@ -6,7 +6,7 @@ import org.tokenformer.engine.backend.Backend;
  * Multi-head causal attention whose four projections are Pattentions (paper, equation 6).
  *
  * @param heads H
- * @param layer which layer of the caches is its own
+ * @param layer its layer in the KV caches
  */
 public record SelfAttention(
     Pattention query,
@@ -15,7 +15,7 @@ public record SelfAttention(
     Pattention projection,
     int heads,
     int layer) {
-  /** From {@code a.normed()} to {@code a.branch()}, both (T, C). */
+  /** Computes {@code a.branch()} from {@code a.normed()}, both (T, C). */
   void forward(PassContext pass, Activations a) {
     Backend backend = pass.backend();
     query.forward(backend, a.normed(), a.scores(BlockPattention.QUERY), a.query());

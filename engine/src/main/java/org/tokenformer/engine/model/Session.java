@@ -10,28 +10,28 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * One conversation with a model: the keys and values of its past. It costs the memory of the
- * positions that it holds; a pass over new ids happens in a {@link Runner}, of the caller's or, for
- * the methods here, of the model's.
+ * One conversation with a model: the keys and values of its past. It occupies memory for the
+ * positions that it holds. A {@link Runner} computes new ids: the caller's, or, for the methods
+ * here, one of the model's.
  *
- * <p>Used by one thread at a time; sessions of one model may run on different threads at once. Only
- * {@link #close} may be called while another thread is in a step: that step ends as usual, and the
- * next one is refused.
+ * <p>Used by one thread at a time; sessions of one model may run on different threads concurrently.
+ * Only {@link #close} may be called while another thread is in a step: that step ends as usual, and
+ * the next one is rejected.
  */
 public final class Session implements AutoCloseable {
   /** Receives the logits of consecutive positions. */
   @FunctionalInterface
   public interface LogitsConsumer {
     /**
-     * Takes some rows.
+     * Receives consecutive rows.
      *
-     * @param first index in the given ids of the id that the first row was computed at
-     * @param logits (rows, V), valid until this returns
+     * @param first index, in the given ids, of the id that the first row belongs to
+     * @param logits (rows, V), valid until this method returns
      */
     void accept(int first, Tensor logits);
   }
 
-  /** Sessions that can go on together in {@link TokenFormer#step}. */
+  /** Maximum sessions of a {@link TokenFormer#step}. */
   static final int MAX_TOGETHER = Runner.LOGITS_ROWS;
 
   private static final int NO_ID = -1;
@@ -42,8 +42,8 @@ public final class Session implements AutoCloseable {
   private final Lifetime lifetime;
   private final int[] oneId = new int[1];
   private int computed; // positions whose keys and values are in the cache
-  private int noted = NO_ID; // one more id, not computed yet
-  private @Nullable MemoryScope scope; // of logits, when first needed
+  private int pendingId = NO_ID; // appended, but not computed yet
+  private @Nullable MemoryScope scope; // of logits; opened when first needed
   private @Nullable Tensor logits; // (n, V)
 
   Session(TokenFormer model, int capacity, DType cacheType) {
@@ -54,7 +54,7 @@ public final class Session implements AutoCloseable {
     int context = model.config().contextLength();
     if (capacity < 1 || capacity > context) {
       throw new IllegalArgumentException(
-          "a session of " + capacity + " positions; the model has 1 to " + context);
+          "capacity must be between 1 and " + context + " positions, not " + capacity);
     }
     this.model = model;
     this.capacity = capacity;
@@ -69,34 +69,36 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /** The model that it talks to. */
+  /** Returns the model. */
   public TokenFormer model() {
     return model;
   }
 
-  /** Positions that it holds. */
+  /** Returns the number of positions that it holds. */
   public int length() {
-    return computed + noted();
+    return computed + pendingCount();
   }
 
-  /** Positions that it can hold. */
+  /** Returns the maximum number of positions that it can hold. */
   public int capacity() {
     return capacity;
   }
 
-  /** Bytes of native memory that it holds, pages that it shares with others included. */
+  /**
+   * Returns the bytes of native memory that it holds, including pages shared with other sessions.
+   */
   public long allocatedBytes() {
     long pages = cache.pages() * cache.pool().pageBytes();
     return scope == null ? pages : pages + scope.allocatedBytes();
   }
 
   /**
-   * Appends ids, in passes of as many as the backend computes best.
+   * Appends ids, in passes of the size that suits the backend best.
    *
-   * @return the logits at the last of them, (1, V), valid until the next step
-   * @throws IllegalArgumentException if there are none or more than fit
-   * @throws IndexOutOfBoundsException if one of them is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
+   * @return the logits of the last id, (1, V), valid until the next step
+   * @throws IllegalArgumentException if there are no ids or more than fit
+   * @throws IndexOutOfBoundsException if an id is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if cancelled; the session is then unchanged
    */
   public Tensor prefill(int[] ids, @Nullable Cancellation cancellation) {
     int rows = model.backend().promptRows(ids.length, model.weightBytes());
@@ -104,17 +106,17 @@ public final class Session implements AutoCloseable {
     return logits(1);
   }
 
-  /** Appends ids that are wanted in any case; see {@link #prefill(int[], Cancellation)}. */
+  /** Appends ids without a cancellation; see {@link #prefill(int[], Cancellation)}. */
   public Tensor prefill(int[] ids) {
     return prefill(ids, null);
   }
 
   /**
-   * Appends one id. Allocates next to nothing on the heap.
+   * Appends one id. Allocates almost nothing on the heap.
    *
-   * @return the logits at it, (1, V), valid until the next step
-   * @throws java.util.concurrent.CancellationException if the thread is interrupted; as with any
-   *     other error, the session is as before then
+   * @return the logits of the id, (1, V), valid until the next step
+   * @throws java.util.concurrent.CancellationException if the thread is interrupted; after this or
+   *     any other error the session is unchanged
    */
   public Tensor decode(int id) {
     oneId[0] = id;
@@ -123,23 +125,24 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Appends ids and hands out the logits at every one of them, piece by piece.
+   * Appends ids and passes the logits of every id to a consumer, in batches of rows.
    *
-   * @throws java.util.concurrent.CancellationException if cancelled; the session is as before then
+   * @throws java.util.concurrent.CancellationException if cancelled; the session is then unchanged
    */
   public void logits(int[] ids, LogitsConsumer consumer, @Nullable Cancellation cancellation) {
     pass(ids, Runner.CHUNK, consumer, cancellation);
   }
 
   /**
-   * Appends one id whose logits are not wanted, such as the last one of an answer. It is computed
-   * together with what comes next, so that it costs nothing if nothing does.
+   * Appends one id whose logits are not needed, such as the last id of an answer. It is computed
+   * together with the next ids, so it costs nothing if none follow.
    *
    * @throws IllegalArgumentException if the session is full
-   * @throws IndexOutOfBoundsException if it is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException if another one was appended before, which is
+   * @throws IndexOutOfBoundsException if the id is not in the vocabulary
+   * @throws java.util.concurrent.CancellationException if an id that was appended before must be
    *     computed now, and the thread is interrupted
-   * @throws org.tokenformer.engine.backend.CacheFullException likewise, if the limit is reached
+   * @throws org.tokenformer.engine.backend.CacheFullException likewise, if the cache limit is
+   *     reached
    */
   public void append(int id) {
     enter();
@@ -149,29 +152,29 @@ public final class Session implements AutoCloseable {
     } finally {
       exit();
     }
-    int before = noted;
+    int before = pendingId;
     if (before != NO_ID) {
-      noted = NO_ID;
+      pendingId = NO_ID;
       try {
         decode(before);
       } catch (RuntimeException | Error e) {
-        noted = before;
+        pendingId = before;
         throw e;
       }
     }
-    noted = id;
+    pendingId = id;
   }
 
   /**
-   * Passes of some rows each.
+   * Appends ids in passes of at most {@code rows} ids each.
    *
-   * @param consumer gets the logits at all ids; null for those at the last one in {@link
-   *     #logits(int)}
+   * @param consumer receives the logits of all ids; if null, {@link #logits(int)} gets those of the
+   *     last id
    */
   private void pass(
       int[] ids, int rows, @Nullable LogitsConsumer consumer, @Nullable Cancellation cancellation) {
     int computedBefore = computed;
-    int notedBefore = noted;
+    int pendingIdBefore = pendingId;
     enter();
     try {
       check(ids, 0, ids.length);
@@ -187,7 +190,7 @@ public final class Session implements AutoCloseable {
         model.shared().giveBack(runner);
       }
     } catch (RuntimeException | Error e) {
-      noted = notedBefore;
+      pendingId = pendingIdBefore;
       computed = computedBefore;
       cache.truncate(computed);
       throw e;
@@ -208,9 +211,9 @@ public final class Session implements AutoCloseable {
     runner.forward(cancellation);
     runner.finish();
     for (int row = 0; consumer != null && row < count; row += Runner.LOGITS_ROWS) {
-      int some = Math.min(Runner.LOGITS_ROWS, count - row);
-      Tensor out = runner.logits(some);
-      runner.logits(first + row, some, out);
+      int n = Math.min(Runner.LOGITS_ROWS, count - row);
+      Tensor out = runner.logits(n);
+      runner.logits(first + row, n, out);
       consumer.accept(from + row, out);
     }
   }
@@ -220,8 +223,8 @@ public final class Session implements AutoCloseable {
     int count = sessions.size();
     if (count < 1 || count > MAX_TOGETHER || ids.length != count) {
       throw new IllegalArgumentException(
-          "%d ids for %d sessions; one for each of 1 to %d"
-              .formatted(ids.length, count, MAX_TOGETHER));
+          "a step needs 1 to %d sessions and one id for each, not %d sessions and %d ids"
+              .formatted(MAX_TOGETHER, count, ids.length));
     }
     List<Runner.Rows> batch = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -240,21 +243,21 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /** Memory for logits of so many rows, its own until it is closed. */
+  /** Returns memory for logits that the session owns until it is closed. */
   Tensor logits(int rows) {
     Tensor tensor = logits;
     if (tensor == null || tensor.rows() < rows) {
       if (scope == null) {
         scope = model.backend().openScope();
       }
-      long more = tensor == null ? rows : Math.max(rows, 2 * tensor.rows());
-      tensor = scope.allocate(DType.F32, Shape.of(more, model.config().vocabularySize()));
+      long capacityRows = tensor == null ? rows : Math.max(rows, 2 * tensor.rows());
+      tensor = scope.allocate(DType.F32, Shape.of(capacityRows, model.config().vocabularySize()));
       logits = tensor;
     }
     return rows == tensor.rows() ? tensor : tensor.rows(0, rows);
   }
 
-  /** Whether these ids can be appended. */
+  /** Checks that these ids can be appended. */
   void check(int[] ids, int from, int count) {
     if (count < 1) {
       throw new IllegalArgumentException("no ids: a step needs at least one");
@@ -272,7 +275,7 @@ public final class Session implements AutoCloseable {
     for (int i = from; i < from + count; i++) {
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IndexOutOfBoundsException(
-            "id " + ids[i] + " at " + i + " is not in 0 to " + (vocabulary - 1));
+            "id " + ids[i] + " at index " + i + " is not between 0 and " + (vocabulary - 1));
       }
     }
   }
@@ -281,40 +284,40 @@ public final class Session implements AutoCloseable {
     return cache;
   }
 
-  /** Positions whose keys and values are in the cache. */
+  /** Returns the number of positions whose keys and values are in the cache. */
   int computed() {
     return computed;
   }
 
-  /** How many ids are appended and not computed: 0 or 1. */
-  int noted() {
-    return noted == NO_ID ? 0 : 1;
+  /** Returns how many ids are appended but not computed: 0 or 1. */
+  int pendingCount() {
+    return pendingId == NO_ID ? 0 : 1;
   }
 
-  int notedId() {
-    return noted;
+  int pendingId() {
+    return pendingId;
   }
 
-  /** So many positions more are in the cache, the noted id's among them. */
+  /** Counts further positions as cached, including that of the pending id. */
   void advance(int rows) {
     computed += rows;
-    noted = NO_ID;
+    pendingId = NO_ID;
   }
 
   /**
-   * Forgets what comes after a position.
+   * Discards all positions from {@code newLength} on.
    *
    * @param newLength 0 to {@link #length()}
    */
   public void truncate(int newLength) {
     if (newLength < 0 || newLength > length()) {
       throw new IllegalArgumentException(
-          "cannot cut a session of " + length() + " positions to " + newLength);
+          "cannot truncate a session of " + length() + " positions to " + newLength);
     }
     if (newLength <= computed) {
       enter();
       try {
-        noted = NO_ID;
+        pendingId = NO_ID;
         computed = newLength;
         cache.truncate(newLength);
       } finally {
@@ -323,20 +326,23 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  /** A second session with the same past, which they share: what either adds is its own. */
+  /**
+   * Creates a second session with the same past, whose memory both share. Ids appended to one do
+   * not affect the other.
+   */
   public Session fork() {
     enter();
     try {
       Session fork = new Session(model, capacity, cache.fork(computed));
       fork.computed = computed;
-      fork.noted = noted;
+      fork.pendingId = pendingId;
       return fork;
     } finally {
       exit();
     }
   }
 
-  /** Its memory and the model's stay until {@link #exit}. */
+  /** Keeps its memory and the model's from being freed until {@link #exit}. */
   void enter() {
     lifetime.enter();
     try {
@@ -352,14 +358,14 @@ public final class Session implements AutoCloseable {
     lifetime.exit();
   }
 
-  /** Whether it was not closed yet. */
+  /** Returns whether it has not been closed yet. */
   public boolean isOpen() {
     return lifetime.isOpen();
   }
 
   /**
-   * Refuses new steps at once and frees its memory after the one that is under way, the logits of
-   * the last step included.
+   * Rejects new steps immediately and frees the memory once a running step has ended, including the
+   * logits of the last step.
    */
   @Override
   public void close() {

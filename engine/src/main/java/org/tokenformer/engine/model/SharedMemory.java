@@ -8,9 +8,9 @@ import org.tokenformer.engine.backend.CachePool;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * What the sessions of one model share: the pages of their caches, and runners for those that are
- * stepped one by one. There are as many runners as threads ever were in a step at once, so that a
- * session that waits for its next id costs nothing but its cache. Safe for any number of threads.
+ * Memory that the sessions of one model share: the pages of their caches, and runners for sessions
+ * that are stepped individually. There are as many runners as threads were ever in a step at the
+ * same time, so that an idle session costs nothing but its cache. Thread-safe.
  */
 final class SharedMemory implements AutoCloseable {
   private final TokenFormer model;
@@ -22,7 +22,7 @@ final class SharedMemory implements AutoCloseable {
     this.model = model;
   }
 
-  /** The pages of caches of that type, F32 or BF16. */
+  /** Returns the page pool of the caches of a type, F32 or BF16. */
   synchronized CachePool pool(DType type) {
     CachePool pool = pools.get(type);
     if (pool == null) {
@@ -41,17 +41,17 @@ final class SharedMemory implements AutoCloseable {
     pools.values().forEach(pool -> pool.limit(bytes));
   }
 
-  /** A runner that is the caller's until {@link #giveBack}. */
+  /** Returns a runner for the caller's exclusive use until {@link #giveBack}. */
   synchronized Runner take() {
     return idle.isEmpty() ? new Runner(model) : idle.pop();
   }
 
   synchronized void giveBack(Runner runner) {
-    runner.start(); // forgets the sessions of a pass that failed
+    runner.start(); // drops the sessions of a failed pass
     idle.push(runner);
   }
 
-  /** Frees it all; called when no session is in a step. */
+  /** Frees all memory; called when no session is in a step. */
   @Override
   public synchronized void close() {
     pools.values().forEach(CachePool::close);

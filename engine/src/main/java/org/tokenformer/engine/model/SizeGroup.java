@@ -2,7 +2,7 @@ package org.tokenformer.engine.model;
 
 import java.util.Locale;
 
-/** Which Pattentions of a block have the same number of parameter tokens. */
+/** A group of Pattentions of a block that have the same number of parameter tokens. */
 public enum SizeGroup {
   /** Query, key and value. */
   QKV,
@@ -11,7 +11,7 @@ public enum SizeGroup {
   /** The feed-forward Pattention. */
   FFN;
 
-  /** As the command line calls it: {@code qkv}. */
+  /** Returns its name on the command line, such as {@code qkv}. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT);

@@ -6,18 +6,18 @@ import java.util.Map;
 import java.util.Set;
 import org.tokenformer.engine.tensor.Shape;
 
-/** What the tensors of a model are called in its file, and what shapes they have. */
+/** Names and shapes of a model's tensors in its file. */
 public final class TensorNames {
-  /** (V, C). */
+  /** The embedding table, (V, C). */
   public static final String EMBEDDING = "embedding.weight";
 
-  /** (C), of the last layer normalisation. */
+  /** The weight of the last layer normalisation, (C). */
   public static final String NORM_WEIGHT = "norm.weight";
 
-  /** (C), of the last layer normalisation. */
+  /** The bias of the last layer normalisation, (C). */
   public static final String NORM_BIAS = "norm.bias";
 
-  /** (V, C), where the head is not tied to the embedding. */
+  /** The output head, (V, C), if it is not tied to the embedding. */
   public static final String HEAD = "head.weight";
 
   private static final String KEYS = ".key_param_tokens";
@@ -25,27 +25,27 @@ public final class TensorNames {
 
   private TensorNames() {}
 
-  /** As {@code layers.3.attention.query}. */
+  /** Returns the name of a Pattention, such as {@code layers.3.attention.query}. */
   public static String pattention(int layer, BlockPattention which) {
     return "layers." + layer + "." + which;
   }
 
-  /** The keys of a Pattention, (N, C). */
+  /** Returns the name of a Pattention's keys, (N, C). */
   public static String keys(String pattention) {
     return pattention + KEYS;
   }
 
-  /** The values of a Pattention, (N, C). */
+  /** Returns the name of a Pattention's values, (N, C). */
   public static String values(String pattention) {
     return pattention + VALUES;
   }
 
-  /** Whether a tensor of that name is the keys or values of a Pattention. */
+  /** Returns whether a tensor of that name holds keys or values of a Pattention. */
   public static boolean isParameterTokens(String name) {
     return name.endsWith(KEYS) || name.endsWith(VALUES);
   }
 
-  /** The names of all Pattentions of so many layers. */
+  /** Returns the names of all Pattentions of a number of layers. */
   public static Set<String> pattentions(int layers) {
     Set<String> names = new LinkedHashSet<>();
     for (int layer = 0; layer < layers; layer++) {
@@ -56,7 +56,7 @@ public final class TensorNames {
     return names;
   }
 
-  /** Every tensor that a model has, in the order of its file, with its shape. */
+  /** Returns the name and shape of every tensor of a model, in the order of its file. */
   public static Map<String, Shape> shapes(TokenFormerConfig config) {
     Map<String, Shape> shapes = new LinkedHashMap<>();
     long channels = config.hiddenSize();

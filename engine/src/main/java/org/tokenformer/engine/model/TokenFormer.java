@@ -9,9 +9,9 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A language model in a backend's memory: weights that any number of {@link Session}s, on any
- * threads, read at once. They never change, unless the model is one that is trained: then its
- * trainer writes them between two steps, while no session is in one.
+ * A language model in a backend's memory: weights that any number of {@link Session}s on any
+ * threads read concurrently. They change only in training: the trainer writes them between two
+ * steps, while no session is in a step.
  */
 public final class TokenFormer implements AutoCloseable {
   private final Network network;
@@ -21,9 +21,9 @@ public final class TokenFormer implements AutoCloseable {
   private final Lifetime lifetime;
 
   /**
-   * A model of finished tensors; most programs have a loader make it.
+   * Creates a model from tensors that are already loaded; most programs use a loader instead.
    *
-   * @param scope holds the weights; is closed with the model, but not if this fails
+   * @param scope holds the weights; closed with the model, but not if the constructor fails
    * @param onClose runs when the model's memory is no longer in use
    */
   public TokenFormer(Backend backend, MemoryScope scope, ModelWeights weights, Runnable onClose) {
@@ -57,46 +57,50 @@ public final class TokenFormer implements AutoCloseable {
     return sum;
   }
 
-  /** What it is made of: the tokens that it computes with, its own and attached ones. */
+  /** Returns the configuration in use; its sizes include attached parameter tokens. */
   public TokenFormerConfig config() {
     return network.config();
   }
 
-  /** Where it computes. */
+  /** Returns the backend that it computes on. */
   public Backend backend() {
     return network.backend();
   }
 
-  /** What it computes. */
+  /** Returns the network that it computes. */
   public Network network() {
     return network;
   }
 
-  /** All weights of its own by name, in the order of their file. */
+  /** Returns all of its own weights by name, in the order of their file. */
   public SequencedMap<String, Tensor> weights() {
     return weights;
   }
 
-  /** The tokens that one Pattention computes with: of its own those in use, and attached ones. */
+  /**
+   * Returns the tokens that one Pattention computes with: its own ones in use, and attached ones.
+   */
   public ParameterTokens parameterTokens(int layer, BlockPattention which) {
     return network.blocks().get(layer).pattentions().get(which).tokens();
   }
 
-  /** Bytes of the weights in use: what one decoded token reads, and the embedding. */
+  /**
+   * Returns the bytes of the weights in use: those that decoding a token reads, and the embedding.
+   */
   public long weightBytes() {
     return weightBytes;
   }
 
-  /** A conversation of its own, with a cache of F32 for as many positions as the model has. */
+  /** Creates a session for the model's full context length, with an F32 cache. */
   public Session newSession() {
     return newSession(config().contextLength(), DType.F32);
   }
 
   /**
-   * A conversation of its own.
+   * Creates a session.
    *
-   * @param capacity positions in its cache, at most the context of the model
-   * @param cacheType F32, or BF16 for half the memory and rounded keys and values
+   * @param capacity maximum positions in its cache, at most the model's context length
+   * @param cacheType F32, or BF16, which halves the memory and rounds keys and values
    * @throws IllegalStateException if the model is closed
    */
   public Session newSession(int capacity, DType cacheType) {
@@ -109,7 +113,7 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   /**
-   * Passes over new ids of many sessions at once, as a server needs them.
+   * Creates a runner for passes over new ids of many sessions at once, for example in a server.
    *
    * @throws IllegalStateException if the model is closed
    */
@@ -123,8 +127,8 @@ public final class TokenFormer implements AutoCloseable {
   }
 
   /**
-   * Sets how many bytes the caches of all sessions of one cache type may hold together; without
-   * this as many as the machine has. A step that would need more is refused with a {@link
+   * Limits the bytes that the caches of all sessions of one cache type may hold together; there is
+   * no limit by default. A step that would exceed it throws a {@link
    * org.tokenformer.engine.backend.CacheFullException}.
    *
    * @throws ConfigException if the number is negative
@@ -142,29 +146,31 @@ public final class TokenFormer implements AutoCloseable {
 
   /**
    * Appends one id to each of several sessions in one pass, which reads the weights once for all of
-   * them: what a server does with the conversations that it holds. Faster than {@link
-   * Session#decode} one after the other, with logits that differ from its by rounding.
+   * them. Faster than calling {@link Session#decode} for each session; the logits differ by
+   * rounding.
    *
-   * @param sessions of this model, 1 to 64, each once; no other thread may be using them
-   * @param ids one for each
-   * @return the logits at them, (sessions, V), valid until the next step of the first session
-   * @throws IllegalArgumentException if one of them is of another model, there twice or full
+   * @param sessions 1 to 64 different sessions of this model; no other thread may use them
+   *     meanwhile
+   * @param ids one id per session
+   * @return the logits of these ids, (sessions, V), valid until the next step of the first session
+   * @throws IllegalArgumentException if a session belongs to another model, is listed twice or is
+   *     full
    * @throws IndexOutOfBoundsException if an id is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException if the thread is interrupted; as with any
-   *     other error, all sessions are as before then
+   * @throws java.util.concurrent.CancellationException if the thread is interrupted; after this or
+   *     any other error all sessions are unchanged
    */
   public Tensor step(List<Session> sessions, int[] ids) {
     return Session.step(this, sessions, ids);
   }
 
-  /** What every operation on its memory is to enter and exit. */
+  /** Returns the lifetime that every operation on the model's memory must enter and exit. */
   public Lifetime lifetime() {
     return lifetime;
   }
 
   /**
-   * Refuses new sessions and new steps of its sessions at once, and frees the weights after the
-   * last step that is under way. Sessions still have to be closed for their own memory.
+   * Rejects new sessions and new steps of its sessions immediately, and frees the weights once the
+   * last running step has ended. Sessions must still be closed to free their own memory.
    */
   @Override
   public void close() {

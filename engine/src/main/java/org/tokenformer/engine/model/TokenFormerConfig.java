@@ -10,24 +10,25 @@ import java.util.TreeMap;
 import org.tokenformer.engine.backend.Theta;
 
 /**
- * What a TokenFormer is made of. Valid once it exists: the constructor refuses what contradicts
- * itself, and names the field as configuration files call it.
+ * The configuration of a TokenFormer. Always valid: the constructor rejects contradictory values
+ * and names the field as in configuration files.
  *
  * @param hiddenSize C, channels
  * @param heads H; divides C
- * @param layers numbers of parameter tokens, a layer each; they may differ
+ * @param layers numbers of parameter tokens of each layer; layers may differ
  * @param vocabularySize V, rows of the embedding table, padding included
- * @param tokenizerVocabularySize ids that the tokenizer has; those from there up to V are padding
+ * @param tokenizerVocabularySize number of ids of the tokenizer; ids from there up to V are padding
  *     and never sampled
- * @param contextLength positions that the model was made for
+ * @param contextLength maximum positions of a sequence
  * @param theta Θ of every Pattention
- * @param taus τ of each Pattention that has not its kind's default, by {@link TensorNames}
- * @param rotaryFraction fraction of each head's channels that is rotated, above 0 and up to 1
- * @param rotaryBase base of the angles
+ * @param taus τ of each Pattention that differs from the default of Θ, by its name in {@link
+ *     TensorNames}
+ * @param rotaryFraction fraction of each head's channels that is rotated, above 0 and at most 1
+ * @param rotaryBase base of the rotation angles
  * @param layerNormEpsilon ε of every layer normalisation
- * @param tiedHead whether the logits are had from the embedding table, without a table of their own
- * @param history the layers that the model had before each time it grew, the oldest first: the
- *     first parameter tokens of a Pattention are those that it had then
+ * @param tiedHead whether the output head is the embedding table rather than a table of its own
+ * @param history the layer sizes before each growth, oldest first; the parameter tokens of that
+ *     time are the first ones of each Pattention
  */
 public record TokenFormerConfig(
     int hiddenSize,
@@ -44,24 +45,27 @@ public record TokenFormerConfig(
     boolean tiedHead,
     List<List<LayerSizes>> history) {
 
-  /** More would only be a slip of the finger. */
+  /** Maximum number of layers; a larger number can only be a typing error. */
   public static final int MAX_LAYERS = 4096;
 
-  /** Far above any model, far below what overflows an int when multiplied by a vector's bytes. */
+  /**
+   * Maximum of most sizes: far above any model, far below what overflows an int when multiplied by
+   * a vector's bytes.
+   */
   public static final int LARGEST_SIZE = 1 << 24;
 
   private static final int MAX_GROWTHS = 1023;
   private static final int VOCABULARY_MULTIPLE = 128;
 
-  // No tensor of a file bounds it, and tables are made for all positions.
-  private static final int LONGEST_CONTEXT = 1 << 20;
+  // Not bounded by any tensor of a file, and tables are allocated for all positions.
+  private static final int MAX_CONTEXT = 1 << 20;
 
   /**
    * Parameter tokens of one layer.
    *
-   * @param qkv of each of query, key and value
-   * @param proj of the projection
-   * @param ffn of the feed-forward Pattention
+   * @param qkv number for each of query, key and value
+   * @param proj number for the projection
+   * @param ffn number for the feed-forward Pattention
    */
   public record LayerSizes(int qkv, int proj, int ffn) {
     /** Checks the numbers. */
@@ -71,12 +75,12 @@ public record TokenFormerConfig(
       inRange("ffn_slot_num", ffn, LARGEST_SIZE);
     }
 
-    /** Of one Pattention. */
+    /** Returns the number for one Pattention. */
     public int of(BlockPattention which) {
       return of(which.group());
     }
 
-    /** Of each Pattention of a group. */
+    /** Returns the number for each Pattention of a group. */
     public int of(SizeGroup group) {
       return switch (group) {
         case QKV -> qkv;
@@ -85,7 +89,7 @@ public record TokenFormerConfig(
       };
     }
 
-    /** The same with another number in one group. */
+    /** Returns the same sizes with another number for one group. */
     public LayerSizes with(SizeGroup group, int count) {
       return switch (group) {
         case QKV -> new LayerSizes(count, proj, ffn);
@@ -99,7 +103,7 @@ public record TokenFormerConfig(
     }
   }
 
-  /** Checks everything. */
+  /** Checks all fields. */
   public TokenFormerConfig {
     layers = List.copyOf(layers);
     history = history.stream().map(List::copyOf).toList();
@@ -109,7 +113,7 @@ public record TokenFormerConfig(
     inRange("num_layers", layers.size(), MAX_LAYERS);
     inRange("vocab_size", vocabularySize, LARGEST_SIZE);
     inRange("tokenizer_vocab_size", tokenizerVocabularySize, LARGEST_SIZE);
-    inRange("max_position_embeddings", contextLength, LONGEST_CONTEXT);
+    inRange("max_position_embeddings", contextLength, MAX_CONTEXT);
     if (hiddenSize % heads != 0) {
       throw ConfigException.of(
           "num_attention_heads", heads, heads + " does not divide hidden_size " + hiddenSize);
@@ -156,7 +160,7 @@ public record TokenFormerConfig(
     checkHistory(history, layers);
   }
 
-  /** A model that never grew. */
+  /** Creates the configuration of a model that never grew. */
   public TokenFormerConfig(
       int hiddenSize,
       int heads,
@@ -191,7 +195,7 @@ public record TokenFormerConfig(
       throw ConfigException.of(
           "history",
           history.size(),
-          "%d growths, a model has at most %d".formatted(history.size(), MAX_GROWTHS));
+          "%d growths; a model can have at most %d".formatted(history.size(), MAX_GROWTHS));
     }
     for (int stage = 0; stage < history.size(); stage++) {
       List<LayerSizes> before = history.get(stage);
@@ -202,16 +206,18 @@ public record TokenFormerConfig(
       }
       if (!grew) {
         throw ConfigException.of(
-            "history", stage, "entry " + stage + " has more than what the model grew to after it");
+            "history",
+            stage,
+            "entry " + stage + " is larger than what the model grew to afterwards");
       }
     }
   }
 
   /**
-   * A model as the released ones are made: layers that are alike, a quarter of each head's channels
-   * rotated, a tied head, and a vocabulary that is padded to a multiple of 128.
+   * Returns a configuration like those of the released models: identical layers, a quarter of each
+   * head's channels rotated, a tied head, and a vocabulary padded to a multiple of 128.
    *
-   * @param tokenizerIds that the tokenizer has
+   * @param tokenizerIds number of ids of the tokenizer
    */
   public static TokenFormerConfig uniform(
       int layers,
@@ -221,7 +227,7 @@ public record TokenFormerConfig(
       int tokenizerIds,
       int contextLength,
       Theta theta) {
-    inRange("num_layers", layers, MAX_LAYERS); // before as many are made
+    inRange("num_layers", layers, MAX_LAYERS); // before the list is created
     inRange("tokenizer_vocab_size", tokenizerIds, LARGEST_SIZE);
     int padded = Math.ceilDiv(tokenizerIds, VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE;
     return new TokenFormerConfig(
@@ -239,18 +245,18 @@ public record TokenFormerConfig(
         true);
   }
 
-  private static void inRange(String field, int value, int most) {
-    if (value < 1 || value > most) {
-      throw ConfigException.notAllowed(field, value, "in 1 to " + most);
+  private static void inRange(String field, int value, int max) {
+    if (value < 1 || value > max) {
+      throw ConfigException.notAllowed(field, value, "between 1 and " + max);
     }
   }
 
-  /** D: channels of a head. */
+  /** Returns D, the channels of a head. */
   public int headSize() {
     return hiddenSize / heads;
   }
 
-  /** R: channels at the front of each head that are rotated. */
+  /** Returns R, the number of leading channels of each head that are rotated. */
   public int rotaryDimensions() {
     return rotated(headSize(), rotaryFraction);
   }
@@ -259,16 +265,16 @@ public record TokenFormerConfig(
     return (int) (headSize * fraction);
   }
 
-  /** τ of one Pattention of a layer. */
+  /** Returns τ of one Pattention of a layer. */
   public float tau(int layer, BlockPattention which) {
     Float tau = taus.get(TensorNames.pattention(layer, which));
     return tau == null ? theta.defaultTau(layers.get(layer).of(which)) : tau;
   }
 
   /**
-   * Every τ as it is here, for the same layers with other numbers of parameter tokens.
+   * Returns every τ, unchanged, for the same layers with other numbers of parameter tokens.
    *
-   * @return as {@link #taus} of the other layers
+   * @return the {@link #taus} of the other layers
    */
   public Map<String, Float> keptTaus(List<LayerSizes> sizes) {
     Map<String, Float> kept = new TreeMap<>();
@@ -281,19 +287,22 @@ public record TokenFormerConfig(
     return kept;
   }
 
-  /** Puts τ of a Pattention among others, or nothing where it is the default of that many. */
-  public void noteTau(Map<String, Float> scales, String name, int parameterTokens, float tau) {
+  /**
+   * Stores τ of a Pattention in a map, or removes it if it is the default for that number of
+   * tokens.
+   */
+  public void noteTau(Map<String, Float> taus, String name, int parameterTokens, float tau) {
     if (tau == theta.defaultTau(parameterTokens)) {
-      scales.remove(name);
+      taus.remove(name);
     } else {
-      scales.put(name, tau);
+      taus.put(name, tau);
     }
   }
 
   /**
-   * How many numbers training learns.
+   * Returns the number of trainable parameters.
    *
-   * @throws ArithmeticException if they are more than a long can count
+   * @throws ArithmeticException if it exceeds a long
    */
   public long parameters() {
     long sum = (long) vocabularySize * hiddenSize * (tiedHead ? 1 : 2) + 2L * hiddenSize;
@@ -306,14 +315,14 @@ public record TokenFormerConfig(
   }
 
   /**
-   * Floating-point operations that one token asks of all blocks in a forward pass: 4NC in each
-   * Pattention, and 4C in the attention for every position that it sees.
+   * Returns the floating-point operations of all blocks for one token of a forward pass: 4NC in
+   * each Pattention, and 4C in the attention for every position it attends to.
    */
   public double blockFlops(double positions) {
     return blockFlops(positions, TokenFraction.ALL);
   }
 
-  /** The same where only the first of each Pattention's tokens are computed with. */
+  /** Returns the same for computing with a fraction of each Pattention's tokens. */
   public double blockFlops(double positions, TokenFraction fraction) {
     double flops = 0;
     for (LayerSizes layer : layers) {
@@ -327,14 +336,14 @@ public record TokenFormerConfig(
     return flops;
   }
 
-  /** Floating-point operations of the logits of one token. */
+  /** Returns the floating-point operations of the logits of one token. */
   public double logitsFlops() {
     return 2.0 * vocabularySize * hiddenSize;
   }
 
-  /** The same model with other layers. */
+  /** Returns the same configuration with other layers. */
   public TokenFormerConfig withLayers(
-      List<LayerSizes> sizes, Map<String, Float> scales, List<List<LayerSizes>> earlier) {
+      List<LayerSizes> sizes, Map<String, Float> taus, List<List<LayerSizes>> history) {
     return new TokenFormerConfig(
         hiddenSize,
         heads,
@@ -343,11 +352,11 @@ public record TokenFormerConfig(
         tokenizerVocabularySize,
         contextLength,
         theta,
-        scales,
+        taus,
         rotaryFraction,
         rotaryBase,
         layerNormEpsilon,
         tiedHead,
-        earlier);
+        history);
   }
 }

@@ -8,15 +8,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How many parameter tokens of each Pattention are computed with: the first of them, a share of
- * their number that is rounded up.
+ * The fraction of each Pattention's parameter tokens that is computed with: a prefix, rounded up to
+ * whole tokens.
  *
- * @param percent above 0 and at most 100; exact, so that 55 % of 100 are 55
+ * @param percent above 0 and at most 100; decimal, so that 55% of 100 is exactly 55
  */
 public record TokenFraction(BigDecimal percent) {
   private static final BigDecimal HUNDRED = BigDecimal.valueOf(100);
 
-  /** All of them. */
+  /** All tokens. */
   public static final TokenFraction ALL = new TokenFraction(HUNDRED);
 
   private static final String FIELD = "tokens";
@@ -32,30 +32,30 @@ public record TokenFraction(BigDecimal percent) {
   }
 
   /**
-   * Reads {@code 50%} or {@code 12.5%}.
+   * Parses {@code 50%} or {@code 12.5%}.
    *
-   * @throws ConfigException if it is none
+   * @throws ConfigException if the text is not such a percentage
    */
   public static TokenFraction parse(String text) {
     Matcher matcher = TEXT.matcher(text);
     if (!matcher.matches()) {
-      throw ConfigException.notAllowed(FIELD, quote(text), "a share of the tokens, as 50%");
+      throw ConfigException.notAllowed(FIELD, quote(text), "a percentage such as 50%");
     }
     return new TokenFraction(new BigDecimal(matcher.group(1)));
   }
 
-  /** Whether none is left out. */
+  /** Returns whether all tokens are used. */
   public boolean isAll() {
     return equals(ALL);
   }
 
-  /** That share of so many, at least one. */
+  /** Returns this fraction of {@code count}, rounded up. */
   public int of(int count) {
     BigDecimal part = percent.multiply(BigDecimal.valueOf(count));
     return part.divide(HUNDRED, 0, RoundingMode.CEILING).intValueExact();
   }
 
-  /** As {@link #parse} reads it. */
+  /** Returns the form that {@link #parse} reads. */
   @Override
   public String toString() {
     return percent.toPlainString() + "%";

@@ -7,15 +7,15 @@ import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /**
- * Which parameter tokens a model computes with: the first of its own, and after them others that
- * are attached. τ stays as it is with all of its own and no others.
+ * The parameter tokens that a model computes with: a prefix of its own, followed by attached ones.
+ * τ stays that of the model with all of its own tokens and no others.
  *
- * @param prefix of the model's own tokens
- * @param attached keys and values by their names in {@link TensorNames}, those of each origin in a
- *     map; the Pattentions of query, key and value of a layer get equally many
+ * @param prefix fraction of the model's own tokens
+ * @param attached keys and values by their names in {@link TensorNames}, one map per origin; query,
+ *     key and value of a layer get equally many
  */
 public record TokenSelection(TokenFraction prefix, List<Map<String, NamedTensor>> attached) {
-  /** All of its own and no others. */
+  /** All of the model's own tokens and no others. */
   public static final TokenSelection OWN = new TokenSelection(TokenFraction.ALL, List.of());
 
   /** Copies the list. */
@@ -24,10 +24,10 @@ public record TokenSelection(TokenFraction prefix, List<Map<String, NamedTensor>
   }
 
   /**
-   * A model that has just these tokens.
+   * Returns the configuration of a model with exactly these tokens.
    *
-   * @param own that of the model itself
-   * @throws ConfigException if it has too many
+   * @param own the configuration of the model itself
+   * @throws ConfigException if there are too many tokens
    */
   public TokenFormerConfig config(TokenFormerConfig own) {
     if (equals(OWN)) {
@@ -35,47 +35,48 @@ public record TokenSelection(TokenFraction prefix, List<Map<String, NamedTensor>
     }
     List<List<LayerSizes>> stages = new ArrayList<>();
     for (List<LayerSizes> stage : own.history()) {
-      add(stages, left(stage, own.layers()));
+      add(stages, remaining(stage, own.layers()));
     }
-    add(stages, left(own.layers(), own.layers()));
-    for (Map<String, NamedTensor> more : attached) {
-      stages.add(extended(stages.getLast(), more));
+    add(stages, remaining(own.layers(), own.layers()));
+    for (Map<String, NamedTensor> tensors : attached) {
+      stages.add(extended(stages.getLast(), tensors));
     }
     List<LayerSizes> layers = stages.removeLast();
     return own.withLayers(layers, own.keptTaus(layers), stages);
   }
 
-  /** Where nothing is left of what was added, there is no such growth any more. */
+  /** Adds a stage of the growth history, unless nothing is left of the tokens that it added. */
   private static void add(List<List<LayerSizes>> stages, List<LayerSizes> stage) {
     if (stages.isEmpty() || !stages.getLast().equals(stage)) {
       stages.add(stage);
     }
   }
 
-  /** What is left of the tokens that the model had at some time: those among the first ones. */
-  private List<LayerSizes> left(List<LayerSizes> then, List<LayerSizes> now) {
-    List<LayerSizes> left = new ArrayList<>();
-    for (int layer = 0; layer < then.size(); layer++) {
-      LayerSizes before = then.get(layer);
+  /** Returns the sizes of an earlier stage, limited to the tokens within the prefix. */
+  private List<LayerSizes> remaining(List<LayerSizes> earlier, List<LayerSizes> now) {
+    List<LayerSizes> remaining = new ArrayList<>();
+    for (int layer = 0; layer < earlier.size(); layer++) {
+      LayerSizes before = earlier.get(layer);
       LayerSizes sizes = before;
       LayerSizes all = now.get(layer);
       for (SizeGroup group : SizeGroup.values()) {
         sizes = sizes.with(group, Math.min(before.of(group), prefix.of(all.of(group))));
       }
-      left.add(sizes);
+      remaining.add(sizes);
     }
-    return left;
+    return remaining;
   }
 
-  private static List<LayerSizes> extended(List<LayerSizes> layers, Map<String, NamedTensor> more) {
+  private static List<LayerSizes> extended(
+      List<LayerSizes> layers, Map<String, NamedTensor> tensors) {
     List<LayerSizes> extended = new ArrayList<>();
     for (int layer = 0; layer < layers.size(); layer++) {
       LayerSizes sizes = layers.get(layer);
       extended.add(
           new LayerSizes(
-              sizes.qkv() + rows(more, layer, BlockPattention.QUERY),
-              sizes.proj() + rows(more, layer, BlockPattention.PROJECTION),
-              sizes.ffn() + rows(more, layer, BlockPattention.FFN)));
+              sizes.qkv() + rows(tensors, layer, BlockPattention.QUERY),
+              sizes.proj() + rows(tensors, layer, BlockPattention.PROJECTION),
+              sizes.ffn() + rows(tensors, layer, BlockPattention.FFN)));
     }
     return extended;
   }

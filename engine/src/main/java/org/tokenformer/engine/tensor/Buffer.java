@@ -1,13 +1,13 @@
 package org.tokenformer.engine.tensor;
 
-/** Memory that a backend owns. Opaque above the backend. */
+/** Memory owned by a backend, and accessed only by it. */
 public interface Buffer {
-  /** Size in bytes. */
+  /** Returns the size in bytes. */
   long byteSize();
 
-  /** Whether the memory is still there: false once its scope is closed. */
+  /** Returns whether the memory is still allocated; false once its scope is closed. */
   boolean isAlive();
 
-  /** Whether nothing may be written to it, as to a mapped file. */
+  /** Returns whether the memory must not be written, such as that of a mapped file. */
   boolean isReadOnly();
 }

@@ -1,17 +1,17 @@
 package org.tokenformer.engine.tensor;
 
 /**
- * The element types that tensors and checkpoint files have. All are little-endian. Matrices of
- * {@link #I8} and {@link #I4} are weights with scales, see {@link Quantized}.
+ * The element types of tensors and checkpoint files, all little-endian. Matrices of {@link #I8} and
+ * {@link #I4} are quantised weights with scales; see {@link Quantized}.
  */
 public enum DType {
   /** IEEE 754 binary64. */
   F64(8),
-  /** IEEE 754 binary32, the type of all arithmetic. */
+  /** IEEE 754 binary32, the type of all activations. */
   F32(4),
-  /** IEEE 754 binary16; read from files and widened, never computed with. */
+  /** IEEE 754 binary16; read from files and widened, never used in computation. */
   F16(2),
-  /** The upper half of a binary32. */
+  /** bfloat16: the upper half of a binary32. */
   BF16(2),
   /** Two's complement, 64 bits. */
   I64(8),
@@ -25,7 +25,9 @@ public enum DType {
   U8(1),
   /** One byte, 0 or 1. */
   BOOL(1),
-  /** Two's complement, 4 bits. In memory only: files have the blocks of {@link Quantized} as U8. */
+  /**
+   * Two's complement, 4 bits. In memory only: files store the blocks of {@link Quantized} as U8.
+   */
   I4(0);
 
   private final int bytes;
@@ -35,21 +37,21 @@ public enum DType {
   }
 
   /**
-   * Size of one element in bytes.
+   * Returns the size of one element in bytes.
    *
-   * @throws IllegalStateException for {@link #I4}, which has whole blocks only
+   * @throws IllegalStateException for {@link #I4}, which is stored in whole blocks only
    */
   public int bytes() {
     if (bytes == 0) {
-      throw new IllegalStateException("an element of " + this + " is less than a byte");
+      throw new IllegalStateException("an element of " + this + " is smaller than a byte");
     }
     return bytes;
   }
 
   /**
-   * Bytes of one row of a matrix.
+   * Returns the size of one matrix row in bytes.
    *
-   * @throws ArithmeticException if they exceed a long
+   * @throws ArithmeticException if it exceeds a long
    */
   public long rowBytes(long columns) {
     return this == I4
@@ -57,12 +59,12 @@ public enum DType {
         : Math.multiplyExact(columns, bytes());
   }
 
-  /** Whether a checkpoint file can have it. */
+  /** Returns whether checkpoint files can contain this type. */
   public boolean isInFiles() {
     return this != I4;
   }
 
-  /** Whether elements are floating-point numbers. */
+  /** Returns whether the elements are floating-point numbers. */
   public boolean isFloat() {
     return this == F64 || this == F32 || this == F16 || this == BF16;
   }

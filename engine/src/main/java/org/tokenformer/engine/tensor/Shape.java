@@ -2,7 +2,10 @@ package org.tokenformer.engine.tensor;
 
 import java.util.Arrays;
 
-/** The sizes of a tensor's dimensions, outermost first. Immutable; an empty shape is a scalar. */
+/**
+ * The sizes of a tensor's dimensions, outermost first. Immutable; an empty shape is that of a
+ * scalar.
+ */
 public final class Shape {
   private final long[] sizes;
   private final long elements;
@@ -24,7 +27,7 @@ public final class Shape {
   }
 
   /**
-   * A shape of these sizes.
+   * Returns a shape of these sizes.
    *
    * @throws IllegalArgumentException if a size is negative or the product exceeds a long
    */
@@ -32,23 +35,23 @@ public final class Shape {
     return new Shape(sizes.clone());
   }
 
-  /** Number of dimensions. */
+  /** Returns the number of dimensions. */
   public int rank() {
     return sizes.length;
   }
 
-  /** Size of one dimension, 0 the outermost. */
+  /** Returns the size of one dimension; 0 is the outermost. */
   public long size(int dimension) {
     return sizes[dimension];
   }
 
-  /** The product of all sizes. */
+  /** Returns the product of all sizes. */
   public long elements() {
     return elements;
   }
 
   /**
-   * Bytes of this many elements of a type.
+   * Returns the size in bytes of a tensor of this shape and the given type.
    *
    * @throws IllegalArgumentException if it exceeds a long
    */
@@ -74,7 +77,7 @@ public final class Shape {
     return Arrays.hashCode(sizes);
   }
 
-  /** As {@code (48, 64)}. */
+  /** Returns the sizes in parentheses, for example {@code (48, 64)}. */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder("(");

@@ -3,10 +3,10 @@ package org.tokenformer.engine.tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A dense row-major array in a backend's memory. Immutable as a value, a view as a reference: two
- * tensors may share a buffer. Above the backend its elements are opaque.
+ * A dense row-major array in a backend's memory. A tensor is an immutable view: several may share a
+ * buffer. Only the backend accesses the elements.
  *
- * <p>A matrix of weights may be {@link Quantized}: its scales are a tensor of their own.
+ * <p>A weight matrix may be {@link Quantized}; its scales are a separate tensor.
  */
 public final class Tensor {
   private final Buffer buffer;
@@ -17,10 +17,10 @@ public final class Tensor {
   private final @Nullable Tensor scales;
 
   /**
-   * A view of a buffer.
+   * Creates a view of a buffer.
    *
-   * @param offset where the first element lies, in bytes
-   * @throws IllegalArgumentException if the view does not lie inside the buffer
+   * @param offset of the first element, in bytes
+   * @throws IllegalArgumentException if the view is not inside the buffer
    */
   public Tensor(Buffer buffer, long offset, DType dtype, Shape shape) {
     this(buffer, offset, dtype, shape, null);
@@ -35,7 +35,7 @@ public final class Tensor {
               + shape
               + " at byte "
               + offset
-              + " does not fit into "
+              + " does not fit into a buffer of "
               + buffer.byteSize()
               + " bytes");
     }
@@ -47,62 +47,62 @@ public final class Tensor {
   }
 
   /**
-   * The same elements with what they are multiplied by.
+   * Returns a view of the same elements with scales, which multiply them.
    *
    * @param factors F32 (rows, {@linkplain Quantized#groups groups of a row})
-   * @throws IllegalArgumentException if the shapes or types do not fit each other
+   * @throws IllegalArgumentException if the shapes or types do not match
    */
   public Tensor withScales(Tensor factors) {
     if (!Quantized.is(dtype)
         || shape.rank() != 2
         || factors.dtype() != DType.F32
         || !factors.shape().equals(Shape.of(rows(), Quantized.groups(columns())))) {
-      throw new IllegalArgumentException("scales " + factors + " of " + this);
+      throw new IllegalArgumentException("scales " + factors + " do not match tensor " + this);
     }
     return new Tensor(buffer, offset, dtype, shape, factors);
   }
 
-  /** What the elements of a {@link Quantized} matrix are multiplied by; null for others. */
+  /** Returns the scales of a {@link Quantized} matrix; null for other tensors. */
   public @Nullable Tensor scales() {
     return scales;
   }
 
-  /** Where it lives. */
+  /** Returns the buffer that holds the elements. */
   public Buffer buffer() {
     return buffer;
   }
 
-  /** Where its first element lies in the buffer, in bytes. */
+  /** Returns the offset of the first element in the buffer, in bytes. */
   public long offset() {
     return offset;
   }
 
-  /** Element type. */
+  /** Returns the element type. */
   public DType dtype() {
     return dtype;
   }
 
-  /** Sizes. */
+  /** Returns the shape. */
   public Shape shape() {
     return shape;
   }
 
-  /** Size of the elements in bytes. */
+  /** Returns the size of the elements in bytes. */
   public long byteSize() {
     return byteSize;
   }
 
-  /** Size of elements and scales in bytes. */
+  /** Returns the size of elements and scales in bytes. */
   public long totalBytes() {
     return scales == null ? byteSize : byteSize + scales.byteSize;
   }
 
-  /** The outermost size. */
+  /** Returns the size of the outermost dimension. */
   public long rows() {
     return shape.size(0);
   }
 
-  /** Elements of one row: the product of all sizes but the outermost. */
+  /** Returns the elements per row: the product of all sizes but the outermost. */
   public long columns() {
     long n = 1;
     for (int i = 1; i < shape.rank(); i++) {
@@ -112,37 +112,37 @@ public final class Tensor {
   }
 
   /**
-   * A view of some rows of a matrix.
+   * Returns a view of consecutive rows of a matrix.
    *
-   * @throws IndexOutOfBoundsException if the rows are not all there
+   * @throws IndexOutOfBoundsException if a row is outside the matrix
    */
   public Tensor rows(long from, long count) {
     if (from < 0 || count < 0 || from > rows() - count) {
       throw new IndexOutOfBoundsException(
-          "rows " + from + " to " + (from + count) + " of tensor " + this);
+          count + " rows from row " + from + " are not inside tensor " + this);
     }
     long first = offset + from * dtype.rowBytes(columns());
-    Tensor theirs = scales == null ? null : scales.rows(from, count);
-    return new Tensor(buffer, first, dtype, Shape.of(count, columns()), theirs);
+    Tensor rowScales = scales == null ? null : scales.rows(from, count);
+    return new Tensor(buffer, first, dtype, Shape.of(count, columns()), rowScales);
   }
 
-  /** The first elements in another shape: {@link #view(long, Shape)} from 0 on. */
+  /** Returns a view of the first elements in another shape: {@link #view(long, Shape)} from 0. */
   public Tensor view(Shape other) {
     return view(0, other);
   }
 
   /**
-   * Consecutive elements, in memory order, in a shape of their own.
+   * Returns a view of consecutive elements, in memory order, in another shape.
    *
-   * @param first how many elements are left out before them
-   * @param other its elements may be fewer than those that are left
-   * @throws IndexOutOfBoundsException if the elements are not all there
+   * @param first index of the first element of the view
+   * @param other may have fewer elements than remain
+   * @throws IndexOutOfBoundsException if an element is outside the tensor
    * @throws IllegalArgumentException if the type is {@link Quantized}, whose groups belong to rows
    */
   public Tensor view(long first, Shape other) {
     if (Quantized.is(dtype)) {
       throw new IllegalArgumentException(
-          "tensor " + this + " is quantised in groups of its rows; view must not reshape it");
+          "tensor " + this + " is quantised in groups within rows and cannot be reshaped");
     }
     if (first < 0 || first > shape.elements() - other.elements()) {
       throw new IndexOutOfBoundsException(
@@ -151,7 +151,7 @@ public final class Tensor {
     return new Tensor(buffer, offset + first * dtype.bytes(), dtype, other);
   }
 
-  /** As {@code F32(48, 64)}. */
+  /** Returns type and shape, for example {@code F32(48, 64)}. */
   @Override
   public String toString() {
     return dtype + shape.toString();

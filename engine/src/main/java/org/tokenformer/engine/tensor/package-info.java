@@ -1,6 +1,6 @@
 /**
- * What a tensor is: a {@link DType}, a {@link Shape} and a place in a {@link Buffer} that its
- * backend owns. Knows no arithmetic, no files and no models.
+ * Tensors: a {@link DType}, a {@link Shape} and an offset in a {@link Buffer} owned by the backend.
+ * This package contains no arithmetic and knows neither files nor models.
  */
 @NullMarked
 package org.tokenformer.engine.tensor;

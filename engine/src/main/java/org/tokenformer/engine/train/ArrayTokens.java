@@ -2,7 +2,7 @@ package org.tokenformer.engine.train;
 
 import java.util.Objects;
 
-/** See {@link TokenSource#of}. */
+/** The token source of {@link TokenSource#of}. */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record ArrayTokens(int... ids) implements TokenSource {
   @Override

@@ -22,11 +22,11 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The files of a checkpoint, as they are written and read: a model folder with {@code
- * training/state.json}, {@code training/moments.safetensors} and the checksums of all files.
+ * Writes and reads the files of a checkpoint: a model folder with {@code training/state.json},
+ * {@code training/moments.safetensors} and the checksums of all files.
  */
 record CheckpointFiles(Path folder) {
-  /** What makes it a model folder. */
+  /** The files of a model folder. */
   static final List<String> MODEL =
       List.of(ModelFolder.CONFIG_FILE, ModelFolder.WEIGHTS_FILE, ModelFolder.TOKENIZER_FILE);
 
@@ -34,13 +34,13 @@ record CheckpointFiles(Path folder) {
   static final String STATE = TRAINING + "/state.json";
   static final String MOMENTS = TRAINING + "/moments.safetensors";
 
-  /** All of them but the checksums. */
+  /** All files of a checkpoint except the checksums. */
   static final List<String> ALL = Stream.concat(MODEL.stream(), Stream.of(STATE, MOMENTS)).toList();
 
   private static final String FIRST = "first.";
   private static final String SECOND = "second.";
 
-  /** Writes all of them into an empty folder, for a run between two steps. */
+  /** Writes all files into an empty folder; must be called between two steps. */
   void write(Trainer trainer, byte[] tokenizer) throws IOException {
     TokenFormer model = trainer.model();
     Optimizer optimizer = trainer.optimizer();
@@ -57,12 +57,12 @@ record CheckpointFiles(Path folder) {
   }
 
   /**
-   * Reads all of them to see that they are what was written.
+   * Reads all files and verifies their checksums.
    *
    * @throws ModelFormatException naming the first file that is missing or damaged
    */
   void verify() throws IOException {
-    Checksums.verify(folder, ALL, "delete " + folder + " to go on from the checkpoint before it");
+    Checksums.verify(folder, ALL, "delete " + folder + " to resume from the previous checkpoint");
   }
 
   SavedState readState() throws IOException {
@@ -82,9 +82,9 @@ record CheckpointFiles(Path folder) {
   }
 
   /**
-   * Gives an optimiser the moments that were saved.
+   * Loads the saved moments into an optimiser.
    *
-   * @throws ModelFormatException if one is missing or has another shape than its weight
+   * @throws ModelFormatException if a moment is missing or its shape is not that of its weight
    */
   void readMoments(Optimizer optimizer, Backend backend) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(MOMENTS))) {
@@ -101,7 +101,7 @@ record CheckpointFiles(Path folder) {
       Tensor moment = entry.getValue();
       if (saved.dtype() != DType.F32 || !saved.shape().equals(moment.shape())) {
         throw new ModelFormatException(
-            "%s: tensor %s is %s%s, the model asks for %s"
+            "%s: tensor %s is %s%s, but the model needs %s"
                 .formatted(file.path(), saved.name(), saved.dtype(), saved.shape(), moment));
       }
       backend.upload(saved.data(), moment);

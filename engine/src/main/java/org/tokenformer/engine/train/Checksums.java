@@ -11,16 +11,16 @@ import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.Sha256;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
-/** The sums of a folder's files, in a file that {@code sha256sum -c} reads as well. */
+/** The SHA-256 checksums of a folder's files, in the format of {@code sha256sum -c}. */
 final class Checksums {
   static final String FILE = "SHA256SUMS";
 
   private static final int BLOCK = 1 << 20;
-  private static final int LARGEST_FILE = 1 << 16;
+  private static final int MAX_FILE_BYTES = 1 << 16;
 
   private Checksums() {}
 
-  /** Writes the sums of these files of the folder. */
+  /** Writes the checksums of the given files of a folder. */
   static void write(Path folder, List<String> files) throws IOException {
     StringBuilder sums = new StringBuilder();
     for (String file : files) {
@@ -30,15 +30,16 @@ final class Checksums {
   }
 
   /**
-   * Compares.
+   * Compares the files with their checksums.
    *
    * @param advice what to do about a damaged file
-   * @throws ModelFormatException naming the first file that is not what it was
+   * @throws ModelFormatException naming the first file that is missing or has changed
    */
   static void verify(Path folder, List<String> files, String advice) throws IOException {
     Path list = folder.resolve(FILE);
-    if (!Files.isRegularFile(list) || Files.size(list) > LARGEST_FILE) {
-      throw new ModelFormatException(list + ": is missing or no list of checksums; " + advice);
+    if (!Files.isRegularFile(list) || Files.size(list) > MAX_FILE_BYTES) {
+      throw new ModelFormatException(
+          list + ": is missing or is not a list of checksums; " + advice);
     }
     String sums = Files.readString(list, StandardCharsets.ISO_8859_1);
     for (String file : files) {
@@ -48,7 +49,7 @@ final class Checksums {
       }
       if (!sums.contains(sum(path) + "  " + file + "\n")) {
         throw new ModelFormatException(
-            path + ": is damaged, its SHA-256 is not the one in " + FILE + "; " + advice);
+            path + ": is damaged: its SHA-256 is not the one in " + FILE + "; " + advice);
       }
     }
   }

@@ -1,6 +1,6 @@
 package org.tokenformer.engine.train;
 
-/** Data that do not fill one window. */
+/** Thrown when the data do not fill one window. */
 public final class DataTooShortException extends TrainingDataException {
   private static final long serialVersionUID = 1L;
 
@@ -8,16 +8,18 @@ public final class DataTooShortException extends TrainingDataException {
   private final int positions;
 
   private DataTooShortException(long size, int positions) {
-    super("the stream %s; use more text or a shorter window".formatted(shortage(size, positions)));
+    super(
+        "the token stream %s; use more text or a shorter window"
+            .formatted(shortage(size, positions)));
     this.size = size;
     this.positions = positions;
   }
 
   /**
-   * Refuses so many ids if they do not fill one window.
+   * Checks that a number of ids fills one window.
    *
-   * @param positions of the window, which takes one id more as the last target
-   * @throws DataTooShortException if they are too few
+   * @param positions of the window, which needs one more id as its last target
+   * @throws DataTooShortException if there are too few ids
    */
   static void check(long size, int positions) {
     if (size <= positions) {
@@ -26,10 +28,11 @@ public final class DataTooShortException extends TrainingDataException {
   }
 
   private static String shortage(long size, int positions) {
-    return "has %d tokens, one window of %d needs %d".formatted(size, positions, positions + 1L);
+    return "has %d tokens, but one window of %d needs %d"
+        .formatted(size, positions, positions + 1L);
   }
 
-  /** What is wrong with them, for a line that begins with their name: {@code has 11 tokens, …}. */
+  /** Describes the problem, to follow the name of the data: {@code has 11 tokens, but …}. */
   public String shortage() {
     return shortage(size, positions);
   }

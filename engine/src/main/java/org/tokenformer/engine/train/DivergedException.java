@@ -3,7 +3,7 @@ package org.tokenformer.engine.train;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.error.EngineProblem;
 
-/** A run that would learn nothing any more. The message is one line for people. */
+/** Thrown when a run has diverged. The message is one human-readable line. */
 public final class DivergedException extends RuntimeException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
@@ -16,23 +16,23 @@ public final class DivergedException extends RuntimeException implements EngineP
     this.tensor = tensor;
   }
 
-  /** The step that was not done, counted from 1. */
+  /** Returns the step that failed, counted from 1. */
   public int step() {
     return step;
   }
 
-  /** The {@link #tensor}. */
+  /** Returns the {@link #tensor}. */
   @Override
   public @Nullable String field() {
     return tensor;
   }
 
-  /** The first tensor whose weights or gradient are NaN or infinite; null if none is. */
+  /** Returns the first tensor with NaN or infinite weights or gradients; null if there is none. */
   public @Nullable String tensor() {
     return tensor;
   }
 
-  /** The same with what can be done about it. */
+  /** Returns a copy whose message ends with advice. */
   DivergedException with(String advice) {
     DivergedException e = new DivergedException(getMessage() + "; " + advice, step, tensor);
     e.initCause(this);

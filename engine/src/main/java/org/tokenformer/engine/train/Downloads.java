@@ -10,20 +10,20 @@ import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.PendingTensor;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Tensors of a backend on their way into files: one after the other, through one buffer. */
+/** Copies a backend's tensors to files, one at a time through a single buffer. */
 final class Downloads implements AutoCloseable {
   private final Backend backend;
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment buffer;
 
-  /** For tensors that are no larger than the largest of these. */
+  /** Allocates a buffer for the largest of these tensors. */
   Downloads(Backend backend, SequencedMap<String, Tensor> tensors) {
     this.backend = backend;
-    long most = tensors.values().stream().mapToLong(Tensor::byteSize).max().orElse(0);
-    buffer = arena.allocate(most, 64);
+    long largest = tensors.values().stream().mapToLong(Tensor::byteSize).max().orElse(0);
+    buffer = arena.allocate(largest, 64);
   }
 
-  /** All of these, under their names with a prefix. */
+  /** Returns the tensors under their names with a prefix; each is downloaded when it is written. */
   List<PendingTensor> of(String prefix, SequencedMap<String, Tensor> tensors) {
     List<PendingTensor> pending = new ArrayList<>();
     for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {

@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import org.tokenformer.engine.checkpoint.Sha256;
 
 /**
- * Tells one stream of ids from another: the SHA-256 of its length and its ids, of all of them or,
- * of a long stream, of pieces at equal distances.
+ * Identifies a stream of ids by a SHA-256 of its length and its ids; for a long stream, of equally
+ * spaced pieces only.
  */
 final class Fingerprint {
   private static final int PIECE = 1 << 10;

@@ -12,24 +12,24 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.InitialValues;
 
 /**
- * How a model grows while it learns.
+ * How a model grows during training.
  *
  * @param stages in the order of their steps
- * @param init what new parameter tokens begin with
- * @param values how loud new values begin
- * @param warmup steps after a growth in which the learning rate comes back from nothing
- * @param freezeOld whether only what the last growth added is trained
+ * @param init how new parameter tokens are initialised
+ * @param values initialisation scale of new values
+ * @param warmup steps over which the learning rate warms up from zero after each growth
+ * @param freezeOld whether only the parameter tokens added by the latest growth are trained
  */
 public record GrowthOptions(
     List<Stage> stages, GrowthInit init, InitialValues values, int warmup, boolean freezeOld) {
-  /** Of a run in which nothing grows. */
+  /** The options of a run without growth. */
   public static final GrowthOptions NONE =
       new GrowthOptions(List.of(), GrowthInit.ZERO, InitialValues.SCALED, 0, false);
 
   private static final String GROW_AT = "grow_at";
   private static final String FREEZE_OLD = "freeze_old";
 
-  // What cannot be shown on one line is no plan.
+  // Printable ASCII only, so that a plan can be quoted on one line of a message.
   private static final Pattern STAGE = Pattern.compile("(\\d{1,9}):([\\x20-\\x7e]*)");
 
   /** Copies the list and checks the order. */
@@ -40,7 +40,7 @@ public record GrowthOptions(
         throw ConfigException.of(
             GROW_AT,
             stages.get(i),
-            "'%s' comes after '%s'; give them in the order of their steps"
+            "'%s' follows '%s'; list growths in the order of their steps"
                 .formatted(stages.get(i), stages.get(i - 1)));
       }
     }
@@ -52,19 +52,21 @@ public record GrowthOptions(
   /**
    * One growth.
    *
-   * @param afterStep steps that are done before it, from 0 on
+   * @param afterStep steps done before it, at least 0
    */
   public record Stage(int afterStep, GrowthPlan plan) {
     /**
-     * Reads {@code 400:ffn=1024,qkv=256}.
+     * Parses text such as {@code 400:ffn=1024,qkv=256}.
      *
-     * @throws ConfigException naming what cannot be read
+     * @throws ConfigException naming the part that cannot be parsed
      */
     public static Stage parse(String text) {
       Matcher stage = STAGE.matcher(text);
       if (!stage.matches()) {
         throw ConfigException.notAllowed(
-            GROW_AT, CheckpointException.quote(text), "a step and sizes, as 400:ffn=1024,qkv=256");
+            GROW_AT,
+            CheckpointException.quote(text),
+            "a step and sizes, such as 400:ffn=1024,qkv=256");
       }
       try {
         int step = Integer.parseInt(stage.group(1));
@@ -74,7 +76,7 @@ public record GrowthOptions(
       }
     }
 
-    /** As {@link #parse} reads it. */
+    /** Returns the text that {@link #parse} accepts. */
     @Override
     public String toString() {
       return afterStep + ":" + plan;
@@ -82,10 +84,10 @@ public record GrowthOptions(
   }
 
   /**
-   * What this model becomes in the stages that are left.
+   * Returns the configuration after the remaining stages.
    *
-   * @param done stages that this model has behind it
-   * @throws ConfigException if one of the others cannot follow
+   * @param done stages already applied to this model
+   * @throws ConfigException if a remaining stage cannot be applied
    */
   public TokenFormerConfig last(TokenFormerConfig config, int done) {
     TokenFormerConfig grown = config;
@@ -96,58 +98,61 @@ public record GrowthOptions(
   }
 
   /**
-   * Looks whether a run can go on with this model.
+   * Checks that a run can start or continue with this model.
    *
-   * @param done stages that it has behind it
-   * @throws ConfigException if a stage cannot follow, or if there is nothing old to freeze
+   * @param done stages already applied to it
+   * @throws ConfigException if a remaining stage cannot be applied, or if old weights are to be
+   *     frozen and the model never grows
    */
   public void check(TokenFormerConfig config, int done) {
     if (done > Math.min(stages.size(), config.history().size())) {
       throw ConfigException.of(
           "growths",
           done,
-          "%d is more than the %d of the run and the %d of the model"
+          "%d is more than the %d growths of the run or the %d of the model"
               .formatted(done, stages.size(), config.history().size()));
     }
     last(config, done);
     if (freezeOld && stages.isEmpty() && config.history().isEmpty()) {
       throw new ConfigException(
           FREEZE_OLD,
-          "the model never grew, so that nothing of it is new; add grow_at, or go on from a grown"
-              + " model");
+          "the model has never grown, so it has no new parameter tokens; add grow_at or continue"
+              + " training a grown model");
     }
   }
 
   /**
-   * Looks whether all stages come before the last step.
+   * Checks that all stages come before the last step.
    *
-   * @throws ConfigException naming the first that does not
+   * @throws ConfigException naming the first stage that does not
    */
   public void checkSteps(int steps) {
     for (Stage stage : stages) {
       if (stage.afterStep() >= steps) {
         throw ConfigException.of(
-            GROW_AT, stage, "'%s' comes after the last of %d steps".formatted(stage, steps));
+            GROW_AT,
+            stage,
+            "'%s' would grow the model after the last of %d steps".formatted(stage, steps));
       }
     }
   }
 
   /**
-   * Looks whether what a model has learned stays as it is from the first step on.
+   * Checks that the weights of a trained model are frozen from the first step on.
    *
-   * @throws ConfigException if it would be trained before it is frozen
+   * @throws ConfigException if they would be trained before they are frozen
    */
   public void checkKeeps(TokenFormerConfig config) {
     if (config.history().isEmpty() && stages.getFirst().afterStep() > 0) {
       throw new ConfigException(
           FREEZE_OLD,
-          "nothing of the model is new before '%s', so that all of it would be trained"
+          "the model has no new parameter tokens before '%s', so all of its weights would be"
                   .formatted(stages.getFirst())
-              + " until then; grow at step 0");
+              + " trained until then; grow at step 0");
     }
   }
 
-  /** How many stages are due when so many steps are done. */
+  /** Returns how many stages are due after a number of steps. */
   int dueAfter(int steps) {
     return (int) stages.stream().filter(stage -> stage.afterStep() <= steps).count();
   }
@@ -160,12 +165,12 @@ public record GrowthOptions(
     }
   }
 
-  /** Whether only the new parameter tokens of this model are trained. */
+  /** Returns whether only the new parameter tokens of this model are trained. */
   public boolean trainsOnlyNew(TokenFormerConfig config) {
     return freezeOld && !(config.history().isEmpty() && !stages.isEmpty());
   }
 
-  /** Times the learning rate of a step: from nothing to 1 after each growth. */
+  /** Returns the factor on the learning rate of a step: it rises from 0 to 1 after each growth. */
   double warmupFactor(int step) {
     double warmupFactor = 1;
     for (int i = 0; i < stages.size(); i++) {

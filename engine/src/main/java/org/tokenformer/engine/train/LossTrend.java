@@ -1,41 +1,42 @@
 package org.tokenformer.engine.train;
 
 /**
- * How the loss of a run goes.
+ * The trend of a run's training loss.
  *
  * @param count losses so far
- * @param smoothed their mean, over about the last {@value #SPAN}
- * @param lowest the lowest smoothed one so far
- * @param high how many of the last losses in a row lay far above it
+ * @param smoothed running mean over about the last {@value #SPAN} losses
+ * @param lowest the lowest smoothed loss so far
+ * @param high number of consecutive latest losses far above the lowest
  */
 record LossTrend(long count, double smoothed, double lowest, int high) {
   static final int SPAN = 20;
 
-  /** At least so many high losses in a row are no bad luck with the data. */
+  /** A run has diverged after this many consecutive high losses. */
   static final int MAX_HIGH = 20;
 
-  /** Before the first step. */
+  /** The trend before the first step. */
   static final LossTrend START = new LossTrend(0, 0, Double.MAX_VALUE, 0);
 
   LossTrend after(double loss) {
     double next = smoothed + (loss - smoothed) / Math.min(count + 1, SPAN);
-    return new LossTrend(count + 1, next, Math.min(lowest, next), loss > highest() ? high + 1 : 0);
+    return new LossTrend(
+        count + 1, next, Math.min(lowest, next), loss > threshold() ? high + 1 : 0);
   }
 
   /**
-   * What a loss has to exceed to be high. A run that diverges ends up guessing, at 6 to 8 nats
-   * where it had reached 3 or 4.
+   * Returns the threshold above which a loss is high. A diverged run ends up guessing, at 6 to 8
+   * nats after it had reached 3 or 4.
    */
-  double highest() {
+  double threshold() {
     return 1.5 * lowest + 0.5;
   }
 
-  /** When the model has become another one: what it had reached counts no more. */
-  LossTrend afresh() {
+  /** Returns the trend after a growth: the lowest loss of the smaller model no longer counts. */
+  LossTrend afterGrowth() {
     return new LossTrend(count, smoothed, Double.MAX_VALUE, 0);
   }
 
-  boolean exploded() {
+  boolean diverged() {
     return high >= MAX_HIGH;
   }
 }

@@ -14,8 +14,8 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * AdamW (arXiv 1711.05101) over the weights of a model, with the norm of all gradients clipped.
- * Matrices decay, vectors do not.
+ * AdamW (arXiv 1711.05101) over the trained weights of a model, with clipping of the global
+ * gradient norm. Weight decay applies to matrices, not to vectors.
  */
 public final class Optimizer implements AutoCloseable {
   private final Backend backend;
@@ -25,7 +25,7 @@ public final class Optimizer implements AutoCloseable {
   private final SequencedMap<String, Tensor> firstMoments = new LinkedHashMap<>();
   private final SequencedMap<String, Tensor> secondMoments = new LinkedHashMap<>();
 
-  /** With all moments 0, for what is trained of a model. */
+  /** Creates an optimiser with zero moments for the trained weights of a model. */
   public Optimizer(TrainableModel model, OptimizerOptions options) {
     this.options = options;
     backend = model.backend();
@@ -46,19 +46,19 @@ public final class Optimizer implements AutoCloseable {
     return options;
   }
 
-  /** The mean of the gradients so far, by the weight's name. */
+  /** Returns the running means of the gradients, by the weight's name. */
   SequencedMap<String, Tensor> firstMoments() {
     return Collections.unmodifiableSequencedMap(firstMoments);
   }
 
-  /** The mean of the squares of the gradients so far, by the weight's name. */
+  /** Returns the running means of the squared gradients, by the weight's name. */
   SequencedMap<String, Tensor> secondMoments() {
     return Collections.unmodifiableSequencedMap(secondMoments);
   }
 
   /**
-   * The norm of all of these together, L2; NaN or infinite if an element is. Always added up in the
-   * same order.
+   * Returns the L2 norm over all tensors together; NaN or infinite if an element is. The order of
+   * summation is fixed.
    */
   public double norm(SequencedMap<String, Tensor> tensors) {
     double sum = 0;
@@ -68,7 +68,7 @@ public final class Optimizer implements AutoCloseable {
     return Math.sqrt(sum);
   }
 
-  /** The first of these that holds NaN or an infinity, or null. */
+  /** Returns the name of the first tensor that contains NaN or an infinity, or null. */
   @Nullable String firstNotFinite(SequencedMap<String, Tensor> tensors) {
     for (Map.Entry<String, Tensor> tensor : tensors.entrySet()) {
       if (!Double.isFinite(backend.sumOfSquares(tensor.getValue()))) {
@@ -79,7 +79,7 @@ public final class Optimizer implements AutoCloseable {
   }
 
   /**
-   * Changes what is trained.
+   * Updates the trained weights and the moments.
    *
    * @param step counted from 1
    * @param gradients by the weight's name

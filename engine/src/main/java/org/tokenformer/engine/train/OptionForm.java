@@ -10,16 +10,16 @@ import org.tokenformer.engine.model.files.Fields;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
- * How the values of a {@link TrainingOption} are given and saved.
+ * How the values of a {@link TrainingOption} are given and stored.
  *
- * @param given the type in which they are given: {@link Integer}, {@link Long}, {@link Double},
- *     {@link Boolean}, {@link String} for one of the choices, {@link List} of texts
- * @param label stands for a value in a command's help; empty for flags, which have none
- * @param choices the values by the texts that are allowed; empty where there are others
- * @param made makes a value of what was given
- * @param text of a value, as it was given
- * @param json of a value, for a state file
- * @param read finds a value in a state file by its name
+ * @param given the type of given values: {@link Integer}, {@link Long}, {@link Double}, {@link
+ *     Boolean}, {@link String} for one of the choices, {@link List} of texts
+ * @param label placeholder of the value in a command's help; empty for flags
+ * @param choices values by their texts; empty if the option is not a choice
+ * @param made converts a given value
+ * @param text returns the text of a value, as a user gives it
+ * @param json returns the JSON value for a state file
+ * @param read reads a value from a state file by its name
  */
 record OptionForm<T>(
     Class<?> given,
@@ -43,7 +43,7 @@ record OptionForm<T>(
   static final OptionForm<Boolean> FLAG =
       plain(Boolean.class, "", (fields, name) -> fields.flag(name, false));
 
-  /** Saved as text, since a seed has more digits than JSON's readers keep. */
+  /** Stored as text, since JSON readers may not preserve all digits of a 64-bit seed. */
   static final OptionForm<Long> SEED =
       new OptionForm<>(
           Long.class,
@@ -69,7 +69,7 @@ record OptionForm<T>(
         type, label, new LinkedHashMap<>(), type::cast, String::valueOf, value -> value, read);
   }
 
-  /** One of the constants of an enum, which files call as its {@code toString} does. */
+  /** A choice of the constants of an enum, stored in files as their {@code toString}. */
   static <T extends Enum<T>> OptionForm<T> choice(Class<T> type, Function<T, String> text) {
     SequencedMap<String, T> choices = new LinkedHashMap<>();
     for (T constant : type.getEnumConstants()) {
@@ -95,7 +95,7 @@ record OptionForm<T>(
     try {
       return Long.parseLong(fields.text(name));
     } catch (NumberFormatException e) {
-      throw fields.problem(name, "is not a whole number of 64 bits");
+      throw fields.problem(name, "is not a 64-bit integer");
     }
   }
 }

@@ -23,14 +23,15 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
- * The folder of a run: its last checkpoints, each a model folder {@code step-000200} that is there
- * complete or not at all, whenever the process or the machine dies.
+ * The folder of a run with its latest checkpoints. Each checkpoint is a model folder {@code
+ * step-000200} that is written atomically: if the process or the machine dies, it is complete or
+ * does not exist.
  *
- * <p>The folder is a model folder itself: {@code config.json}, {@code model.safetensors} and {@code
- * tokenizer.json} are links through {@code latest}, which is a link to the last checkpoint; so all
- * three change with one rename. Where the file system has no links, they are copies.
+ * <p>The run folder is a model folder itself: {@code config.json}, {@code model.safetensors} and
+ * {@code tokenizer.json} are links through {@code latest}, which is a link to the latest
+ * checkpoint, so all three change with one rename. On file systems without links they are copies.
  *
- * <p>It is one process's while it is open: another one would take what this one is writing for the
+ * <p>An open folder is locked against other processes: they would mistake unfinished files for the
  * leftovers of a killed run.
  */
 public final class RunFolder implements AutoCloseable {
@@ -53,66 +54,66 @@ public final class RunFolder implements AutoCloseable {
     this.keep = keep;
     Files.createDirectories(folder);
     lock = lock(folder);
-    clear();
+    deleteLeftovers();
   }
 
-  /** A file that is locked until it is closed or the process dies, however it dies. */
+  /** Opens a file that stays locked until it is closed or the process dies. */
   private static FileChannel lock(Path folder) throws IOException {
     FileChannel channel =
         FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    boolean taken;
+    boolean locked;
     try {
-      taken = channel.tryLock() == null;
+      locked = channel.tryLock() == null;
     } catch (OverlappingFileLockException e) { // by this process
-      taken = true;
-    } catch (IOException e) { // there are file systems without locks
-      taken = false;
+      locked = true;
+    } catch (IOException e) { // some file systems have no locks
+      locked = false;
     }
-    if (taken) {
+    if (locked) {
       channel.close();
       throw new ModelFormatException(
-          folder + ": another run is writing to it; wait for its end, or choose another folder");
+          folder + ": another run is writing to it; wait until it ends or choose another folder");
     }
     return channel;
   }
 
   /**
-   * For a new run: makes the folder if it is not there.
+   * Opens the folder of a new run and creates it if it does not exist.
    *
-   * @param tokenizer the tokenizer's file, read now
-   * @param keep how many checkpoints stay, from 1 on
-   * @throws IOException if the tokenizer cannot be read, the folder cannot be made, it has
-   *     checkpoints of another run, or a run is writing to it now
+   * @param tokenizer the tokenizer's file, read immediately
+   * @param keep number of checkpoints to keep, at least 1
+   * @throws IOException if the tokenizer cannot be read, the folder cannot be created, it contains
+   *     checkpoints of another run, or another run is writing to it
    */
   public static RunFolder create(Path folder, Path tokenizer, int keep) throws IOException {
     Path last = latest(folder);
     if (last != null) {
       throw new ModelFormatException(
-          "%s: has %s of another run; resume that one, or choose another folder"
+          "%s: contains %s of another run; resume that run or choose another folder"
               .formatted(folder, last.getFileName()));
     }
     return new RunFolder(folder, Files.readAllBytes(tokenizer), keep);
   }
 
   /**
-   * For a run that goes on from {@link #latest}.
+   * Opens the folder of a run that resumes from {@link #latest}.
    *
-   * @param keep how many checkpoints stay, from 1 on
-   * @throws IOException if there is none, or a run is writing to the folder now
+   * @param keep number of checkpoints to keep, at least 1
+   * @throws IOException if there is no checkpoint, or another run is writing to the folder
    */
   public static RunFolder resume(Path folder, int keep) throws IOException {
     Path last = latest(folder);
     if (last == null) {
       throw new ModelFormatException(
           folder
-              + ": has no checkpoint of a run to resume; a checkpoint is a folder "
+              + ": contains no checkpoint to resume from; a checkpoint is a folder such as "
               + PREFIX
-              + "000000");
+              + "000200");
     }
     byte[] tokenizer = Files.readAllBytes(new CheckpointFiles(last).tokenizer());
     RunFolder resumed = new RunFolder(folder, tokenizer, keep);
     try {
-      resumed.makeLatest(last); // the run may have been killed before it did
+      resumed.makeLatest(last); // the run may have been killed before it did this
     } catch (IOException e) {
       resumed.close();
       throw e;
@@ -120,31 +121,31 @@ public final class RunFolder implements AutoCloseable {
     return resumed;
   }
 
-  /** Deletes what a killed run has left unfinished. */
-  private void clear() {
+  /** Deletes the unfinished files of a killed run. */
+  private void deleteLeftovers() {
     AtomicFolder.deleteLeftovers(folder, PREFIX);
     AtomicFolder.deleteLeftovers(folder, LATEST);
     CheckpointFiles.MODEL.forEach(file -> AtomicFolder.deleteLeftovers(folder, file));
   }
 
-  /** Lets other runs have the folder. */
+  /** Releases the lock. */
   @Override
   public void close() throws IOException {
     lock.close();
   }
 
-  /** Where it lies. */
+  /** Returns the path of the folder. */
   public Path path() {
     return folder;
   }
 
-  /** The last checkpoint in a folder, or null if it has none or is not there. */
+  /** Returns the latest checkpoint in a folder; null if it has none or does not exist. */
   public static @Nullable Path latest(Path folder) throws IOException {
     List<Path> all = checkpoints(folder);
     return all.isEmpty() ? null : all.getLast();
   }
 
-  /** From the first to the last. */
+  /** Returns all checkpoints in the order of their steps. */
   private static List<Path> checkpoints(Path folder) throws IOException {
     List<Path> found = new ArrayList<>();
     if (Files.isDirectory(folder)) {
@@ -159,18 +160,18 @@ public final class RunFolder implements AutoCloseable {
     return found;
   }
 
-  /** −1 for what is no checkpoint. */
+  /** Returns the step of a checkpoint, or −1 if the path is not a checkpoint. */
   private static int stepOf(Path path) {
     Matcher name = NAME.matcher(String.valueOf(path.getFileName()));
-    boolean is = name.matches() && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
-    return is ? Integer.parseInt(name.group(1)) : -1;
+    boolean isCheckpoint = name.matches() && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
+    return isCheckpoint ? Integer.parseInt(name.group(1)) : -1;
   }
 
   /**
-   * Saves a run between two steps; then deletes the checkpoints that are not to be kept.
+   * Saves a run between two steps, then deletes the oldest checkpoints beyond those to keep.
    *
    * @return the new checkpoint
-   * @throws IOException with one line for people; those that were there before are there still
+   * @throws IOException with a one-line message; earlier checkpoints are unchanged
    */
   public Path save(Trainer trainer) throws IOException {
     Path checkpoint =
@@ -194,7 +195,7 @@ public final class RunFolder implements AutoCloseable {
       AtomicFiles.link(folder.resolve(LATEST), checkpoint.getFileName());
       for (String file : CheckpointFiles.MODEL) {
         Path link = folder.resolve(file);
-        if (!Files.isSymbolicLink(link)) { // it may be a copy, from where there were no links
+        if (!Files.isSymbolicLink(link)) { // it may be a copy from a file system without links
           AtomicFiles.link(link, Path.of(LATEST, file));
         }
       }

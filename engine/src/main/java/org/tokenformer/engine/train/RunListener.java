@@ -4,35 +4,35 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.tokenformer.engine.model.TokenFormerConfig;
 
-/** Hears how a run goes. Called on the run's own thread, between its steps. */
+/** Receives the events of a run. Called on the run's own thread, between steps. */
 public interface RunListener {
-  /** A step was done. */
+  /** Called after each step. */
   void step(TrainingStep step);
 
   /**
-   * The model grew, at the beginning of the step that was done last.
+   * Called after the model grew at the start of the latest step.
    *
-   * @param step steps done before it
+   * @param step steps done before the growth
    */
   void grown(int step, TokenFormerConfig before, TokenFormerConfig after);
 
   /**
-   * The validation data were gone through.
+   * Called after each validation.
    *
    * @param step steps done
-   * @param tokens ids learned from
-   * @param loss mean, in nats
+   * @param tokens tokens trained on
+   * @param loss mean loss in nats
    */
   void validated(int step, long tokens, double loss);
 
-  /** The run was saved. */
+  /** Called after a checkpoint was saved. */
   void saved(Path checkpoint);
 
   /**
-   * The run could not be saved; the checkpoints before are as they were. Not asked where the run
-   * ends here in any case.
+   * Called when a checkpoint could not be saved; earlier checkpoints are unchanged. Not called for
+   * the last checkpoint, whose failure ends the run in any case.
    *
-   * @return whether to go on, and try again when the next checkpoint is due
+   * @return whether to continue and try again when the next checkpoint is due
    */
   boolean saveFailed(int step, IOException reason);
 }

@@ -13,8 +13,8 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.training.TrainableModel;
 
 /**
- * A checkpoint of a run, from which it goes on to the same bits as if it had never stopped. {@link
- * RunFolder} finds and writes it.
+ * A checkpoint from which a run resumes bit-identically. {@link RunFolder} finds and writes
+ * checkpoints.
  */
 public final class SavedRun {
   private final CheckpointFiles files;
@@ -28,10 +28,10 @@ public final class SavedRun {
   }
 
   /**
-   * Opens a checkpoint and reads all its files to see that they are what was written.
+   * Opens a checkpoint and verifies the checksums of all its files.
    *
-   * @param folder as {@link RunFolder#latest} finds it
-   * @throws IOException with one line for people: which file is missing or damaged, and what to do
+   * @param folder as returned by {@link RunFolder#latest}
+   * @throws IOException with a one-line message: which file is missing or damaged, and what to do
    */
   public static SavedRun open(Path folder) throws IOException {
     CheckpointFiles files = new CheckpointFiles(folder);
@@ -46,32 +46,32 @@ public final class SavedRun {
     }
   }
 
-  /** Where it lies. */
+  /** Returns the checkpoint's folder. */
   public Path folder() {
     return files.folder();
   }
 
-  /** The tokenizer's file. */
+  /** Returns the tokenizer's file. */
   public Path tokenizer() {
     return files.tokenizer();
   }
 
-  /** What the model is made of. */
+  /** Returns the model's configuration. */
   public TokenFormerConfig config() {
     return config;
   }
 
-  /** What the run was to do. */
+  /** Returns the options of the run. */
   public TrainingOptions options() {
     return state.options();
   }
 
-  /** Steps done. */
+  /** Returns the number of steps done. */
   public int stepsDone() {
     return state.progress().step();
   }
 
-  /** Whether the run began with a model of these sizes, however it has grown since. */
+  /** Returns whether the run started with a model of these sizes, whatever its growth since. */
   public boolean beganWith(TokenFormerConfig first) {
     List<List<LayerSizes>> history = config.history();
     int before = history.size() - growths();
@@ -80,17 +80,17 @@ public final class SavedRun {
         .equals(config.withLayers(layers, Map.of(), history.subList(0, before)));
   }
 
-  /** Growth sets τ anew. */
+  /** Drops the values of τ, which growth changes. */
   private static TokenFormerConfig withoutTaus(TokenFormerConfig config) {
     return config.withLayers(config.layers(), Map.of(), config.history());
   }
 
-  /** How many times the model has grown in the run. */
+  /** Returns how many times the model has grown in the run. */
   public int growths() {
     return state.progress().growths();
   }
 
-  /** The model as it was, for the caller to close. */
+  /** Loads the saved model; the caller closes it. */
   public TrainableModel model(Backend backend) throws IOException {
     try (ModelFolder model = files.openModel()) {
       boolean onlyNew = options().growth().trainsOnlyNew(config);
@@ -99,32 +99,32 @@ public final class SavedRun {
   }
 
   /**
-   * A trainer that goes on.
+   * Returns a trainer that continues the run.
    *
-   * @param model {@link #model}; the trainer's from now on, but if this fails
-   * @param data those of the run
-   * @param options {@link #options}, or others of the same sequence and seed, on which the order of
-   *     the data hangs
-   * @throws TrainingDataException if the data are others
-   * @throws ModelFormatException if sequence or seed are others
+   * @param model {@link #model}; owned by the trainer unless this fails
+   * @param data the data of the run
+   * @param options {@link #options}, or others with the same sequence, seed and growth; the order
+   *     of the data depends on sequence and seed
+   * @throws TrainingDataException if the data differ
+   * @throws ModelFormatException if sequence, seed or growth differ
    */
   public Trainer trainer(TrainableModel model, TokenSource data, TrainingOptions options)
       throws IOException {
-    same("sequence", state.options().shape().sequence(), options.shape().sequence());
-    same("seed", state.options().seed(), options.seed());
+    requireSame("sequence", state.options().shape().sequence(), options.shape().sequence());
+    requireSame("seed", state.options().seed(), options.seed());
     if (!options.growth().equals(state.options().growth())) {
       throw new ModelFormatException(
-          "grow_at: the growth is not that of the run in %s; leave it out to go on, or start a new run"
+          "grow_at: the growth differs from that of the run in %s; omit it to resume, or start a new run"
               .formatted(folder()));
     }
     if (data.size() != state.dataSize()) {
       throw new TrainingDataException(
-          "the training data have %d ids, those of the run in %s had %d; resume with the same data"
+          "the training data have %d ids, but those of the run in %s had %d; resume with the same data"
               .formatted(data.size(), folder(), state.dataSize()));
     }
     if (!Fingerprint.of(data).equals(state.dataFingerprint())) {
       throw new TrainingDataException(
-          "the training data have other ids than those of the run in %s; resume with the same data"
+          "the training data differ from those of the run in %s; resume with the same data"
               .formatted(folder()));
     }
     Trainer trainer = new Trainer(model, data, options, state.progress());
@@ -137,10 +137,10 @@ public final class SavedRun {
     }
   }
 
-  private void same(String option, long saved, long given) throws ModelFormatException {
+  private void requireSame(String option, long saved, long given) throws ModelFormatException {
     if (saved != given) {
       throw new ModelFormatException(
-          "%s: %d is not the %d of the run in %s; leave it out to go on, or start a new run"
+          "%s: %d is not the %d of the run in %s; omit it to resume, or start a new run"
               .formatted(option, given, saved, folder()));
     }
   }

@@ -11,10 +11,9 @@ import org.tokenformer.engine.model.files.Fields;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
 /**
- * Where a run stood when it was saved, as a JSON object: numbers are written so that they are read
- * back to the bit.
+ * The saved state of a run as a JSON object. Numbers are read back bit-identically.
  *
- * @param dataSize ids of the training data
+ * @param dataSize number of ids in the training data
  * @param dataFingerprint {@link Fingerprint} of the training data
  */
 record SavedState(
@@ -36,7 +35,7 @@ record SavedState(
     fields.put("data_sha256", dataFingerprint);
     for (TrainingOption<?> option : TrainingOption.all()) {
       if (option.equals(TrainingOption.GROW_AT)) {
-        fields.put("growths", progress.growths()); // which format 2 has here
+        fields.put("growths", progress.growths()); // format 2 has it here
       }
       option.write(options, fields);
     }
@@ -48,7 +47,11 @@ record SavedState(
     Fields fields = Fields.of(file);
     if (fields.integer("format") != FORMAT) {
       throw fields.problem(
-          "format", fields.integer("format") + " is not " + FORMAT + ": another version wrote it");
+          "format",
+          fields.integer("format")
+              + " is not "
+              + FORMAT
+              + "; the run was saved by another version, resume it with that one");
     }
     LossTrend trend =
         new LossTrend(
@@ -76,7 +79,7 @@ record SavedState(
         || progress.growths() < 0
         || Math.min(position.epoch(), position.window()) < 0
         || Math.min(trend.count(), trend.high()) < 0) {
-      throw new ModelFormatException(fields.file() + ": counts less than nothing: " + progress);
+      throw new ModelFormatException(fields.file() + ": has a negative count: " + progress);
     }
     if (options.growth().dueAfter(progress.step()) < progress.growths()) {
       throw fields.problem(

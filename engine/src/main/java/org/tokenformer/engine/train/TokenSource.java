@@ -1,31 +1,31 @@
 package org.tokenformer.engine.train;
 
-/** A stream of token ids that can be read at any place: a data set. */
+/** A stream of token ids with random access, such as a dataset. */
 public interface TokenSource {
-  /** The ids of an array, which is not copied. */
+  /** Returns a source over the ids of an array, which is not copied. */
   static TokenSource of(int... ids) {
     return new ArrayTokens(ids);
   }
 
   /**
-   * Refuses a stream that does not fill one window.
+   * Checks that the stream fills one window.
    *
-   * @param positions of the window, which takes one id more as the last target
-   * @throws DataTooShortException if there are too few
+   * @param positions of the window, which needs one more id as its last target
+   * @throws DataTooShortException if there are too few ids
    */
   default void requireWindow(int positions) {
     DataTooShortException.check(size(), positions);
   }
 
-  /** How many ids there are. */
+  /** Returns the number of ids. */
   long size();
 
   /**
-   * Copies some of them.
+   * Copies consecutive ids into an array.
    *
-   * @param from index of the first, 0 to size − count
-   * @param to takes them from {@code offset} on
-   * @throws IndexOutOfBoundsException if they are not within the stream or the array
+   * @param from index of the first id, 0 to size − count
+   * @param to receives the ids, starting at {@code offset}
+   * @throws IndexOutOfBoundsException if the ids are not all within the stream and the array
    */
   void read(long from, int[] to, int offset, int count);
 }

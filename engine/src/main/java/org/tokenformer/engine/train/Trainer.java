@@ -15,15 +15,15 @@ import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Teaches a model step by step, and has it grow where the options say so: then it goes on with
- * another, larger model. One thread; between two steps the model may be used, its sessions too.
- * Closing it closes the model as well.
+ * Trains a model step by step and grows it when the options say so; each growth replaces the model
+ * by a larger one. Single-threaded. Between two steps the model and its sessions may be used.
+ * Closing the trainer closes the model.
  */
 public final class Trainer implements AutoCloseable {
-  /** Tells the random numbers of nested dropout from others of the same seed. */
+  /** Separates the random numbers of nested dropout from others with the same seed. */
   private static final long NESTED = 0x6e6573746564L;
 
-  /** Of the parameter tokens, in a micro-batch of nested dropout. */
+  /** Smallest percentage of parameter tokens in a micro-batch of nested dropout. */
   private static final int MIN_PERCENT = 10;
 
   private final TrainingOptions options;
@@ -32,21 +32,21 @@ public final class Trainer implements AutoCloseable {
   private final TokenSource data;
   private TrainingState state;
   private Progress progress;
-  private @Nullable String fingerprint; // of the data, when first asked for
+  private @Nullable String fingerprint; // of the data, computed on first use
 
   /**
-   * At the beginning of a run.
+   * Creates the trainer of a new run.
    *
-   * @param model this trainer's from now on, but if this fails
-   * @param data at least one id more than a sequence has rows
-   * @throws DataTooShortException if they are fewer
+   * @param model owned by this trainer unless this fails
+   * @param data at least one id more than a sequence
+   * @throws DataTooShortException if there are fewer ids
    * @throws org.tokenformer.engine.model.ConfigException if the options do not fit the model
    */
   public Trainer(TrainableModel model, TokenSource data, TrainingOptions options) {
     this(model, data, options, Progress.START);
   }
 
-  /** Where a run has come to; weights and moments are to be those of then. */
+  /** Continues a run: the weights are those at this progress; the caller loads the moments. */
   Trainer(TrainableModel model, TokenSource data, TrainingOptions options, Progress progress) {
     this.options = options;
     this.data = data;
@@ -54,21 +54,21 @@ public final class Trainer implements AutoCloseable {
     options.growth().last(model.config(), progress.growths());
     if (model.trainsOnlyNew() != options.growth().trainsOnlyNew(model.config())) {
       throw new IllegalArgumentException(
-          "the model was made with onlyNew = "
+          "the model was created with onlyNew = "
               + model.trainsOnlyNew()
-              + ", the options say otherwise");
+              + ", but the options require the opposite");
     }
     sampler = new WindowSampler(data.size(), options.shape().sequence(), options.seed());
     windows = new Windows(data, options.shape(), model.config());
     state = new TrainingState(model, options.shape(), options.optimizer());
   }
 
-  /** What is result. After a growth it is another one than before, and that one is closed. */
+  /** Returns the current model. A growth replaces it and closes the previous one. */
   public TokenFormer model() {
     return state.model().model();
   }
 
-  /** What the run is to do. */
+  /** Returns the options of the run. */
   public TrainingOptions options() {
     return options;
   }
@@ -77,7 +77,7 @@ public final class Trainer implements AutoCloseable {
     return state.optimizer();
   }
 
-  /** What is to be saved besides weights and moments. */
+  /** Returns the state to be saved in addition to weights and moments. */
   SavedState state() {
     String known = fingerprint;
     if (known == null) {
@@ -87,29 +87,29 @@ public final class Trainer implements AutoCloseable {
     return new SavedState(progress, options, data.size(), known);
   }
 
-  /** Steps done. */
+  /** Returns the number of steps done. */
   public int stepsDone() {
     return progress.step();
   }
 
-  /** Ids learned from. */
+  /** Returns the number of tokens trained on. */
   public long tokens() {
     return progress.tokens();
   }
 
-  /** Whether all steps of the schedule are done. */
+  /** Returns whether all steps of the schedule are done. */
   public boolean isDone() {
     return progress.step() >= options.schedule().steps();
   }
 
   /**
-   * Does one step.
+   * Performs one step.
    *
    * @throws DivergedException if the loss or a gradient is NaN or infinite, or losses stay far
-   *     above the lowest; no weight has been changed then by this step
+   *     above the lowest; this step has then changed no weight
    * @throws TrainingDataException if an id of the data is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException if cancelled; the step is as if it had never
-   *     begun, but for the growth before it
+   * @throws java.util.concurrent.CancellationException if cancelled; the step then has no effect
+   *     except a growth at its start
    */
   public TrainingStep step(@Nullable Cancellation cancellation) {
     long start = System.nanoTime();
@@ -124,8 +124,8 @@ public final class Trainer implements AutoCloseable {
       throw notFinite(step, loss, norm);
     }
     LossTrend trend = progress.trend().after(loss);
-    if (trend.exploded()) {
-      throw exploded(step, loss);
+    if (trend.diverged()) {
+      throw lossDiverged(step, loss);
     }
     double rate = options.schedule().rate(step) * options.growth().warmupFactor(step);
     optimizer().step(step, rate, gradients, norm);
@@ -147,12 +147,12 @@ public final class Trainer implements AutoCloseable {
         model().config().parameters());
   }
 
-  /** Whether the model grows before the next step. */
+  /** Returns whether the model grows before the next step. */
   boolean growsNext() {
     return options.growth().dueAfter(progress.step()) > progress.growths();
   }
 
-  /** Grows at the beginning of a step, so that a checkpoint may lie on either side of a growth. */
+  /** Grows at the start of a step, so a checkpoint can precede or follow a growth. */
   private void growIfDue() {
     while (growsNext()) {
       int number = progress.growths();
@@ -164,15 +164,15 @@ public final class Trainer implements AutoCloseable {
               progress.step(),
               progress.tokens(),
               progress.position(),
-              progress.trend().afresh(),
+              progress.trend().afterGrowth(),
               number + 1);
     }
   }
 
-  /** What the micro-batches of a step came to: their mean loss, and their operations. */
+  /** The mean loss of a step's micro-batches and their floating-point operations. */
   private record StepResult(double loss, double flops) {}
 
-  /** Adds up the gradients of all micro-batches. */
+  /** Accumulates the gradients of all micro-batches. */
   private StepResult runMicroBatches(int step, @Nullable Cancellation cancellation) {
     Backpropagation backpropagation = state.backpropagation();
     backpropagation.zeroGradients();
@@ -199,24 +199,24 @@ public final class Trainer implements AutoCloseable {
     return new StepResult(sum / options.tokensPerStep(), flops);
   }
 
-  /** Which of the parameter tokens a micro-batch learns with. */
+  /** Returns the fraction of the parameter tokens with which a micro-batch is trained. */
   private TokenFraction tokenFraction(int step, int batch) {
     if (options.nested() == 0) {
       return TokenFraction.ALL;
     }
-    // 53 random bits as a number from 0 to below 1
+    // 53 random bits as a number in [0, 1)
     double random = (SplitMix.hash(options.seed(), NESTED, step, batch) >>> 11) * 0x1p-53;
     if (random >= options.nested()) {
       return TokenFraction.ALL;
     }
-    int least = MIN_PERCENT;
-    int percent = least + (int) (random / options.nested() * (100 - least));
+    int percent = MIN_PERCENT + (int) (random / options.nested() * (100 - MIN_PERCENT));
     return new TokenFraction(BigDecimal.valueOf(percent));
   }
 
   /**
-   * The way back takes the operations of the way forth once for the gradients of activations, and
-   * once more for those of weights, of frozen ones not.
+   * Returns the floating-point operations per token of a forward and a backward pass. The backward
+   * pass costs as much as the forward pass for the gradients of activations, and once more for
+   * those of weights that are not frozen.
    */
   private double flopsPerToken(TokenFraction fraction) {
     TokenFormerConfig config = model().config();
@@ -231,13 +231,13 @@ public final class Trainer implements AutoCloseable {
     String where;
     String tensor = optimizer().firstNotFinite(model().weights());
     if (tensor != null) {
-      where = "weights of " + tensor + " are NaN or infinite";
+      where = "weights in " + tensor + " are NaN or infinite";
     } else {
       tensor = optimizer().firstNotFinite(state.backpropagation().gradients());
       where =
           tensor == null
               ? "all gradients are finite"
-              : "the gradient of " + tensor + " is NaN or infinite, and perhaps others";
+              : "the gradient of " + tensor + ", and perhaps others, is NaN or infinite";
     }
     return new DivergedException(
         "step %d: loss %s, gradient norm %s: %s; no weight was changed by this step"
@@ -247,29 +247,29 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Looks whether the weights are worth saving.
+   * Checks that all weights are finite before they are saved.
    *
-   * @throws DivergedException if some are NaN or infinite
+   * @throws DivergedException if any weight is NaN or infinite
    */
   void checkWeights() {
     String tensor = optimizer().firstNotFinite(model().weights());
     if (tensor != null) {
       throw new DivergedException(
-          "step %d: weights of %s became NaN or infinite".formatted(progress.step(), tensor),
+          "step %d: weights in %s became NaN or infinite".formatted(progress.step(), tensor),
           progress.step(),
           tensor);
     }
   }
 
-  private DivergedException exploded(int step, double loss) {
+  private DivergedException lossDiverged(int step, double loss) {
     return new DivergedException(
-        ("step %d: the loss explodes: %.4f, and for %d steps above %.4f, where the lowest smoothed"
-                + " one was %.4f")
+        ("step %d: the loss diverged: it is %.4f and has been above %.4f for %d steps; the lowest"
+                + " smoothed loss was %.4f")
             .formatted(
                 step,
                 loss,
+                progress.trend().threshold(),
                 LossTrend.MAX_HIGH,
-                progress.trend().highest(),
                 progress.trend().lowest()),
         step,
         null);

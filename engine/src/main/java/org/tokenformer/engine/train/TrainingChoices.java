@@ -10,13 +10,13 @@ import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
- * Values that were chosen for some of the {@link TrainingOption}s. The others have their defaults,
- * once the model and the data are known on which some of those hang. Immutable.
+ * The values chosen for some of the {@link TrainingOption}s. All other options have their defaults,
+ * some of which depend on the model and the data. Immutable.
  */
 public final class TrainingChoices {
   private static final int MIN_WARMUP_STEPS = 20;
 
-  /** Of a run in which everything is as it is by default. */
+  /** No choices: every option has its default. */
   public static final TrainingChoices NONE = new TrainingChoices(Map.of());
 
   private final Map<TrainingOption<?>, Object> chosen;
@@ -25,7 +25,7 @@ public final class TrainingChoices {
     this.chosen = chosen;
   }
 
-  /** All options of a run. */
+  /** Returns all options of a run as choices. */
   public static TrainingChoices of(TrainingOptions options) {
     Map<TrainingOption<?>, Object> all = new HashMap<>();
     for (TrainingOption<?> option : TrainingOption.all()) {
@@ -34,7 +34,7 @@ public final class TrainingChoices {
     return new TrainingChoices(all);
   }
 
-  /** All options, as a state file has them. */
+  /** Reads all options from a state file. */
   static TrainingChoices read(Fields fields) throws ModelFormatException {
     Map<TrainingOption<?>, Object> all = new HashMap<>();
     for (TrainingOption<?> option : TrainingOption.all()) {
@@ -43,21 +43,21 @@ public final class TrainingChoices {
     return new TrainingChoices(all);
   }
 
-  /** The same with this value. */
+  /** Returns these choices with one more value. */
   public <T> TrainingChoices with(TrainingOption<T> option, T value) {
     Map<TrainingOption<?>, Object> more = new HashMap<>(chosen);
     more.put(option, Objects.requireNonNull(value));
     return new TrainingChoices(more);
   }
 
-  /** The value that was chosen, or null if none was. */
-  @SuppressWarnings("unchecked") // values come in by with, of and read, which know their type
+  /** Returns the chosen value, or null if none was chosen. */
+  @SuppressWarnings("unchecked") // with, of and read store only values of the option's type
   public <T> @Nullable T chosen(TrainingOption<T> option) {
     return (T) chosen.get(option);
   }
 
   /**
-   * The value that was chosen, or the default.
+   * Returns the chosen value, or the default.
    *
    * @throws IllegalStateException if there is neither
    */
@@ -67,21 +67,21 @@ public final class TrainingChoices {
       value = option.defaultValue();
     }
     if (value == null) {
-      throw new IllegalStateException(option + " was not chosen and has no default of its own");
+      throw new IllegalStateException(option + " was not chosen and has no fixed default");
     }
     return value;
   }
 
-  private <T> TrainingChoices otherwise(TrainingOption<T> option, T value) {
+  private <T> TrainingChoices withDefault(TrainingOption<T> option, T value) {
     return chosen.containsKey(option) ? this : with(option, value);
   }
 
-  /** How loud values begin. */
+  /** Returns the initialisation scale of values. */
   public InitialValues values() {
     return new InitialValues(get(TrainingOption.INIT), get(TrainingOption.VALUE_SCALE));
   }
 
-  /** How the model grows. */
+  /** Returns the growth options. */
   public GrowthOptions growth() {
     return new GrowthOptions(
         get(TrainingOption.GROW_AT),
@@ -92,12 +92,12 @@ public final class TrainingChoices {
   }
 
   /**
-   * A micro-batch.
+   * Returns the shape of a micro-batch.
    *
    * @param contextLength of the model
    */
   public TrainingShape shape(int contextLength) {
-    return otherwise(TrainingOption.SEQUENCE, contextLength).shape();
+    return withDefault(TrainingOption.SEQUENCE, contextLength).shape();
   }
 
   private TrainingShape shape() {
@@ -105,7 +105,7 @@ public final class TrainingChoices {
         get(TrainingOption.BATCH), get(TrainingOption.SEQUENCE), get(TrainingOption.RECOMPUTE));
   }
 
-  /** How weights change. */
+  /** Returns the optimiser's options. */
   OptimizerOptions optimizer() {
     return new OptimizerOptions(
         get(TrainingOption.BETA1),
@@ -116,29 +116,30 @@ public final class TrainingChoices {
   }
 
   /**
-   * What a run is to do.
+   * Returns the complete options of a run.
    *
    * @param contextLength of the model
-   * @param tokens of the training data
-   * @throws org.tokenformer.engine.model.ConfigException naming the first option that is wrong
+   * @param tokens size of the training data
+   * @throws org.tokenformer.engine.model.ConfigException naming the first invalid option
    */
   public TrainingOptions options(int contextLength, long tokens) {
     long perStep = (long) shape(contextLength).rows() * Math.max(1, get(TrainingOption.ACCUMULATE));
-    int once = Math.clamp(Math.ceilDiv(tokens, perStep), 1, Integer.MAX_VALUE);
+    int onePass = Math.clamp(Math.ceilDiv(tokens, perStep), 1, Integer.MAX_VALUE);
     TrainingChoices counted =
-        otherwise(TrainingOption.SEQUENCE, contextLength).otherwise(TrainingOption.STEPS, once);
+        withDefault(TrainingOption.SEQUENCE, contextLength)
+            .withDefault(TrainingOption.STEPS, onePass);
     int steps = counted.get(TrainingOption.STEPS);
     int warmup = Math.min(Math.max(MIN_WARMUP_STEPS, steps / 100), steps);
     return counted
-        .otherwise(TrainingOption.WARMUP, warmup)
-        .otherwise(TrainingOption.MIN_LEARNING_RATE, get(TrainingOption.LEARNING_RATE) / 10)
+        .withDefault(TrainingOption.WARMUP, warmup)
+        .withDefault(TrainingOption.MIN_LEARNING_RATE, get(TrainingOption.LEARNING_RATE) / 10)
         .options();
   }
 
   /**
-   * The options of which each was chosen.
+   * Returns the complete options of a run.
    *
-   * @throws IllegalStateException if one was not, and has no default of its own
+   * @throws IllegalStateException if an option was not chosen and has no fixed default
    */
   TrainingOptions options() {
     return new TrainingOptions(
@@ -157,8 +158,9 @@ public final class TrainingChoices {
   }
 
   /**
-   * The first option that was chosen differently than in a run, so that the run cannot go on with
-   * it; null if there is none. {@link TrainingOption#RECOMPUTE}, which changes no bit, is none.
+   * Returns the first chosen option that differs from a saved run, so that the run cannot be
+   * resumed with it; null if there is none. {@link TrainingOption#RECOMPUTE} is ignored, since
+   * results are bit-identical with it.
    */
   public @Nullable TrainingOption<?> difference(TrainingOptions saved) {
     for (TrainingOption<?> option : TrainingOption.all()) {
@@ -171,7 +173,7 @@ public final class TrainingChoices {
     return null;
   }
 
-  /** The options of a run that goes on: its own, recomputing also if that was chosen. */
+  /** Returns the options for resuming a run: its own, with recomputation added if it was chosen. */
   public TrainingOptions resuming(TrainingOptions saved) {
     boolean recompute = get(TrainingOption.RECOMPUTE) || saved.shape().recompute();
     return of(saved).with(TrainingOption.RECOMPUTE, recompute).options();

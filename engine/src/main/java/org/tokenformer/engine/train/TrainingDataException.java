@@ -2,11 +2,11 @@ package org.tokenformer.engine.train;
 
 import org.tokenformer.engine.error.EngineProblem;
 
-/** Data that a model cannot learn from. The message is one line for people. */
+/** Thrown for unusable training data. The message is one human-readable line. */
 public class TrainingDataException extends RuntimeException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
-  /** One line for people. */
+  /** Creates an exception with a one-line message. */
   public TrainingDataException(String message) {
     super(message);
   }

@@ -12,32 +12,32 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.training.InitialValues;
 
 /**
- * The options of a training run, each with all that is known of it: its name, its type, its
- * default, a sentence for people, and how it is saved. A command line is made from this table, a
- * state file is written and read by it, and a run that goes on is compared by it.
+ * The options of a training run: name, type, default, help text and stored form of each. The
+ * command line is generated from this table, state files are written and read with it, and it is
+ * used to compare the options of a resumed run.
  *
- * <p>A new option needs a constant here, a checked component in the record that the trainer reads
- * it from, and its place in {@link TrainingChoices#options}.
+ * <p>A new option needs a constant here, a checked component in the record from which the trainer
+ * reads it, and an argument in {@link TrainingChoices#options}.
  *
  * @param <T> the type of its values
  */
 public final class TrainingOption<T> {
   private static final List<TrainingOption<?>> TABLE = new ArrayList<>();
 
-  /** Where a help sentence says the default. */
+  /** Placeholder of the default in a help text. */
   private static final String DEFAULT = "{default}";
 
-  // In the order in which state files have them. A default of null is computed from the data, the
-  // model or other options: TrainingChoices.
+  // In the order of state files. If a default is null, TrainingChoices computes it from the data,
+  // the model or other options.
 
-  /** Of the whole run. */
+  /** {@link Schedule#steps}. */
   public static final TrainingOption<Integer> STEPS =
       new TrainingOption<>(
           "steps",
           OptionForm.WHOLE,
           null,
           options -> options.schedule().steps(),
-          "Steps of the whole run, by default as many as go once through the data.");
+          "Total number of training steps. Default: one pass over the data.");
 
   /** {@link Schedule#warmup}. */
   public static final TrainingOption<Integer> WARMUP =
@@ -46,8 +46,8 @@ public final class TrainingOption<T> {
           OptionForm.WHOLE,
           null,
           options -> options.schedule().warmup(),
-          "Steps in which the learning rate grows to its highest, by default a hundredth of all"
-              + " steps, and at least 20.");
+          "Steps over which the learning rate warms up from zero to its maximum. Default: 1 % of all"
+              + " steps, but at least 20.");
 
   /** {@link Schedule#learningRate}. */
   public static final TrainingOption<Double> LEARNING_RATE =
@@ -56,7 +56,7 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           1e-3,
           options -> options.schedule().learningRate(),
-          "The highest learning rate, by default {default}.");
+          "Maximum learning rate. Default: {default}.");
 
   /** {@link Schedule#minLearningRate}. */
   public static final TrainingOption<Double> MIN_LEARNING_RATE =
@@ -65,8 +65,8 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           null,
           options -> options.schedule().minLearningRate(),
-          "The last learning rate, by default a tenth of the highest; a cosine leads from one to"
-              + " the other.");
+          "Learning rate of the last step, reached by cosine decay. Default: a tenth of the"
+              + " maximum.");
 
   /** Sequences of a micro-batch. */
   public static final TrainingOption<Integer> BATCH =
@@ -75,26 +75,26 @@ public final class TrainingOption<T> {
           OptionForm.WHOLE,
           8,
           options -> options.shape().batch(),
-          "Sequences that are computed together, by default {default}.");
+          "Sequences per micro-batch. Default: {default}.");
 
-  /** Rows of a sequence. */
+  /** Tokens of a sequence. */
   public static final TrainingOption<Integer> SEQUENCE =
       new TrainingOption<>(
           "sequence",
           OptionForm.WHOLE,
           null,
           options -> options.shape().sequence(),
-          "Tokens of a sequence, by default the model's whole context.");
+          "Tokens per sequence. Default: the model's context length.");
 
-  /** Changes no bit, so that a run may go on with another value. */
+  /** Results are bit-identical, so a run can be resumed with another value. */
   public static final TrainingOption<Boolean> RECOMPUTE =
       new TrainingOption<>(
           "recompute",
           OptionForm.FLAG,
           false,
           options -> options.shape().recompute(),
-          "Computes each layer twice instead of keeping what its way back needs: less memory, a"
-              + " third more work, the same bits.");
+          "Recomputes each layer's activations in the backward pass instead of keeping them: less"
+              + " memory, a third more computation, bit-identical results.");
 
   /** Micro-batches of a step. */
   public static final TrainingOption<Integer> ACCUMULATE =
@@ -103,7 +103,7 @@ public final class TrainingOption<T> {
           OptionForm.WHOLE,
           1,
           TrainingOptions::accumulate,
-          "Batches of a step, by default {default}: more of them, and memory stays the same.");
+          "Micro-batches accumulated per step, at no extra memory. Default: {default}.");
 
   /** {@link OptimizerOptions#beta1}. */
   public static final TrainingOption<Double> BETA1 =
@@ -127,7 +127,7 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           0.1,
           options -> options.optimizer().weightDecay(),
-          "Of all matrices, by default {default}.");
+          "Weight decay of all matrices. Default: {default}.");
 
   /** {@link OptimizerOptions#clip}. */
   public static final TrainingOption<Double> CLIP =
@@ -136,7 +136,8 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           1.0,
           options -> options.optimizer().clip(),
-          "The largest norm that all gradients together may have, by default {default}.");
+          "Maximum L2 norm of all gradients together; larger ones are scaled down. Default:"
+              + " {default}.");
 
   /** {@link TrainingOptions#dropout}. */
   public static final TrainingOption<Double> DROPOUT =
@@ -145,7 +146,8 @@ public final class TrainingOption<T> {
           OptionForm.FRACTION,
           0.0,
           TrainingOptions::dropout,
-          "Share of the parameter tokens' weights that each step leaves out, by default {default}.");
+          "Fraction of the attention weights over parameter tokens that is dropped in each step."
+              + " Default: {default}.");
 
   /** {@link TrainingOptions#nested}. */
   public static final TrainingOption<Double> NESTED =
@@ -154,9 +156,9 @@ public final class TrainingOption<T> {
           OptionForm.FRACTION,
           0.0,
           TrainingOptions::nested,
-          "Share of the batches that learn with the first parameter tokens only, with at least 10 %"
-              + " of them at random, by default {default}: then the first tokens are a model by"
-              + " themselves, see 'generate --tokens' and 'shrink'.");
+          "Fraction of micro-batches trained with a random prefix of the parameter tokens (at least"
+              + " 10 %), so that each prefix works as a smaller model; see 'generate --tokens' and"
+              + " 'shrink'. Default: {default}.");
 
   /** {@link TrainingOptions#seed}. */
   public static final TrainingOption<Long> SEED =
@@ -165,7 +167,7 @@ public final class TrainingOption<T> {
           OptionForm.SEED,
           1L,
           TrainingOptions::seed,
-          "Of the first weights, the order of the data and dropout, by default {default}.");
+          "Seed of the initial weights, the order of the data and dropout. Default: {default}.");
 
   /** {@link GrowthOptions#stages}. */
   public static final TrainingOption<List<GrowthOptions.Stage>> GROW_AT =
@@ -174,9 +176,9 @@ public final class TrainingOption<T> {
           OptionForm.STAGES,
           List.of(),
           options -> options.growth().stages(),
-          "After so many steps the model grows, as 400:ffn=1024,qkv=256: qkv, proj and ffn are"
-              + " numbers of parameter tokens, of all layers or as 1024@0-2 of some; layers=N adds"
-              + " layers. May be given several times.");
+          "Grows the model after a step, for example 400:ffn=1024,qkv=256. qkv, proj and ffn are the"
+              + " new numbers of parameter tokens, in all layers or in some (ffn=1024@0-2); layers is"
+              + " the new number of layers. Can be repeated.");
 
   /** {@link GrowthOptions#init}. */
   public static final TrainingOption<GrowthInit> GROW_INIT =
@@ -185,9 +187,9 @@ public final class TrainingOption<T> {
           OptionForm.choice(GrowthInit.class, GrowthInit::toString),
           GrowthInit.ZERO,
           options -> options.growth().init(),
-          "What new parameter tokens begin with: {default} (by default, not for softmax) and split"
-              + " keep what the model computes, released does not; how loud is what {init}"
-              + " and {value_scale} say.");
+          "Initialisation of new parameter tokens: zero (not for softmax) and split preserve the"
+              + " model's output, released does not. {init} and {value_scale} set the scale of random"
+              + " values. Default: {default}.");
 
   /** {@link GrowthOptions#warmup}. */
   public static final TrainingOption<Integer> GROW_WARMUP =
@@ -196,7 +198,7 @@ public final class TrainingOption<T> {
           OptionForm.WHOLE,
           20,
           options -> options.growth().warmup(),
-          "Steps after each growth in which the learning rate comes back from nothing, by default"
+          "Steps over which the learning rate warms up from zero after each growth. Default:"
               + " {default}.");
 
   /** {@link GrowthOptions#freezeOld}. */
@@ -206,8 +208,8 @@ public final class TrainingOption<T> {
           OptionForm.FLAG,
           false,
           options -> options.growth().freezeOld(),
-          "Trains only the parameter tokens that the last growth added, of the model or in this"
-              + " run; all else stays as it is, to the bit.");
+          "Trains only the parameter tokens added by the latest growth, before or during this run;"
+              + " all other weights stay bit-identical.");
 
   /** {@link InitialValues#kind}. */
   public static final TrainingOption<InitialValues.Kind> INIT =
@@ -218,8 +220,9 @@ public final class TrainingOption<T> {
               kind -> kind == InitialValues.Kind.SCALED ? "default" : kind.toString()),
           InitialValues.Kind.SCALED,
           options -> options.growth().values().kind(),
-          "How loud a new model begins: {default}, or released, as the released models began, which"
-              + " is too loud with few layers.");
+          "Initialisation scale of the parameter tokens' values: default, or released as in the"
+              + " released models, which is too large for models with few layers. Default:"
+              + " {default}.");
 
   /** {@link InitialValues#factor}. */
   public static final TrainingOption<Double> VALUE_SCALE =
@@ -228,7 +231,7 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           1.0,
           options -> options.growth().values().factor(),
-          "Times the first values of new parameter tokens, by default {default}.");
+          "Factor on the initialisation scale of the parameter tokens' values. Default: {default}.");
 
   private final String name;
   private final OptionForm<T> form;
@@ -250,19 +253,19 @@ public final class TrainingOption<T> {
     TABLE.add(this);
   }
 
-  /** All of them, in the order in which they are saved. */
+  /** Returns all options in the order of state files. */
   public static List<TrainingOption<?>> all() {
     return List.copyOf(TABLE);
   }
 
-  /** As files and exceptions call it. */
+  /** Returns the name used in files and exceptions. */
   public String name() {
     return name;
   }
 
   /**
-   * A sentence for people, the default in it; null for what is saved but not offered. Options that
-   * it mentions stand in braces, as {@code {value_scale}}.
+   * Returns the help text with the default filled in; null if the option is stored but not offered
+   * to users. Names of other options are in braces, such as {@code {value_scale}}.
    */
   public @Nullable String help() {
     return help == null || defaultValue == null
@@ -271,45 +274,45 @@ public final class TrainingOption<T> {
   }
 
   /**
-   * The type in which values are given: {@link Integer}, {@link Long}, {@link Double}, {@link
-   * Boolean} for a flag, {@link String} where there are {@link #choices}, {@link List} of texts for
-   * what may be given several times.
+   * Returns the type of given values: {@link Integer}, {@link Long}, {@link Double}, {@link
+   * Boolean} for a flag, {@link String} if there are {@link #choices}, {@link List} of texts if the
+   * option can be repeated.
    */
   public Class<?> given() {
     return form.given();
   }
 
-  /** Stands for a value in a command's help, as {@code N}; empty for flags, which have none. */
+  /** Returns the placeholder of the value in help, such as {@code N}; empty for flags. */
   public String label() {
     return form.label();
   }
 
-  /** The texts that are allowed; empty where there are others. */
+  /** Returns the allowed texts; empty if the option is not a choice. */
   public List<String> choices() {
     return List.copyOf(form.choices().keySet());
   }
 
   /**
-   * The value of what was given.
+   * Converts a given value.
    *
-   * @param given of the type {@link #given()}, one of the choices where there are some
-   * @throws org.tokenformer.engine.model.ConfigException if it cannot be read
+   * @param given of the type {@link #given()}; one of the choices if there are any
+   * @throws org.tokenformer.engine.model.ConfigException if it cannot be parsed
    */
   public T value(Object given) {
     return form.made().apply(given);
   }
 
-  /** A value as it is given. */
+  /** Returns the text of a value, as a user gives it. */
   public String text(T value) {
     return form.text().apply(value);
   }
 
-  /** The value if none is given; null if it hangs on the data, the model or other options. */
+  /** Returns the default; null if it depends on the data, the model or other options. */
   public @Nullable T defaultValue() {
     return defaultValue;
   }
 
-  /** The value in a run's options. */
+  /** Returns the value in a run's options. */
   public T of(TrainingOptions options) {
     return of.apply(options);
   }

@@ -4,17 +4,18 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
- * What a run is to do. Valid once it exists; what is refused is named as files call it.
+ * The options of a training run, checked on construction. Errors use the field names of files.
  *
  * @param schedule steps and learning rates
  * @param shape of a micro-batch
- * @param accumulate micro-batches of a step, from 1 on
- * @param optimizer how weights change
- * @param dropout share of Θ that is left out in each step, 0 to below 1
- * @param nested share of the micro-batches that learn with the first parameter tokens only, a
- *     random share of them, so that these are a model by themselves (nested dropout); 0 to 1
- * @param seed of everything random: same seed, same run
- * @param growth how the model grows meanwhile
+ * @param accumulate micro-batches accumulated per step, at least 1
+ * @param optimizer options of the optimiser
+ * @param dropout fraction of the attention weights Θ over parameter tokens dropped in each step, at
+ *     least 0 and below 1
+ * @param nested fraction of micro-batches trained with a random prefix of the parameter tokens, so
+ *     that each prefix works as a smaller model (nested dropout); between 0 and 1
+ * @param seed of all random numbers: same seed, same run
+ * @param growth how the model grows during the run
  */
 public record TrainingOptions(
     Schedule schedule,
@@ -31,15 +32,15 @@ public record TrainingOptions(
       throw ConfigException.notAllowed("accumulate", accumulate, "at least 1");
     }
     if (!(dropout >= 0 && (float) dropout < 1)) {
-      throw ConfigException.notAllowed("dropout", dropout, "in 0 to below 1");
+      throw ConfigException.notAllowed("dropout", dropout, "at least 0 and below 1");
     }
     if (!(nested >= 0 && nested <= 1)) {
-      throw ConfigException.notAllowed("nested", nested, "in 0 to 1");
+      throw ConfigException.notAllowed("nested", nested, "between 0 and 1");
     }
     growth.checkSteps(schedule.steps());
   }
 
-  /** Of a run in which nothing grows. */
+  /** Creates the options of a run without growth and nested dropout. */
   public TrainingOptions(
       Schedule schedule,
       TrainingShape shape,
@@ -50,13 +51,13 @@ public record TrainingOptions(
     this(schedule, shape, accumulate, optimizer, dropout, 0, seed, GrowthOptions.NONE);
   }
 
-  /** The same with these growths. */
+  /** Returns these options with another growth. */
   public TrainingOptions with(GrowthOptions growths) {
     return new TrainingOptions(
         schedule, shape, accumulate, optimizer, dropout, nested, seed, growths);
   }
 
-  /** Ids that a step learns from. */
+  /** Returns the number of tokens per step. */
   public long tokensPerStep() {
     return (long) shape.rows() * accumulate;
   }

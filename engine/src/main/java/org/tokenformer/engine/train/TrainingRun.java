@@ -11,7 +11,7 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.files.ModelFormatException;
 
-/** A run from where its trainer stands to its last step, saved and validated on the way. */
+/** Runs a trainer to its last step, with checkpoints and validations in between. */
 public final class TrainingRun {
   private final Trainer trainer;
   private final RunFolder folder;
@@ -20,10 +20,10 @@ public final class TrainingRun {
   private final RunListener listener;
   private int savedAt;
 
-  /** Finds how well a model predicts what it does not learn from. */
+  /** Measures the loss on validation data. */
   public interface Measure {
     /**
-     * The mean loss, in nats.
+     * Returns the mean loss in nats.
      *
      * @throws CancellationException if cancelled
      */
@@ -31,22 +31,22 @@ public final class TrainingRun {
   }
 
   /**
-   * What is looked at from time to time.
+   * Periodic validation.
    *
-   * @param every so many steps, and after the last
+   * @param every interval in steps; the last step is always followed by a validation
    */
   public record Validation(Measure measure, int every) {
     /** Checks the number. */
     public Validation {
-      atLeastOne("eval-every", every);
+      atLeastOne("eval_every", every);
     }
   }
 
   /**
-   * A run.
+   * Creates a run.
    *
-   * @param trainer at its beginning, or where a {@link SavedRun} has brought it
-   * @param saveEvery so many steps, and after the last
+   * @param trainer of a new run, or from {@link SavedRun#trainer}
+   * @param saveEvery interval of checkpoints in steps; the last step is always saved
    */
   public TrainingRun(
       Trainer trainer,
@@ -70,12 +70,12 @@ public final class TrainingRun {
   }
 
   /**
-   * Runs to the end or until it is cancelled; saves in either case what was done since it was last
-   * saved.
+   * Runs until the last step is done or the run is cancelled, and saves a checkpoint in either
+   * case.
    *
-   * @return whether it came to its end
+   * @return whether the last step was done
    * @throws DivergedException naming the last good checkpoint
-   * @throws IOException if the run ends here and cannot be saved; with one line for people, which
+   * @throws IOException if the run ends because a checkpoint cannot be saved; its one-line message
    *     names the last good checkpoint
    */
   public boolean run(@Nullable Cancellation cancellation) throws IOException {
@@ -106,7 +106,7 @@ public final class TrainingRun {
     TokenFormerConfig before = trainer.model().config();
     int done = trainer.stepsDone();
     if (trainer.growsNext()) {
-      saveOrAsk(); // the last moment of the smaller model
+      saveOrAsk(); // the last state of the smaller model
     }
     TrainingStep step;
     try {
@@ -130,7 +130,7 @@ public final class TrainingRun {
     }
   }
 
-  /** Saves where the run ends: there is no next time. */
+  /** Saves at the end of the run, when there is no later attempt. */
   private void saveLast() throws IOException {
     try {
       saveIfNew();
@@ -147,10 +147,10 @@ public final class TrainingRun {
                 trainer.stepsDone(),
                 CheckpointException.reason(reason),
                 last == null
-                    ? "there is no checkpoint yet to go on from"
+                    ? "there is no checkpoint yet to resume from; fix the problem and start again"
                     : "the last good checkpoint is "
                         + last
-                        + ", resume the run when that is mended"),
+                        + "; fix the problem and resume the run"),
         reason);
   }
 
@@ -163,7 +163,7 @@ public final class TrainingRun {
     }
   }
 
-  /** Saves on an interrupted thread, too, whose files would close themselves. */
+  /** Saves even on an interrupted thread, on which file channels would be closed. */
   private Path save() throws IOException {
     boolean interrupted = Thread.interrupted();
     try {
@@ -172,7 +172,7 @@ public final class TrainingRun {
       if (!Thread.interrupted()) {
         throw e;
       }
-      interrupted = true; // just now, and perhaps it was that
+      interrupted = true; // during the save, and possibly the cause of its failure
       return folder.save(trainer);
     } finally {
       if (interrupted) {
@@ -185,6 +185,8 @@ public final class TrainingRun {
     Path last = RunFolder.latest(folder.path());
     return last == null
         ? "no checkpoint was saved yet; try a lower learning rate or a longer warm-up"
-        : "the last good checkpoint is " + last + "; go on from it with a lower learning rate";
+        : "the last good checkpoint is "
+            + last
+            + "; continue training from it with a lower learning rate";
   }
 }

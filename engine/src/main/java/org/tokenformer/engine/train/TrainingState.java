@@ -15,15 +15,15 @@ import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A model with what it takes to teach it: activations, gradients and moments. Closing it frees all
- * of them.
+ * A model with its training state: activations, gradients and moments. Closing it frees all of
+ * them.
  */
 final class TrainingState implements AutoCloseable {
   private final TrainableModel model;
   private final Backpropagation backpropagation;
   private final Optimizer optimizer;
 
-  /** With all moments 0. Where this fails the model stays open. */
+  /** Creates a state with zero moments. If this fails, the model stays open. */
   TrainingState(TrainableModel model, TrainingShape shape, OptimizerOptions options) {
     this.model = model;
     backpropagation = new Backpropagation(model, shape);
@@ -48,10 +48,10 @@ final class TrainingState implements AutoCloseable {
   }
 
   /**
-   * The same after a growth: old weights and moments are carried over, and this one is closed. What
-   * is frozen from then on has no moments.
+   * Returns the state after a growth and closes this one. Weights and moments of old rows are
+   * carried over; weights that are frozen from then on have no moments.
    *
-   * @param seed of the new rows
+   * @param seed for the new rows
    */
   TrainingState grown(Growth growth, TrainingOptions options, long seed) {
     GrowthOptions growing = options.growth();
@@ -66,7 +66,7 @@ final class TrainingState implements AutoCloseable {
     }
     Runnable undo = next::close;
     try {
-      backpropagation.close(); // before as much is asked for anew
+      backpropagation.close(); // frees its memory before the new one allocates
       TrainingState grown = new TrainingState(next, options.shape(), optimizer.options());
       undo = grown::close;
       if (!onlyNew) {

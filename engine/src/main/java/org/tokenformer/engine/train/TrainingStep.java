@@ -1,18 +1,18 @@
 package org.tokenformer.engine.train;
 
 /**
- * What one step did.
+ * The metrics of one step.
  *
- * @param step its number, counted from 1
- * @param tokens ids that the run has learned from, this step included
- * @param loss mean over the ids of this step, in nats, before its update
+ * @param step number of the step, counted from 1
+ * @param tokens tokens that the run has trained on, including this step
+ * @param loss mean over the tokens of this step in nats, before its update
  * @param smoothedLoss mean over about the last 20 steps
- * @param gradientNorm L2, of all gradients together, before clipping
+ * @param gradientNorm L2 norm of all gradients together, before clipping
  * @param learningRate of this step
- * @param stepTokens ids of this step
- * @param seconds that it took
- * @param flops floating-point operations that the mathematics of a forward and a backward pass asks
- *     for; recomputing counts nothing
+ * @param stepTokens tokens of this step
+ * @param seconds duration of this step
+ * @param flops floating-point operations required by a forward and a backward pass; recomputation
+ *     is not counted
  * @param parameters of the model, which may grow from one step to the next
  */
 public record TrainingStep(
@@ -26,12 +26,12 @@ public record TrainingStep(
     double seconds,
     double flops,
     long parameters) {
-  /** Ids a second. */
+  /** Returns tokens per second. */
   public double tokensPerSecond() {
     return stepTokens / seconds;
   }
 
-  /** Floating-point operations a second. */
+  /** Returns floating-point operations per second. */
   public double flopsPerSecond() {
     return flops / seconds;
   }

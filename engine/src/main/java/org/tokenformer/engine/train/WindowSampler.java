@@ -3,11 +3,12 @@ package org.tokenformer.engine.train;
 import org.tokenformer.engine.model.training.SplitMix;
 
 /**
- * Chooses the windows of a stream that a run learns from: epoch by epoch, each id once as an input.
+ * Draws the training windows from a stream. Each epoch uses each id once as an input, except the
+ * few outside of its first and last full windows.
  *
- * <p>In each epoch the stream is cut into windows without overlap, beginning at a place that is
- * drawn anew, so that the cuts fall elsewhere; and the windows come in a random order. Both hang on
- * nothing but the seed and the number of the epoch: where a run stands are two numbers.
+ * <p>In each epoch the stream is cut into windows without overlap from a new random offset, and the
+ * windows come in a random order. Offset and order depend only on the seed and the number of the
+ * epoch, so two numbers describe the position of a run.
  */
 final class WindowSampler {
   private static final int ROUNDS = 6;
@@ -18,17 +19,17 @@ final class WindowSampler {
   private Position position = new Position(0, 0);
 
   /**
-   * Where a run stands.
+   * The position of a run.
    *
    * @param epoch counted from 0
-   * @param window of the epoch that comes next
+   * @param window index of the next window in the epoch
    */
   record Position(long epoch, long window) {}
 
   /**
-   * At the beginning.
+   * Creates a sampler at the first window.
    *
-   * @param size ids of the stream
+   * @param size number of ids in the stream
    * @param sequence S: a window has one id more
    * @throws DataTooShortException if the stream is shorter than one window
    */
@@ -47,7 +48,7 @@ final class WindowSampler {
     position = to;
   }
 
-  /** Where the next window begins: the index of the first of its S + 1 ids. */
+  /** Returns the index of the first of the S + 1 ids of the next window. */
   long next() {
     long first = first(position.epoch);
     long windows = (size - 1 - first) / sequence;
@@ -61,15 +62,15 @@ final class WindowSampler {
     return first + window * sequence;
   }
 
-  /** Where the first window of an epoch begins. */
+  /** Returns the index of the first id of an epoch's first window. */
   private long first(long epoch) {
     long choices = Math.min(sequence, size - sequence);
     return Math.floorMod(SplitMix.hash(seed, epoch), choices);
   }
 
   /**
-   * The place of a number in a random order of 0 to count − 1: a Feistel network permutes the
-   * numbers of so many bits, and is walked until it comes to one that is small enough.
+   * Returns the image of a number under a random permutation of 0 to count − 1. A Feistel network
+   * permutes all numbers of that many bits and is repeated until the result is below count.
    */
   private long permuted(long number, long count) {
     int half = Math.max(1, (Long.SIZE - Long.numberOfLeadingZeros(count - 1) + 1) / 2);

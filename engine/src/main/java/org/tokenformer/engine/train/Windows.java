@@ -3,7 +3,7 @@ package org.tokenformer.engine.train;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.TrainingShape;
 
-/** The ids of a micro-batch: windows of a stream, and what follows each of their ids. */
+/** The inputs and targets of a micro-batch, read from windows of a stream. */
 final class Windows {
   private final TokenSource data;
   private final int sequence;
@@ -24,7 +24,7 @@ final class Windows {
   /**
    * Reads one window.
    *
-   * @param row of the micro-batch that it becomes
+   * @param row of the micro-batch
    * @param from index of its first id in the stream
    */
   void read(int row, long from) {
@@ -32,8 +32,8 @@ final class Windows {
     for (int i = 0; i < window.length; i++) {
       if (window[i] < 0 || window[i] >= vocabulary) {
         throw new TrainingDataException(
-            ("the data hold id %d, at %d, which is not in 0 to %d; prepare them with the model's"
-                    + " own tokenizer")
+            ("the training data contain id %d at position %d, which is not between 0 and %d; prepare"
+                    + " them with the model's own tokenizer")
                 .formatted(window[i], from + i, vocabulary - 1));
       }
     }

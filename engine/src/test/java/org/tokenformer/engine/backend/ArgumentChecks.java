@@ -17,12 +17,12 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** What the tests of {@link CheckedBackend} are made with. */
+/** Shared parts of the tests of {@link CheckedBackend}. */
 abstract class ArgumentChecks {
   private final HostScope scope = new HostScope();
   private final List<String> calls = new ArrayList<>();
 
-  /** Notes what gets through. */
+  /** Records the calls that pass the checks. */
   final Backend backend =
       new CheckedBackend(
           (Backend)
@@ -42,7 +42,7 @@ abstract class ArgumentChecks {
     scope.close();
   }
 
-  /** A cache with pages for so many positions; what it is made of is not the checked backend's. */
+  /** Returns a cache with pages for this many positions, from a backend of its own. */
   final KeyValueCache cache(int layers, DType dtype, int capacity, int channels) {
     pools.add(new CachePool(new ScalarBackend(), layers, channels, dtype));
     KeyValueCache cache = new KeyValueCache(pools.getLast());
@@ -63,8 +63,8 @@ abstract class ArgumentChecks {
   }
 
   static Tensor freed(Tensor like) {
-    try (HostScope gone = new HostScope()) {
-      return gone.allocate(like.dtype(), like.shape());
+    try (HostScope closed = new HostScope()) {
+      return closed.allocate(like.dtype(), like.shape());
     }
   }
 
@@ -81,7 +81,7 @@ abstract class ArgumentChecks {
     void with(Tensor tensor);
   }
 
-  /** The message begins with the argument's name, and says what it must be. */
+  /** Expects a message that starts with the argument's name and says what it must be. */
   final void refused(String name, Executable call) {
     refused(RuntimeException.class, name, call);
   }
@@ -90,14 +90,14 @@ abstract class ArgumentChecks {
     refusedAs(type, name + " must ", call);
   }
 
-  /** The same for what shares bytes: both are named. */
+  /** Expects a message that names both overlapping arguments. */
   final void overlaps(String result, String operand, Executable call) {
     refusedAs(IllegalArgumentException.class, result + " must not overlap " + operand + ", ", call);
   }
 
-  final void refusedAs(Class<? extends RuntimeException> type, String beginning, Executable call) {
+  final void refusedAs(Class<? extends RuntimeException> type, String start, Executable call) {
     String message = String.valueOf(assertThrows(type, call).getMessage());
-    assertTrue(message.startsWith(beginning), message);
+    assertTrue(message.startsWith(start), message);
     assertEquals(List.of(), calls);
   }
 
@@ -107,7 +107,7 @@ abstract class ArgumentChecks {
     calls.clear();
   }
 
-  /** An F32 matrix of one shape, and nothing else. */
+  /** Expects that only an F32 matrix of one shape is accepted. */
   final void onlyActivations(String name, Tensor good, Call call) {
     long rows = good.rows();
     long columns = good.columns();
@@ -126,7 +126,7 @@ abstract class ArgumentChecks {
     refused(IllegalStateException.class, name, () -> call.with(freed(good)));
   }
 
-  /** The same for a result. */
+  /** Expects the same of a result, and that it is writable. */
   final void onlyResults(String name, Tensor good, Call call) {
     onlyActivations(name, good, call);
     refused(IllegalArgumentException.class, name, () -> call.with(readOnly(good)));
@@ -144,7 +144,7 @@ abstract class ArgumentChecks {
     refused(IllegalStateException.class, name, () -> call.with(freed(good)));
   }
 
-  /** A vector of F32 that is written to. */
+  /** Expects that only a writable F32 vector is accepted. */
   final void onlyGradients(String name, long size, Call call) {
     for (Tensor bad :
         List.of(
@@ -161,9 +161,10 @@ abstract class ArgumentChecks {
   }
 
   /**
-   * Results, which come after the inputs, share no byte with another operand; they may touch.
+   * Expects that results, listed after the inputs, share no byte with another operand; they may be
+   * adjacent.
    *
-   * @param names of all operands
+   * @param names names of all operands
    */
   final void apart(int inputs, String names, Consumer<Tensor[]> call, Tensor... operands) {
     String[] name = names.split(" ", -1);

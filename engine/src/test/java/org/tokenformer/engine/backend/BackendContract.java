@@ -24,13 +24,13 @@ import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
 /**
- * The contract of {@link Backend}, held against the scalar reference at sizes that hurt. Errors are
- * measured against the sum of the magnitudes that were added, and NaN never passes.
+ * Tests the contract of {@link Backend} against the scalar reference at awkward sizes. Errors are
+ * relative to the sum of the magnitudes that were added; NaN never passes.
  */
 abstract class BackendContract {
   private static final double TOLERANCE = 1e-5;
 
-  /** What weights may be. */
+  /** The types of weights. */
   private static final List<DType> WEIGHTS = List.of(DType.F32, DType.BF16, DType.I8, DType.I4);
 
   private final Backend reference = new CheckedBackend(new ScalarBackend());
@@ -165,7 +165,7 @@ abstract class BackendContract {
     pattentionMatches(activations(1, 4098, 1), tokens);
   }
 
-  /** |error| is held against Σ|θ·W|, with θ had from the reference by values that are 1 or 0. */
+  /** Checks |error| relative to Σ|θ·W|; the reference gives θ for values that are 1 or 0. */
   private void pattentionMatches(Tensor x, ParameterTokens tokens) {
     int n = (int) tokens.count();
     Tensor identity = unit(n);
@@ -196,8 +196,9 @@ abstract class BackendContract {
       first += (int) segment.rows();
     }
     if (tokens.theta() == Theta.SOFTMAX) {
-      // An error of a score is a relative error of its exponential: a score of large terms whose
-      // sum cancels carries their rounding, some units of 2⁻²⁴ of Σ|x·K|.
+      // An error of a score is a relative error of its exponential. If large terms of a score
+      // cancel,
+      // their rounding errors remain: a few units of 2⁻²⁴ of Σ|x·K|.
       double[] terms = scoreMagnitudes(x, tokens);
       for (int i = 0; i < magnitudes.length; i++) {
         magnitudes[i] *= 1 + 4 * 0x1p-24 * terms[i / columns] / (2 * TOLERANCE);
@@ -207,7 +208,7 @@ abstract class BackendContract {
     compare(what, pattention(reference, x, tokens), pattention(backend, x, tokens), magnitudes, 2);
   }
 
-  /** The largest Σ|x·K| of each row. */
+  /** Returns the largest Σ|x·K| of each row. */
   private double[] scoreMagnitudes(Tensor x, ParameterTokens tokens) {
     float[] rows = Tensors.get(reference, x);
     int channels = (int) tokens.inputChannels();
@@ -234,7 +235,7 @@ abstract class BackendContract {
   }
 
   @Test
-  void thetasAreWhatTheForwardPassWeighedBy() {
+  void thetasAreTheWeightsOfTheForwardPass() {
     int[][] sizes = {
       {1, 1, 1},
       {2, 3, 1},
@@ -272,20 +273,20 @@ abstract class BackendContract {
       List<ParameterTokens.Segment> parts = new ArrayList<>();
       int first = 0;
       for (int rows : new int[] {1, 130, 0, 7, 163}) {
-        // More rows than are in use, except in the last segment.
+        // Tensors have more rows than are in use, except in the last segment.
         Tensor k = keys.rows(first, 301 - first);
         parts.add(new ParameterTokens.Segment(k, unit.rows(first, 301 - first), rows, true));
         first += rows;
       }
       for (int rows : new int[] {1, 19, 65}) {
         Tensor x = activations(rows, 24, 1);
-        float[] cut = thetasMatch(x, new ParameterTokens(theta, 5, parts));
-        assertArrayEquals(thetas(backend, x, ParameterTokens.of(theta, 5, keys, unit)), cut);
+        float[] divided = thetasMatch(x, new ParameterTokens(theta, 5, parts));
+        assertArrayEquals(thetas(backend, x, ParameterTokens.of(theta, 5, keys, unit)), divided);
       }
     }
   }
 
-  /** Holds θ against the output for values that are 1 or 0, and against the reference's θ. */
+  /** Compares θ with the output for values that are 1 or 0, and with the reference's θ. */
   private float[] thetasMatch(Tensor x, ParameterTokens unit) {
     Tensor scores = memory.allocate(DType.F32, SavedScores.shape(x.rows(), unit.count()));
     Tensor weighed = memory.allocate(DType.F32, Shape.of(x.rows(), unit.count()));
@@ -295,7 +296,7 @@ abstract class BackendContract {
     float[] thetas = Tensors.get(backend, actual);
     float[] expected = Tensors.get(backend, weighed);
     float[] ofReference = thetas(reference, x, unit);
-    // The reference weighs by scores that have not been rounded to F32 yet.
+    // The reference uses scores that are not yet rounded to F32.
     double rounded = backend.name().equals("scalar") ? 4e-6 : 0;
     for (int i = 0; i < expected.length; i++) {
       String what = unit.theta() + " x " + x + ", element " + i;
@@ -317,7 +318,7 @@ abstract class BackendContract {
     return Tensors.get(b, thetas);
   }
 
-  /** The unit matrix. */
+  /** Returns the identity matrix. */
   private Tensor unit(int n) {
     float[] one = new float[n * n];
     for (int i = 0; i < n; i++) {
@@ -327,7 +328,7 @@ abstract class BackendContract {
   }
 
   @Test
-  void segmentsCutAnywhereGiveTheSameBits() {
+  void anyDivisionIntoSegmentsIsBitIdentical() {
     Tensor keys = weights(DType.F32, 301, 24);
     Tensor values = weights(DType.F32, 301, 40);
     for (Theta theta : Theta.values()) {
@@ -339,11 +340,11 @@ abstract class BackendContract {
         parts.add(new ParameterTokens.Segment(k, values.rows(first, rows), rows, true));
         first += rows;
       }
-      ParameterTokens cut = new ParameterTokens(theta, 5, parts);
+      ParameterTokens divided = new ParameterTokens(theta, 5, parts);
       for (int rows : new int[] {1, 2, 19}) {
         Tensor x = activations(rows, 24, 1);
-        assertArrayEquals(pattention(backend, x, whole), pattention(backend, x, cut));
-        pattentionMatches(x, cut);
+        assertArrayEquals(pattention(backend, x, whole), pattention(backend, x, divided));
+        pattentionMatches(x, divided);
       }
     }
   }
@@ -415,7 +416,7 @@ abstract class BackendContract {
     for (int i = last; i < actual.length; i++) {
       spoiled |= !Float.isFinite(actual[i]);
     }
-    assertTrue(spoiled, "a number that is none vanished");
+    assertTrue(spoiled, "a NaN or infinity disappeared");
   }
 
   @Test
@@ -526,11 +527,11 @@ abstract class BackendContract {
     }
   }
 
-  /** Two layers; nothing may read what was not written, so that is NaN. */
+  /** Returns a cache of two layers filled with NaN, since unwritten positions must not be read. */
   private KeyValueCache cache(Backend b, DType dtype, int capacity, int channels) {
     CachePool pool = new CachePool(b, 2, channels, dtype);
     pools.add(pool);
-    if (random.nextBoolean()) { // else pages follow each other in memory, as they come
+    if (random.nextBoolean()) { // the cache then does not start with the pool's first page
       new KeyValueCache(pool).reserve(0, 1 + random.nextInt(200));
     }
     KeyValueCache cache = new KeyValueCache(pool);
@@ -546,7 +547,7 @@ abstract class BackendContract {
     return cache;
   }
 
-  /** Sets the first positions of a layer's keys and values. */
+  /** Sets the keys and values of a layer's first positions. */
   private static void fill(Backend b, KeyValueCache cache, int layer, float[] past, int positions) {
     int channels = cache.pool().channels();
     for (int p = 0; p < positions; p++) {
@@ -567,7 +568,7 @@ abstract class BackendContract {
             KeyValueCache parent = cache(b, dtype, 150, 24);
             fill(b, parent, 1, past, 150);
             List<Sequence> batch = new ArrayList<>();
-            int[] starts = {150, 130, 96, 1, 150}; // in the middle of pages and between two
+            int[] starts = {150, 130, 96, 1, 150}; // within pages and at page boundaries
             for (int start : starts) {
               KeyValueCache fork = parent.fork(start);
               fork.reserve(start, 1);
@@ -747,7 +748,10 @@ abstract class BackendContract {
     return both;
   }
 
-  /** Runs an operation on both backends; the tolerance is relative to 1 + |reference|. */
+  /**
+   * Runs an operation on both backends and compares the results, with a tolerance relative to 1 +
+   * |reference|.
+   */
   private void same(Function<Backend, Tensor> operation, double tolerance) {
     float[] expected = Tensors.get(reference, operation.apply(reference));
     float[] actual = Tensors.get(backend, operation.apply(backend));

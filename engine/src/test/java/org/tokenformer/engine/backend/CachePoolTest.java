@@ -20,7 +20,7 @@ import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Pages of caches: how many, whose, and when they go. */
+/** Pages of caches: how many there are, which caches hold them, and when they are freed. */
 final class CachePoolTest {
   private static final int PAGE = CachePool.PAGE;
 
@@ -29,7 +29,7 @@ final class CachePoolTest {
   private final long before = HostScope.liveBytes();
 
   @AfterEach
-  void nothingStays() {
+  void nothingRemainsAllocated() {
     pool.close();
     pool.close();
     assertEquals(before, HostScope.liveBytes());
@@ -96,7 +96,7 @@ final class CachePoolTest {
     assertNotEquals(parent.keys(2, 0), fork.keys(2, 0));
     assertEquals(9, Tensors.get(backend, fork.values(2, 1).rows(4, 1))[2]);
     Tensor kept = parent.keys(2, 0);
-    parent.reserve(2 * PAGE + 5, 1); // alone with its last page: no copy
+    parent.reserve(2 * PAGE + 5, 1); // the last page has one holder: no copy
     assertSame(kept, parent.keys(2, 0));
     assertFalse(fork.isReserved(3, 1));
     fork.truncate(3);
@@ -118,8 +118,8 @@ final class CachePoolTest {
     String message =
         assertThrows(CacheFullException.class, () -> other.reserve(0, 2 * PAGE)).getMessage();
     assertEquals(
-        "the cache's limit of 6913 bytes is reached: 3 pages of 2304 bytes are held; close sessions,"
-            + " or allow more",
+        "the cache's limit of 6913 bytes is reached: 3 pages of 2304 bytes are in use; close"
+            + " sessions or raise the limit",
         message);
     other.truncate(0);
     assertEquals(2, pool.held());
@@ -133,7 +133,7 @@ final class CachePoolTest {
   }
 
   @Test
-  void memoryGoesBackWhenMuchOfItIsIdle() {
+  void mostIdleMemoryIsFreed() {
     List<KeyValueCache> caches = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
       caches.add(cache(1));
@@ -161,7 +161,7 @@ final class CachePoolTest {
   }
 
   @Test
-  void threadsDoNotDisturbEachOther() throws InterruptedException {
+  void threadsUseThePoolConcurrently() throws InterruptedException {
     Random seeds = Seeds.random("CachePoolTest.threads");
     ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
     KeyValueCache root = cache(3 * PAGE / 2);

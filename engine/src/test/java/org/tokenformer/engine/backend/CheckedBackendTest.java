@@ -12,7 +12,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Every wrong argument is refused by its name, before anything is computed. */
+/** Every invalid argument is rejected by name before anything is computed. */
 final class CheckedBackendTest extends ArgumentChecks {
   // (T, C) = (4, 6), V = 9, N = 5, C' = 8, 2 heads, R = 2
   private final Tensor x = f32(4, 6);
@@ -253,14 +253,18 @@ final class CheckedBackendTest extends ArgumentChecks {
         "table must rotate at most the 3 channels of a head, not 4",
         () -> backend.rotary(x, 2, new RotaryTable(f32(7, 2), f32(7, 2)), FOUR));
     says(
-        "sequences must end within the 3 positions of table, not 4 rows from 0 on",
+        "sequences must end within the 3 positions of table, not have 4 rows from position 0",
         () -> backend.rotary(x, 2, new RotaryTable(f32(3, 1), f32(3, 1)), FOUR));
-    says("ids must hold 4 from 2 on, not 5 in all", () -> backend.embed(table, ids, 2, out));
-    says("ids[1] must be in 0 to 6, not 8", () -> backend.embed(table.rows(0, 7), ids, 0, out));
+    says("ids must hold 4 from index 2, not 5 in total", () -> backend.embed(table, ids, 2, out));
+    says(
+        "ids[1] must be between 0 and 6, not 8",
+        () -> backend.embed(table.rows(0, 7), ids, 0, out));
     says(
         "out must not overlap table, but F32(4, 6) and F32(9, 6) share bytes",
         () -> backend.embed(table, ids, 0, table.rows(0, 4)));
-    says("out must be in use, not F32(4, 6) that was freed", () -> backend.add(x, x, freed(out)));
+    says(
+        "out must be allocated, not F32(4, 6) in freed memory",
+        () -> backend.add(x, x, freed(out)));
     says(
         "out must be writable, not F32(4, 6) in read-only memory",
         () -> backend.add(x, x, readOnly(out)));
@@ -281,8 +285,11 @@ final class CheckedBackendTest extends ArgumentChecks {
     Tensor bytes = of(DType.I8, 9, 6);
     Tensor scales = f32(9, 1);
     passes("embed", () -> backend.embed(bytes.withScales(scales), ids, 0, out));
-    Tensor gone = bytes.withScales(freed(scales));
-    refused(IllegalStateException.class, "scales of table", () -> backend.embed(gone, ids, 0, out));
+    Tensor freedScales = bytes.withScales(freed(scales));
+    refused(
+        IllegalStateException.class,
+        "scales of table",
+        () -> backend.embed(freedScales, ids, 0, out));
     Tensor inside = bytes.withScales(out.view(Shape.of(9, 1)));
     overlaps("out", "scales of table", () -> backend.embed(inside, ids, 0, out));
   }

@@ -9,7 +9,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The same as {@link CheckedBackendTest} for what only training calls. */
+/** Like {@link CheckedBackendTest}, for operations that only training uses. */
 final class CheckedTrainingTest extends ArgumentChecks {
   // (T, C) = (4, 6), V = 9, N = 5, C' = 8, 2 heads
   private final Tensor x = f32(4, 6);
@@ -404,7 +404,7 @@ final class CheckedTrainingTest extends ArgumentChecks {
       String name = names.get(i);
       for (Tensor bad :
           List.of(f32(4, 7), f32(24), f32(), of(DType.BF16, 4, 6), readOnly(good[i]))) {
-        // All are compared with the weights, so that other weights make the gradient wrong.
+        // All are compared with the weights, so other weights make the gradient invalid.
         boolean otherWeights = i == 0 && bad.dtype() == DType.F32 && bad.columns() != 6;
         String wrong = otherWeights ? "gradient" : name;
         refused(IllegalArgumentException.class, wrong, () -> call.with(bad));

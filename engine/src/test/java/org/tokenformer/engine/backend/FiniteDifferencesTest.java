@@ -19,17 +19,18 @@ import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
 /**
- * The gradients of the reference against differences of its own forward pass, along random
+ * Compares the gradients of the reference with finite differences of its forward pass, along random
  * directions, for the loss Σ out·r with random r.
  *
- * <p>Two central differences, with steps h and 2h, make one whose error is of the order h⁴; what it
- * differs from the one with step h, whose error is of the order h², is allowed for. Outputs are
- * rounded to F32, so the loss is uncertain by up to 2⁻²⁴·Σ|out·r|, its difference by 3/2h times
- * that. Inputs and directions have few bits, so that moving an input rounds nothing.
+ * <p>Two central differences, with steps h and 2h, are combined into one with an error of order h⁴.
+ * The tolerance includes its distance from the difference with step h, whose error is of order h².
+ * Outputs are rounded to F32, so the loss is uncertain by up to 2⁻²⁴·Σ|out·r| and its difference by
+ * 3/2h times that. Inputs and directions have few significant bits, so that moving an input needs
+ * no rounding.
  */
 final class FiniteDifferencesTest {
   private static final double STEP = 0x1p-9;
-  private static final float EPSILON = 0.5f; // keeps the curvature of a row of zeros small
+  private static final float EPSILON = 0.5f; // keeps the curvature at a row of zeros small
 
   private final Backend backend = new CheckedBackend(new ScalarBackend());
   private final HostScope memory = new HostScope();
@@ -97,7 +98,8 @@ final class FiniteDifferencesTest {
 
   @Test
   void pattention() {
-    // With few scores a step may cross the point where all are 0 and Θ jumps; a product cannot.
+    // With few scores, a step may cross the point where all are 0 and Θ jumps. A score that is a
+    // single product cannot.
     for (int[] size : new int[][] {{1, 1, 1, 1}, {1, 3, 5, 2}, {7, 5, 11, 3}, {3, 13, 7, 17}}) {
       for (Theta theta : Theta.values()) {
         for (Dropout dropout : List.of(Dropout.NONE, new Dropout(0.4f, random.nextInt()))) {
@@ -160,7 +162,7 @@ final class FiniteDifferencesTest {
   }
 
   @Test
-  void rotaryIsTurnedBackByNegatedSines() {
+  void negatedSinesReverseRotary() {
     Tensor x = input(4, 14);
     Tensor r = input(4, 14);
     float[] angles = Tensors.random(random, 7 * 2, 1);
@@ -275,10 +277,10 @@ final class FiniteDifferencesTest {
     }
   }
 
-  /** Something that computes {@code out}, and what its numbers count in the loss. */
+  /** An operation that computes {@code out}, and the factors r of its elements in the loss. */
   private record Operation(Runnable forward, Tensor out, Tensor r) {}
 
-  /** Σ out·r and Σ|out·r|. */
+  /** Returns Σ out·r and Σ|out·r|. */
   private record Loss(double sum, double magnitude) {}
 
   private Loss loss(Operation operation) {
@@ -294,7 +296,7 @@ final class FiniteDifferencesTest {
     return new Loss(sum, magnitude);
   }
 
-  /** Moves the input along random directions; numbers that are 0 stay, for Θ may jump there. */
+  /** Moves the input along random directions; zeros stay fixed, since Θ may jump there. */
   private void matches(String what, Tensor input, Tensor gradient, Operation operation) {
     float[] x = Tensors.get(backend, input);
     float[] g = Tensors.get(backend, gradient);
@@ -336,7 +338,7 @@ final class FiniteDifferencesTest {
     return (sums[0] - sums[1]) / (2 * step);
   }
 
-  /** Numbers from ½ to 1½ of both signs, in steps of 2⁻¹⁰. */
+  /** Returns numbers of magnitude ½ to 1½ and either sign, in steps of 2⁻¹⁰. */
   private Tensor input(long... shape) {
     Tensor tensor = zeros(shape);
     float[] values = new float[(int) tensor.shape().elements()];
@@ -348,7 +350,8 @@ final class FiniteDifferencesTest {
   }
 
   /**
-   * Such that scores are about 1: where all are far below 0, gelu bends more than steps can see.
+   * Returns inputs that give scores of about 1: if all are far below 0, gelu curves too much for
+   * the steps.
    */
   private Tensor keys(int n, int channels) {
     Tensor keys = input(n, channels);

@@ -26,10 +26,10 @@ import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
 /**
- * The contract of the backward operations, held against the scalar reference at sizes that hurt; of
- * the reference itself see {@link FiniteDifferencesTest}. Errors are measured against {@link
- * GradientMagnitudes}, and NaN never passes. Gradients start with other numbers than 0, to which
- * they must be added.
+ * Tests the contract of the backward operations against the scalar reference at awkward sizes;
+ * {@link FiniteDifferencesTest} tests the reference itself. Errors are relative to {@link
+ * GradientMagnitudes}; NaN never passes. Gradients are initialised with numbers other than 0, to
+ * which the operations must add.
  */
 abstract class GradientContract {
   private static final Dropout SOME = new Dropout(0.3f, 12345);
@@ -38,7 +38,7 @@ abstract class GradientContract {
   private final MemoryScope memory = new HostScope();
   private Backend backend;
   private Random random;
-  private float begin = 1; // 0 lets gradients start with zeros
+  private float initial = 1; // 0 initialises gradients with zeros
 
   abstract Backend open(int threads);
 
@@ -101,7 +101,7 @@ abstract class GradientContract {
     }
   }
 
-  /** Of the gradients of x, weight and bias. */
+  /** Returns the magnitudes of the gradients of x, weight and bias. */
   private double[][] layerNormMagnitudes(Tensor x, Tensor weight, Tensor dy) {
     double[] w = GradientMagnitudes.transposed(rows(weight), 1)[0];
     double[][] all = GradientMagnitudes.layerNorm(rows(x), w, 1e-5, rows(dy));
@@ -181,7 +181,7 @@ abstract class GradientContract {
         new double[][] {flat(dx), flat(dKeys), flat(dValues)});
   }
 
-  /** Forward and back; gives the gradients of x and of the keys and values in use. */
+  /** Runs forward and backward; returns the gradients of x and of the keys and values in use. */
   private float[][] pattentionBackward(
       Backend b, Tensor x, ParameterTokens tokens, Dropout dropout, Tensor dy) {
     Tensor scores = memory.allocate(DType.F32, SavedScores.shape(x.rows(), tokens.count()));
@@ -206,7 +206,7 @@ abstract class GradientContract {
   }
 
   @Test
-  void segmentsCutAnywhereGiveTheSameBits() {
+  void anyDivisionIntoSegmentsIsBitIdentical() {
     Tensor keys = weights(DType.F32, 301, 24);
     Tensor values = weights(DType.F32, 301, 40);
     for (Theta theta : Theta.values()) {
@@ -215,7 +215,7 @@ abstract class GradientContract {
       List<ParameterTokens.Segment> someFrozen = new ArrayList<>();
       int first = 0;
       for (int rows : new int[] {1, 130, 0, 7, 163}) {
-        // More rows than are in use, except in the last segment.
+        // Tensors have more rows than are in use, except in the last segment.
         Tensor k = keys.rows(first, 301 - first);
         Tensor v = values.rows(first, 301 - first);
         parts.add(new ParameterTokens.Segment(k, v, rows, true));
@@ -226,8 +226,8 @@ abstract class GradientContract {
         Tensor x = activations(rows, 24, 1);
         Tensor dy = activations(rows, 40, 1);
         float[][] expected = pattentionBackward(backend, x, whole, SOME, dy);
-        ParameterTokens cut = new ParameterTokens(theta, 5, parts);
-        assertArrayEquals(expected, pattentionBackward(backend, x, cut, SOME, dy));
+        ParameterTokens divided = new ParameterTokens(theta, 5, parts);
+        assertArrayEquals(expected, pattentionBackward(backend, x, divided, SOME, dy));
         ParameterTokens frozen = new ParameterTokens(theta, 5, someFrozen);
         pattentionMatches(x, frozen, SOME, dy);
         for (int i = 1; i < expected.length; i++) {
@@ -328,7 +328,7 @@ abstract class GradientContract {
   }
 
   @Test
-  void dropoutLeavesOutTheSameWeightsEverywhere() {
+  void dropoutDropsTheSameWeightsEverywhere() {
     int rows = 130;
     int n = 301;
     float[] one = new float[n * n];
@@ -336,7 +336,7 @@ abstract class GradientContract {
       one[i * n + i] = 1;
     }
     Tensor identity = Tensors.of(backend, memory, DType.F32, one, n, n);
-    // Softmax is nowhere 0, so that a 0 is a weight that was left out.
+    // Softmax is never 0, so a 0 is a dropped weight.
     ParameterTokens tokens =
         ParameterTokens.of(Theta.SOFTMAX, n, weights(DType.F32, n, 7), identity);
     Tensor x = activations(rows, 7, 0.5);
@@ -352,8 +352,8 @@ abstract class GradientContract {
         left += kept ? 0 : 1;
       }
       double deviation = Math.sqrt(theta.length * rate * (1 - rate));
-      assertEquals(theta.length * rate, left, 5 * deviation, "share left out at rate " + rate);
-      // One row's gradient of the values is its θ once more.
+      assertEquals(theta.length * rate, left, 5 * deviation, "fraction dropped at rate " + rate);
+      // The gradient of the values from one row is its θ.
       int row = 66;
       float[] dy = new float[rows * n];
       dy[row * n] = 1;
@@ -449,7 +449,8 @@ abstract class GradientContract {
       }
       Tensor out = memory.allocate(DType.F32, x.shape());
       backend.attention(x, x, x, size[0], 0, batch, out);
-      assertArrayEquals(Tensors.get(backend, out), actual[1], "keeping them changes no bit");
+      assertArrayEquals(
+          Tensors.get(backend, out), actual[1], "saving them leaves the output bit-identical");
     }
   }
 
@@ -492,7 +493,7 @@ abstract class GradientContract {
         float[][] actual = crossEntropyBackward(backend, logits, targets);
         for (int i = 0; i < expected[0].length; i++) {
           boolean target = targets[2 + i / vocabulary] == i % vocabulary;
-          // Where the probability is near 1, the target's gradient is a difference of two numbers.
+          // If the probability is near 1, the target's gradient is a difference of two numbers.
           double magnitude = Math.abs(expected[0][i]) + (target ? 0.37 : 0);
           assertEquals(expected[0][i], actual[0][i], 2e-5 * magnitude + 1e-30, "logit " + i);
         }
@@ -501,7 +502,8 @@ abstract class GradientContract {
         }
         Tensor losses = memory.allocate(DType.F32, Shape.of(rows));
         backend.crossEntropy(logits, targets, 2, losses);
-        assertArrayEquals(Tensors.get(backend, losses), actual[1], "the same losses");
+        assertArrayEquals(
+            Tensors.get(backend, losses), actual[1], "losses with and without backward");
       }
     }
   }
@@ -530,14 +532,14 @@ abstract class GradientContract {
         isolated(bad, rows, 0, (x, dy) -> layerNormBackward(backend, x, weight, dy, true)[0]);
         isolated(bad, rows, 1, (x, dy) -> layerNormBackward(backend, x, weight, dy, true)[0]);
         isolated(bad, rows, 1, (x, dy) -> logitsBackward(backend, x, keys.rows(0, 24), dy)[0]);
-        if (bad != Float.NEGATIVE_INFINITY) { // which is the probability 0
+        if (bad != Float.NEGATIVE_INFINITY) { // which gives probability 0
           isolated(bad, rows, 0, (x, dy) -> crossEntropyBackward(backend, x, targets)[0]);
         }
       }
     }
   }
 
-  /** Spoils one number of the last row of one of two operands (rows, 24). */
+  /** Sets an element in the last row of one of two operands (rows, 24) to a bad value. */
   private void isolated(
       float bad, int rows, int which, BiFunction<Tensor, Tensor, float[]> operation) {
     Tensor[] operands = {activations(rows, 24, 1), activations(rows, 24, 1)};
@@ -552,7 +554,7 @@ abstract class GradientContract {
     for (int i = last; i < actual.length; i++) {
       spoiled |= !Float.isFinite(actual[i]);
     }
-    assertTrue(spoiled, "a number that is none vanished");
+    assertTrue(spoiled, "a NaN or infinity disappeared");
   }
 
   @Test
@@ -575,7 +577,7 @@ abstract class GradientContract {
         }
         System.arraycopy(expected[i], 3 * 24, actual[i], 3 * 24, 70 * 24);
       }
-      assertTrue(spoiled, "NaN vanished");
+      assertTrue(spoiled, "NaN disappeared");
       assertArrayEquals(expected, actual);
     }
   }
@@ -632,9 +634,9 @@ abstract class GradientContract {
     operations.add(() -> logitsBackward(backend, x, keys, dy));
     for (Supplier<float[][]> operation : operations) {
       float[][] added = operation.get();
-      begin = 0;
+      initial = 0;
       float[][] alone = operation.get();
-      begin = 1;
+      initial = 1;
       for (int i = 0; i < added.length; i++) {
         for (int j = 0; j < added[i].length; j++) {
           double sum = alone[i][j] + (double) gradientStart(j);
@@ -644,7 +646,10 @@ abstract class GradientContract {
     }
   }
 
-  /** Runs an operation on both backends; the magnitudes are those of each of its gradients. */
+  /**
+   * Runs an operation on both backends and compares each gradient; {@code magnitudes} has one array
+   * per gradient.
+   */
   private void compare(String what, Function<Backend, float[][]> operation, double[][] magnitudes) {
     float[][] expected = operation.apply(reference);
     float[][] actual = operation.apply(backend);
@@ -674,9 +679,9 @@ abstract class GradientContract {
     return tensor;
   }
 
-  /** The i-th number of a gradient before anything is added: −2 to 2. */
+  /** Returns the initial value of a gradient's i-th element, between −2 and 2. */
   private float gradientStart(int i) {
-    return begin * (i % 17 * 0.25f - 2);
+    return initial * (i % 17 * 0.25f - 2);
   }
 
   private float[][] numbers(Tensor... tensors) {
@@ -708,7 +713,7 @@ abstract class GradientContract {
     }
   }
 
-  /** a·|b|. */
+  /** Returns a·|b|. */
   private static double[][] sums(double[][] a, double[][] b, int columns) {
     double[][] turned = GradientMagnitudes.transposed(GradientMagnitudes.absolute(b), columns);
     return GradientMagnitudes.product(a, turned);

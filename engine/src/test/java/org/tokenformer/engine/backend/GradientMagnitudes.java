@@ -1,16 +1,17 @@
 package org.tokenformer.engine.backend;
 
 /**
- * What the errors of gradients are measured against: the sums of the magnitudes of what is added up
- * on the way to them, in double and without the cancellation. All matrices are arrays of rows.
+ * The magnitudes relative to which errors of gradients are measured: the same sums as in the
+ * gradients, but of absolute values, so that nothing cancels, in double. All matrices are arrays of
+ * rows.
  */
 final class GradientMagnitudes {
-  /** A gradient's tolerance is this times its magnitude. */
+  /** Tolerance of a gradient relative to its magnitude. */
   static final double TOLERANCE = 2e-5;
 
   /**
-   * A score is uncertain by some units of 2⁻²⁴ of Σ|x·K|, and what follows from it by as much times
-   * its slope: this share of the magnitude, in units of {@link #TOLERANCE}.
+   * A score is uncertain by some units of 2⁻²⁴ of Σ|x·K|, and values derived from it by that times
+   * their slope: this fraction of the magnitude, in units of {@link #TOLERANCE}.
    */
   private static final double ROUNDING = 4 * 0x1p-24 / TOLERANCE;
 
@@ -18,7 +19,7 @@ final class GradientMagnitudes {
 
   private GradientMagnitudes() {}
 
-  /** Of θ and of the scores' gradient, (T, N) each. */
+  /** Magnitudes of θ and of the scores' gradient, (T, N) each. */
   static final class Scores {
     final double[][] theta;
     final double[][] gradient;
@@ -30,9 +31,9 @@ final class GradientMagnitudes {
   }
 
   /**
-   * For {@link Backend#pattentionBackward}.
+   * Returns the magnitudes for {@link Backend#pattentionBackward}.
    *
-   * @param scale of the dropout
+   * @param scale scale of the dropout
    */
   static Scores pattention(
       Theta kind,
@@ -98,7 +99,7 @@ final class GradientMagnitudes {
     }
   }
 
-  /** Of the weights of one head's attention and of the scaled scores' gradient, (T, T) each. */
+  /** Magnitudes of one head's attention weights and scaled scores' gradient, (T, T) each. */
   static Scores attention(double[][] q, double[][] k, double[][] v, double[][] dy) {
     double root = Math.sqrt(q[0].length);
     double[][] scores = product(q, k);
@@ -127,7 +128,7 @@ final class GradientMagnitudes {
     return all;
   }
 
-  /** For {@link Backend#layerNormBackward}: of x's gradient (T, C), then the weight's in a row. */
+  /** For {@link Backend#layerNormBackward}: of x's gradient (T, C), then of the weight's, a row. */
   static double[][] layerNorm(double[][] x, double[] weight, double epsilon, double[][] dy) {
     int channels = weight.length;
     double[][] all = new double[x.length + 1][channels];
@@ -158,7 +159,7 @@ final class GradientMagnitudes {
     return all;
   }
 
-  /** a·bᵀ. */
+  /** Returns a·bᵀ. */
   static double[][] product(double[][] a, double[][] b) {
     double[][] product = new double[a.length][b.length];
     for (int i = 0; i < a.length; i++) {
@@ -213,7 +214,7 @@ final class GradientMagnitudes {
     }
   }
 
-  /** By the logistic curve, which is near enough for a magnitude. */
+  /** Uses the logistic approximation, which is accurate enough for a magnitude. */
   private static double gelu(double x) {
     return x / (1 + Math.exp(-1.702 * x));
   }

@@ -18,9 +18,9 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** {@link Backend#adamw} and {@link Backend#sumOfSquares} of every backend. */
+/** Tests {@link Backend#adamw} and {@link Backend#sumOfSquares} of every backend. */
 final class OptimiserTest {
-  /** Around the lanes of all widths, primes, and enough for several threads. */
+  /** Sizes around the lane counts of all widths, primes, and enough for several threads. */
   private static final int[] SIZES = {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 64, 100, 1009, 70_001};
 
   private final Backend reference = new CheckedBackend(new ScalarBackend());
@@ -31,10 +31,10 @@ final class OptimiserTest {
     memory.close();
   }
 
-  /** Three steps of torch.optim.AdamW in float64. */
+  /** Compares with three steps of torch.optim.AdamW in float64. */
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void adamwIsThatOfPyTorch(Computing computing) {
+  void adamwMatchesPyTorch(Computing computing) {
     float[][] gradients = {
       {0.5f, -2, 0, 1e-3f, 3}, {-0.25f, -1, 0, 2, 0.125f}, {1.5f, 0.75f, -4, 0, -0.5f}
     };
@@ -58,7 +58,7 @@ final class OptimiserTest {
     Tensor v = of(0, 0, 0, 0, 0);
     try (Backend backend = computing.open()) {
       for (int t = 1; t <= 3; t++) {
-        // Half of the gradients is what clipping would leave.
+        // Clipping would leave half of the gradients.
         AdamW step = new AdamW(0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, t, 0.5f);
         backend.adamw(step, w, of(gradients[t - 1]), m, v);
         near(expected[t - 1], w, 3e-7, 1e-8);
@@ -97,13 +97,13 @@ final class OptimiserTest {
               assertEquals(expected[k][i], actual[k][i], 4 * 0x1p-24 * magnitudes[k] + 1e-30);
             }
           }
-          assertArrayEquals(start[1], actual[1], "the gradient stays");
+          assertArrayEquals(start[1], actual[1], "the gradient is unchanged");
         }
       }
     }
   }
 
-  /** Weights, gradient and moments, with some zeros. */
+  /** Returns weights, gradient and moments, with some zeros. */
   private static float[][] start(Random random, int size, boolean moments) {
     float[][] start = new float[4][];
     for (int k = 0; k < 4; k++) {
@@ -146,7 +146,7 @@ final class OptimiserTest {
 
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void adamwOfSomeRowsLeavesTheOthers(Computing computing) {
+  void adamwOfSomeRowsLeavesTheOthersUnchanged(Computing computing) {
     Random random = Seeds.random("adamwOfSomeRowsLeavesTheOthers " + computing);
     AdamW step = new AdamW(3e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 7, 1);
     float[][] start = start(random, 9 * 13, true);
@@ -169,7 +169,7 @@ final class OptimiserTest {
 
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void notANumberSpoilsItsOwnWeight(Computing computing) {
+  void nanAffectsOnlyItsOwnWeight(Computing computing) {
     Random random = Seeds.random("notANumberSpoilsItsOwnWeight " + computing);
     AdamW step = new AdamW(3e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 7, 1);
     float[][] start = start(random, 100, true);
@@ -191,7 +191,7 @@ final class OptimiserTest {
     Random random = Seeds.random("sumOfSquaresIsThatOfTheReference " + computing);
     try (Backend backend = computing.open()) {
       for (int size : SIZES) {
-        // Squares beyond what F32 holds, on both sides.
+        // Squares above and below the range of F32.
         for (double scale : new double[] {1, 1e30, 1e-30}) {
           Tensor tensor = of(Tensors.random(random, size, scale));
           double expected = reference.sumOfSquares(tensor);
@@ -207,7 +207,7 @@ final class OptimiserTest {
 
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void sumOfSquaresShowsNumbersThatAreNone(Computing computing) {
+  void sumOfSquaresPropagatesNanAndInfinity(Computing computing) {
     try (Backend backend = computing.open()) {
       for (int at : new int[] {0, 15, 16, 98, 99}) {
         float[] values = new float[100];

@@ -120,7 +120,7 @@ class AtomicFilesTest {
                 }),
         "model",
         "No space left on device");
-    // A failure inside is told with the name that the folder would have had.
+    // A failure inside is reported with the target's name.
     Fixtures.refuses(
         Kind.CANNOT_WRITE,
         () ->

@@ -19,10 +19,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Sound files with random damage: they open, or fail with a {@link CheckpointException} of one
- * line. Nothing else may come out, an OutOfMemoryError neither (try {@code
- * -Dtest.jvm.args=-Xmx48m}), and whatever opens can be read to the last byte. {@code
- * -Dtokenformer.fuzz=N} runs N times the rounds.
+ * Valid files with random damage: they open, or fail with a {@link CheckpointException} of one
+ * line. No other exception may be thrown, not even an OutOfMemoryError (try {@code
+ * -Dtest.jvm.args=-Xmx48m}), and every file that opens can be read to the last byte. {@code
+ * -Dtokenformer.fuzz=N} runs N times as many rounds.
  */
 class CheckpointFuzzTest {
   private static final int FACTOR = Integer.getInteger("tokenformer.fuzz", 1);
@@ -55,7 +55,7 @@ class CheckpointFuzzTest {
         });
   }
 
-  /** One to four changes, of which some know what numbers and words hurt. */
+  /** Applies one to four changes, some of them with critical numbers and words. */
   private static byte[] damage(byte[] good, byte[][] words, Random random) {
     byte[] bytes = good.clone();
     int changes = 1 + random.nextInt(4);
@@ -84,7 +84,7 @@ class CheckpointFuzzTest {
     return bytes;
   }
 
-  /** The bytes with so many replaced by a word. */
+  /** Returns the bytes with {@code replaced} of them replaced by a word. */
   private static byte[] splice(byte[] bytes, int at, byte[] word, int replaced) {
     byte[] out = Arrays.copyOf(bytes, bytes.length + word.length - replaced);
     System.arraycopy(word, 0, out, at, word.length);
@@ -102,7 +102,7 @@ class CheckpointFuzzTest {
   void safetensors() throws IOException {
     byte[] good = Files.readAllBytes(Fixtures.golden("dtypes.safetensors"));
     int headerEnd = 8 + (int) MemorySegment.ofArray(good).get(Segments.LONG, 0);
-    // Headers alone are damaged with their length kept right, or nearly all would fail on that.
+    // Damages the header alone, with its length kept correct: otherwise nearly all fail on that.
     byte[] header = Arrays.copyOfRange(good, 8, headerEnd);
     byte[][] words =
         words("0", "-1", "1e9", ",", "[", "]", "{", "}", "\"", "\\u", ":", "F64", "null", "\u00ff");
@@ -169,7 +169,7 @@ class CheckpointFuzzTest {
             good = entry.data().toArray(ValueLayout.JAVA_BYTE);
           }
         }
-        // In a new archive the checksum is right again.
+        // A new archive has correct checksums.
         fuzz(
             Objects.requireNonNull(good),
             1500,

@@ -28,12 +28,12 @@ import org.tokenformer.engine.tensor.Shape;
 final class Fixtures {
   private Fixtures() {}
 
-  /** A file of {@code testdata/checkpoint}, see the README there. */
+  /** Returns the path of a file in {@code testdata/checkpoint}, see the README there. */
   static Path golden(String name) {
     return Path.of(System.getProperty("project.root", ".."), "testdata", "checkpoint", name);
   }
 
-  /** A safetensors file of this header and so many zero bytes. */
+  /** Returns a safetensors file with this header and {@code dataBytes} zero bytes. */
   static byte[] safetensors(String header, int dataBytes) {
     byte[] utf8 = header.getBytes(StandardCharsets.UTF_8);
     ByteBuffer bytes =
@@ -47,14 +47,14 @@ final class Fixtures {
     return new NamedTensor(name, DType.F32, shape, MemorySegment.ofArray(bytes));
   }
 
-  /** What a writer would put into a file. */
+  /** Returns the bytes that a writer would write to a file. */
   static byte[] bytesOf(AtomicFiles.Writer writer) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     writer.write(Channels.newChannel(out));
     return out.toByteArray();
   }
 
-  /** Fails unless this kind is thrown, with one line that has all these parts in it. */
+  /** Fails unless this kind is thrown, with a one-line message that contains all parts. */
   static void refuses(Kind kind, Executable action, String... parts) {
     CheckpointException e = assertThrows(CheckpointException.class, action);
     String message = String.valueOf(e.getMessage());

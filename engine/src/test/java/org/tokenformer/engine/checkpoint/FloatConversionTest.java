@@ -33,7 +33,7 @@ class FloatConversionTest {
     return out;
   }
 
-  /** The value of a 16-bit pattern from the definition of its format. */
+  /** Computes the value of a 16-bit pattern from the definition of its format. */
   private static double value(int bits, int mantissaBits, int bias) {
     int exponentBits = 15 - mantissaBits;
     int exponent = bits >> mantissaBits & (1 << exponentBits) - 1;
@@ -148,7 +148,7 @@ class FloatConversionTest {
         toFloats(DType.F64, MemorySegment.ofArray(extremes)));
   }
 
-  /** In exact arithmetic: no neighbour is nearer, and of two equally near ones this is even. */
+  /** Checks in exact arithmetic that no neighbour is nearer and that ties are rounded to even. */
   private static void assertNearest(
       double input, short bits, int mantissaBits, int bias, String what) {
     int magnitude = bits & 0x7fff;

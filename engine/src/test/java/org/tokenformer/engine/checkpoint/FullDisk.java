@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 
-/** A channel that takes so many bytes and then fails as a full disk does. */
+/** A channel that accepts a fixed number of bytes and then fails like a full disk. */
 final class FullDisk implements WritableByteChannel {
   private final WritableByteChannel out;
   private int room;

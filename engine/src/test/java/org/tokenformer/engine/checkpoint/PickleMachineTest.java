@@ -24,7 +24,7 @@ import org.tokenformer.engine.checkpoint.PickleValue.Sequence;
 import org.tokenformer.engine.checkpoint.PickleValue.Text;
 import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
 
-/** Pickles as text, a character a byte; the protocol number is put before. */
+/** Pickles as text, one character per byte, without the protocol number. */
 class PickleMachineTest {
   private static PickleValue read(String pickle) throws CheckpointException {
     byte[] bytes = ("\u0080\u0002" + pickle).getBytes(StandardCharsets.ISO_8859_1);
@@ -101,7 +101,7 @@ class PickleMachineTest {
     refuses(Kind.FORBIDDEN_GLOBAL, "ctorch\n\u00e9\u0001\n.", "\\u0001");
   }
 
-  /** All instructions that are not on the list, known or not. */
+  /** Returns all instructions that are not on the allow-list, known or not. */
   static Stream<Integer> otherInstructions() {
     String allowed = ".(cNJKMGX)t]ae}suqrhjQRb";
     return IntStream.range(0, 256)
@@ -146,8 +146,8 @@ class PickleMachineTest {
         "t.", // no mark
         "\u0085.",
         "(\u0085.",
-        "q\0.", // nothing to remember
-        "h\0.", // nothing remembered
+        "q\0.", // nothing to memoize
+        "h\0.", // nothing memoized
         "j\u00ff\u00ff\u00ff\u00ff.",
         "NNa.", // not a list
         "]e.",
@@ -163,7 +163,7 @@ class PickleMachineTest {
         "ctorch._utils\n_rebuild_tensor_v2\n)R.",
         "ctorch._utils\n_rebuild_parameter\n)R.",
         "ctorch._utils\n_rebuild_parameter\nN\u0085R.",
-        "NN\u0093.", // globals by something else than text
+        "NN\u0093.", // globals named by something other than strings
         "NQ.", // storages
         ")Q.",
         "N}b.", // attributes

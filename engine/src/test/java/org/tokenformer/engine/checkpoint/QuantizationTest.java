@@ -19,7 +19,7 @@ import org.tokenformer.engine.testing.Tensors;
 final class QuantizationTest {
   private final Arena arena = Arena.ofConfined();
 
-  /** A matrix in few bits, and the floats that it stands for. */
+  /** A quantised matrix and the floats it represents. */
   private record Result(MemorySegment elements, MemorySegment scales, MemorySegment back) {
     float[] floats() {
       return back.toArray(ValueLayout.JAVA_FLOAT);

@@ -109,7 +109,7 @@ class SafetensorsBadInputTest {
   void badNames() throws IOException {
     String longName = "n".repeat(4097);
     refuses(Kind.BAD_NAME, "{" + tensor(longName, "U8", "[8]", "[0,8]") + "}", "4097", "4096");
-    // Half of a surrogate pair is no text.
+    // An unpaired surrogate is not valid text.
     refuses(Kind.BAD_JSON, "{" + tensor("\\ud800", "U8", "[8]", "[0,8]") + "}", "column 10");
   }
 
@@ -214,7 +214,7 @@ class SafetensorsBadInputTest {
     String a = tensor("a", "U8", "[5]", "[0,5]");
     String b = tensor("b", "U8", "[4]", "[4,8]");
     refuses(Kind.OVERLAP, "{" + a + "," + b + "}", "'b'", "4", "'a'", "5");
-    // The same bytes twice, which would be a way to make a small file look large.
+    // The same bytes twice, which could make a small file look large.
     String c = tensor("c", "U8", "[8]", "[0,8]");
     String d = tensor("d", "U8", "[8]", "[0,8]");
     refuses(Kind.OVERLAP, "{" + c + "," + d + "}", "'d'", "'c'");

@@ -2,11 +2,11 @@ package org.tokenformer.engine.checkpoint;
 
 import java.util.Random;
 
-/** Random numbers that a failing test can be run with again. */
+/** Random numbers with a seed, with which a failing test can be rerun. */
 final class Seeds {
   private Seeds() {}
 
-  /** Seeded by {@code -Dtokenformer.seed=N}, else by the clock; prints the seed. */
+  /** Seeds with {@code -Dtokenformer.seed=N}, otherwise with the clock; prints the seed. */
   static Random random() {
     long seed = Long.getLong("tokenformer.seed", System.nanoTime());
     System.out.println("repeat with -Dtokenformer.seed=" + seed);

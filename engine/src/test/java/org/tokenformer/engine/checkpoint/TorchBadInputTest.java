@@ -19,11 +19,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
-/** Archives that contradict themselves, and pickles that describe tensors that cannot be. */
+/** Inconsistent archives, and pickles that describe impossible tensors. */
 class TorchBadInputTest {
   @TempDir Path folder;
 
-  /** Twelve bytes of storage under the key 0. */
+  /** Returns archive entries with twelve bytes of storage under the key 0. */
   private static Map<String, byte[]> entries(String pickle) {
     Map<String, byte[]> entries = new LinkedHashMap<>();
     entries.put("archive/data.pkl", pickle.getBytes(StandardCharsets.ISO_8859_1));
@@ -32,7 +32,7 @@ class TorchBadInputTest {
     return entries;
   }
 
-  /** A pickle of one float32 tensor; the arguments are pickled numbers, see {@link #tuple}. */
+  /** Returns a pickle of one float32 tensor; the arguments are pickled, see {@link #tuple}. */
   private static String tensor(String elements, String offset, String sizes, String strides) {
     return "\u0080\u0002}X\1\0\0\0xctorch._utils\n_rebuild_tensor_v2\n(("
         + "X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
@@ -84,7 +84,7 @@ class TorchBadInputTest {
     refuses(kind, zip(entries(pickle)), parts);
   }
 
-  /** The good archive after a change of its bytes. */
+  /** Returns the good archive after a change to its bytes. */
   private static byte[] changed(Consumer<ByteBuffer> change) throws IOException {
     return changed(zip(entries(GOOD)), change);
   }
@@ -94,7 +94,7 @@ class TorchBadInputTest {
     return bytes;
   }
 
-  /** Where the n-th record of this kind begins. */
+  /** Returns the offset of the n-th record of this kind. */
   private static int find(ByteBuffer bytes, int signature, int n) {
     int left = n;
     for (int i = 0; i + 4 <= bytes.capacity(); i++) {
@@ -162,7 +162,7 @@ class TorchBadInputTest {
           b.putShort(directory(b, 1) + 8, (short) 0x808);
         }),
         name,
-        "behind its data");
+        "after its data");
   }
 
   @Test
@@ -189,7 +189,7 @@ class TorchBadInputTest {
 
   @Test
   void overlappingEntries() throws IOException {
-    // The second entry claims bytes of the third, in both places that give its size.
+    // The second entry claims bytes of the third, in both headers that give its size.
     byte[] bytes =
         changed(b -> {
           for (int at : new int[] {local(b, 1) + 18, directory(b, 1) + 20}) {
@@ -367,7 +367,7 @@ class TorchBadInputTest {
   void expandedViews() throws IOException {
     refuses(
         Kind.LIMIT, tensor(number(3), number(0), tuple(1L << 40), tuple(0)), "1099511627776", "3");
-    // Each view is harmless, but a thousand of them want 24 times the file.
+    // Each view is harmless, but a thousand of them need 24 times the file.
     int side = 300;
     StringBuilder pickle = new StringBuilder("\u0080\u0002}(");
     String one = tensor(number((long) side * side), number(0), tuple(side, side), tuple(1, side));

@@ -1,4 +1,6 @@
-/** Tests of checkpoint files: one for each kind of refusal, and goldens written by torch. */
+/**
+ * Tests of checkpoint files: one for each cause of rejection, and golden files written by torch.
+ */
 @NullMarked
 package org.tokenformer.engine.checkpoint;
 

@@ -29,7 +29,7 @@ import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions.Stage;
 import org.tokenformer.engine.train.Schedule;
 
-/** Programs learn from exceptions what people read in them. */
+/** The accessors of exceptions give programs what the messages tell users. */
 final class EngineProblemTest {
   private static void problem(
       String field, String value, String allowed, String line, Executable action) {
@@ -61,20 +61,20 @@ final class EngineProblemTest {
     problem(
         "threads",
         "0",
-        "in 1 to 1024",
-        "threads: 0 is not in 1 to 1024",
+        "between 1 and 1024",
+        "threads: 0 is not between 1 and 1024",
         () -> Backends.open("auto", 0));
     problem(
         "min_lr",
         "1.0",
-        "in 0 to the learning rate of 0.01",
-        "min_lr: 1.0 is not in 0 to the learning rate of 0.01",
+        "between 0 and the learning rate of 0.01",
+        "min_lr: 1.0 is not between 0 and the learning rate of 0.01",
         () -> new Schedule(8, 0, 0.01, 1));
     problem(
         "tokens",
         "'x'",
-        "a share of the tokens, as 50%",
-        "tokens: 'x' is not a share of the tokens, as 50%",
+        "a percentage such as 50%",
+        "tokens: 'x' is not a percentage such as 50%",
         () -> TokenFraction.parse("x"));
   }
 
@@ -84,20 +84,20 @@ final class EngineProblemTest {
         "batch",
         "16777217",
         "null",
-        "batch: 16777217 sequences of 1 are more than 16777216 tokens; use a smaller batch and"
+        "batch: 16777217 sequences of length 1 exceed 16777216 tokens; use a smaller batch and"
             + " accumulate",
         () -> new TrainingShape((1 << 24) + 1, 1, false));
     problem(
         "preset",
         "7B",
         "null",
-        "preset: '7B' is unknown; known are " + Presets.names(),
+        "preset: '7B' is unknown; choose one of " + Presets.names(),
         () -> Presets.get("7B"));
     problem(
         "backend",
         "cuda",
         "null",
-        "backend: 'cuda' is unknown; known are auto, scalar and vector",
+        "backend: 'cuda' is unknown; use auto, scalar or vector",
         () -> Backends.open("cuda", 1));
   }
 
@@ -106,8 +106,8 @@ final class EngineProblemTest {
     problem(
         "grow_at",
         "3:layers=0",
-        "a number of layers",
-        "grow_at: 3:layers=0: layers: '0' is not a number of layers",
+        "a number of layers between 1 and 4096",
+        "grow_at: 3:layers=0: layers: '0' is not a number of layers between 1 and 4096",
         () -> Stage.parse("3:layers=0"));
     ConfigException layer =
         assertThrows(

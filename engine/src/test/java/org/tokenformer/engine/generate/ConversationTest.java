@@ -22,13 +22,13 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** A turn goes on from the whole text before it, however the turn before ended. */
+/** A turn continues the whole preceding text, however the previous turn ended. */
 final class ConversationTest {
   private static final int[] FIRST = {3, 1, 4, 1, 5};
   private static final int[] SECOND = {9, 2, 6};
   private static final int IDS = 4; // of the first turn
 
-  /** The ways in which a first turn of that many ids ends. */
+  /** The ways in which a first turn of {@link #IDS} ids can end. */
   enum Ending {
     MAX_TOKENS(Finish.MAX_TOKENS, false),
     STOPPED(Finish.STOPPED, false),
@@ -37,7 +37,7 @@ final class ConversationTest {
     INTERRUPTED(Finish.CANCELLED, false);
 
     final Finish finish;
-    final boolean lastWasDecoded; // for the logits of an id that was not given out then
+    final boolean lastWasDecoded; // to compute the logits of an id that was then not generated
 
     Ending(Finish finish, boolean lastWasDecoded) {
       this.finish = finish;
@@ -47,7 +47,7 @@ final class ConversationTest {
 
   private final List<Integer> ids = new ArrayList<>();
 
-  /** Computes the first turn, which leaves its ids. */
+  /** Generates the first turn and stores its ids. */
   private void turn(Session session, Ending ending) {
     Cancellation.Flag flag = new Cancellation.Flag();
     GenerationOptions options =
@@ -76,7 +76,7 @@ final class ConversationTest {
     assertEquals(IDS, ids.size());
   }
 
-  /** Lets the end come at one place only. */
+  /** Allows the end id after {@link #IDS} ids only. */
   private static final class EndAfterSome implements TokenMask {
     private int count;
 
@@ -96,7 +96,7 @@ final class ConversationTest {
 
   @ParameterizedTest
   @EnumSource
-  void twoTurnsAreOnePromptToTheBit(Ending ending) {
+  void twoTurnsAreBitIdenticalToOnePrompt(Ending ending) {
     try (Backend backend = Computing.SCALAR.open();
         TokenFormer model = Models.open(Models.config(Theta.L2_NORM_GELU), backend, 9);
         Session session = model.newSession();
@@ -118,7 +118,7 @@ final class ConversationTest {
 
   @ParameterizedTest
   @EnumSource
-  void twoTurnsAreTheirStepsByHand(Ending ending) {
+  void twoTurnsAreTheSameAsSingleSteps(Ending ending) {
     for (Computing computing : Computing.values()) {
       try (Backend backend = computing.open();
           TokenFormer model = Models.open(Models.config(Theta.L2_NORM_GELU), backend, 9);

@@ -24,7 +24,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** The loop ends for the right reason and leaves the session where it says. */
+/** The loop ends for the right reason and leaves the session in the documented state. */
 final class GenerationTest {
   private static final int[] PROMPT = {3, 1, 4, 1, 5};
 
@@ -72,7 +72,7 @@ final class GenerationTest {
   }
 
   @Test
-  void idsAreThoseOfTheLoopByHand() {
+  void idsAreThoseOfAManualLoop() {
     greedy(10);
     session.truncate(0);
     float[] logits = Tensors.get(backend, session.prefill(PROMPT));
@@ -139,7 +139,7 @@ final class GenerationTest {
 
   @Test
   void cancelledAnywhere() {
-    int pollsOfPrompt = 2; // layers
+    int pollsOfPrompt = 2; // one per layer
     for (int at = 1; at < pollsOfPrompt + 6; at++) {
       AtomicInteger polls = new AtomicInteger();
       int when = at;
@@ -158,7 +158,7 @@ final class GenerationTest {
   }
 
   @Test
-  void promptsThatCannotBe() {
+  void invalidPrompts() {
     int[][] prompts = {{}, new int[21], {40}, {-1}};
     for (int[] prompt : prompts) {
       assertThrows(
@@ -182,7 +182,7 @@ final class GenerationTest {
                   throw new ArithmeticException("no");
                 },
                 null));
-    assertEquals(6, session.length()); // with the id that it was given
+    assertEquals(6, session.length()); // including the id that the consumer received
     session.decode(1);
   }
 
@@ -233,7 +233,7 @@ final class GenerationTest {
   }
 
   @Test
-  void pulledByHand() {
+  void advancedByTheCaller() {
     Generation generation = new Generation(session, PROMPT, GenerationOptions.of(2), null);
     assertThrows(IllegalStateException.class, generation::result);
     while (generation.advance()) {
@@ -248,7 +248,7 @@ final class GenerationTest {
   }
 
   @Test
-  void aPromptThatFailedIsTriedAgain() {
+  void aFailedPromptCanBeRetried() {
     session.prefill(new int[18]);
     GenerationOptions options = GenerationOptions.of(2).sampledBy(SamplingOptions.greedy());
     Generation generation = new Generation(session, PROMPT, options, null);
@@ -290,7 +290,7 @@ final class GenerationTest {
   }
 
   @Test
-  void stoppedBeforeItBegan() {
+  void stoppedBeforeTheFirstId() {
     Generation generation = new Generation(session, PROMPT, GenerationOptions.of(2), null);
     generation.stop();
     assertFalse(generation.advance());

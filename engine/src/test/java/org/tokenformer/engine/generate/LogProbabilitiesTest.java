@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.testing.Seeds;
 
-/** Against sorting and a sum by the definition. */
+/** Compares log-probabilities with sorting and with a sum by the definition. */
 final class LogProbabilitiesTest {
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 5, 29, 30, 31, 1000})
@@ -28,7 +28,7 @@ final class LogProbabilitiesTest {
         logits[i] = random.nextInt(9) - 4 + (round == 7 ? -900 : 0);
       }
       logits[random.nextInt(30)] = Float.NEGATIVE_INFINITY;
-      Arrays.fill(logits, 30, 35, Float.NaN); // padding is never looked at
+      Arrays.fill(logits, 30, 35, Float.NaN); // padding is never read
       found.read(logits);
       double largest = IntStream.range(0, 30).mapToDouble(id -> logits[id]).max().orElseThrow();
       double sum = IntStream.range(0, 30).mapToDouble(id -> Math.exp(logits[id] - largest)).sum();

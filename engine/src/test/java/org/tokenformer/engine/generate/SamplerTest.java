@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.testing.Seeds;
 
-/** Samplers against the obvious way to do it: sort, cut, and count what is drawn. */
+/** Compares samplers with a naive implementation: sort, cut off and count the draws. */
 final class SamplerTest {
   private static SamplingOptions options(
       double temperature, int topK, double topP, double minP, double penalty, long seed) {
@@ -40,7 +40,7 @@ final class SamplerTest {
     return ids;
   }
 
-  /** Few different values, so that there are ties everywhere. */
+  /** Returns logits with few distinct values, so that there are many ties. */
   private static float[] tied(Random random, int count) {
     float[] logits = new float[count];
     for (int i = 0; i < count; i++) {
@@ -63,7 +63,7 @@ final class SamplerTest {
     Sampler sampler = new Sampler(SamplingOptions.greedy(), 30);
     for (int i = 0; i < 500; i++) {
       float[] logits = tied(random, 35);
-      Arrays.fill(logits, 30, 35, Float.NaN); // padding is never looked at
+      Arrays.fill(logits, 30, 35, Float.NaN); // padding is never read
       int best = 0;
       for (int id = 1; id < 30; id++) {
         best = logits[id] > logits[best] ? id : best;
@@ -76,7 +76,7 @@ final class SamplerTest {
     assertEquals(0, sampler.sample(zeros));
   }
 
-  /** What may be drawn: the best ids in order, cut as the options say. */
+  /** Returns the ids that can be drawn: the best in order, cut off according to the options. */
   private static Set<Integer> allowed(float[] logits, int vocabulary, SamplingOptions o) {
     List<Integer> ids = new ArrayList<>(IntStream.range(0, vocabulary).boxed().toList());
     ids.sort(Comparator.comparingDouble((Integer id) -> -logits[id]).thenComparing(id -> id));
@@ -124,7 +124,7 @@ final class SamplerTest {
   void keepsExactlyTheRightIds(double temperature, int topK, double topP, double minP) {
     Random random = Seeds.random("SamplerTest.keeps");
     for (int round = 0; round < 12; round++) {
-      // Flat enough that each id that is kept appears among the draws.
+      // Flat enough that each kept id appears among the draws.
       float[] logits = round % 2 == 0 ? tied(random, 24) : normal(random, 24);
       for (int i = 0; i < logits.length; i++) {
         logits[i] /= 2;
@@ -140,7 +140,7 @@ final class SamplerTest {
       }
       Set<Integer> expected = allowed(logits, 20, o);
       assertTrue(expected.containsAll(drawn), expected + " " + drawn);
-      // What has less than 0.5 % may be missed.
+      // Ids below 0.5 % may be missing from the draws.
       double best =
           logits[expected.stream().max(Comparator.comparingDouble(id -> logits[id])).orElseThrow()];
       for (int id : expected) {
@@ -255,7 +255,7 @@ final class SamplerTest {
         String.valueOf(
             assertThrows(IllegalArgumentException.class, () -> new Sampler(options, 3))
                 .getMessage());
-    assertEquals("logit_bias: 3 is not an id of the vocabulary, 0 to 2", message);
+    assertEquals("logit_bias: 3 is not an id of the vocabulary, between 0 and 2", message);
   }
 
   @ParameterizedTest
@@ -326,15 +326,18 @@ final class SamplerTest {
   @Test
   void wrongPenaltiesAndBiases() {
     SamplingOptions o = SamplingOptions.greedy();
-    refused("presence_penalty: 2.1 is not -2 to 2", () -> o.withPresencePenalty(2.1));
-    refused("presence_penalty: NaN is not -2 to 2", () -> o.withPresencePenalty(Double.NaN));
-    refused("frequency_penalty: -3.0 is not -2 to 2", () -> o.withFrequencyPenalty(-3));
+    refused("presence_penalty: 2.1 is not between -2 and 2", () -> o.withPresencePenalty(2.1));
+    refused(
+        "presence_penalty: NaN is not between -2 and 2", () -> o.withPresencePenalty(Double.NaN));
+    refused("frequency_penalty: -3.0 is not between -2 and 2", () -> o.withFrequencyPenalty(-3));
     refused(
         "logit_bias: -1 is not an id of the vocabulary", () -> o.withLogitBias(Map.of(-1, 1.0)));
     refused(
-        "logit_bias of id 5: -101.0 is not -100 to 100", () -> o.withLogitBias(Map.of(5, -101.0)));
+        "logit_bias of id 5: -101.0 is not between -100 and 100",
+        () -> o.withLogitBias(Map.of(5, -101.0)));
     refused(
-        "logit_bias of id 5: NaN is not -100 to 100", () -> o.withLogitBias(Map.of(5, Double.NaN)));
+        "logit_bias of id 5: NaN is not between -100 and 100",
+        () -> o.withLogitBias(Map.of(5, Double.NaN)));
   }
 
   private static void refused(String message, Executable wrong) {
@@ -390,7 +393,7 @@ final class SamplerTest {
     int[] ids = draw(new Sampler(o, 200), logits, 100);
     assertArrayEquals(ids, draw(new Sampler(o, 200), logits, 100));
     assertTrue(!Arrays.equals(ids, draw(new Sampler(o.withSeed(12), 200), logits, 100)));
-    // Keeping everything in another way is the same distribution and the same draws.
+    // Other options that keep all ids give the same distribution and the same draws.
     SamplingOptions all = options(1, 0, 1, 0, 1, 11);
     assertArrayEquals(
         draw(new Sampler(all, 200), logits, 100),
@@ -438,7 +441,7 @@ final class SamplerTest {
                     IllegalArgumentException.class,
                     () -> GenerationOptions.of(1).withTopLogProbabilities(-2))
                 .getMessage());
-    assertEquals("top_log_probabilities: -2 is not in -1 to 1000", message);
+    assertEquals("top_log_probabilities: -2 is not between -1 and 1000", message);
     int[] ends = {1, 2};
     GenerationOptions before = GenerationOptions.of(3);
     GenerationOptions options = before.endingAt(ends);

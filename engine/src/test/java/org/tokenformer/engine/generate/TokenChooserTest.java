@@ -21,7 +21,7 @@ import org.tokenformer.engine.model.TokenFormer;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Choosing without a session: ids, ends, and the mask that follows them. */
+/** Choosing without a session: ids, ends and masks. */
 final class TokenChooserTest {
   private static GenerationOptions greedy(int maxTokens) {
     return GenerationOptions.of(maxTokens).sampledBy(SamplingOptions.greedy());
@@ -34,13 +34,13 @@ final class TokenChooserTest {
   }
 
   @Test
-  void asManyAsWereAskedFor() {
+  void maximumNumberOfIds() {
     TokenChooser chooser = new TokenChooser(greedy(2), 8, 1);
     assertTrue(chooser.choose(best(3)));
     assertTrue(chooser.wantsMore());
     assertTrue(chooser.choose(best(4)));
     assertEquals(4, chooser.id());
-    assertNull(chooser.finish()); // the caller may still give a reason of its own
+    assertNull(chooser.finish()); // the caller may still end it for another reason
     assertFalse(chooser.wantsMore());
     assertFalse(chooser.choose(best(5)));
     assertEquals(Finish.MAX_TOKENS, chooser.finish());
@@ -72,25 +72,25 @@ final class TokenChooserTest {
     assertThrows(IllegalStateException.class, chooser::logProbabilities);
   }
 
-  /** Lets come, one after the other, 2 or 3, then 5, then an end; then nothing. */
+  /** Allows 2 or 3, then 5, then an end id, then nothing. */
   private static final class Grammar implements TokenMask {
     private static final int[][] STEPS = {{2, 3}, {5}, {7}, {}};
 
-    private final List<Integer> heard = new ArrayList<>();
+    private final List<Integer> accepted = new ArrayList<>();
 
     @Override
     public void narrow(BitSet allowed) {
       assertEquals(8, allowed.cardinality());
       allowed.clear();
-      for (int id : STEPS[heard.size()]) {
+      for (int id : STEPS[accepted.size()]) {
         allowed.set(id);
       }
-      allowed.set(9); // not of the vocabulary
+      allowed.set(9); // not in the vocabulary
     }
 
     @Override
     public void accept(int id) {
-      heard.add(id);
+      accepted.add(id);
     }
   }
 
@@ -108,15 +108,15 @@ final class TokenChooserTest {
     assertTrue(open.choose(best(3)));
     assertTrue(open.choose(best(3)));
     assertFalse(open.choose(best(3)));
-    assertEquals(List.of(3, 5, 7), grammars.getFirst().heard);
+    assertEquals(List.of(3, 5, 7), grammars.getFirst().accepted);
     assertEquals(Finish.END_OF_TEXT, open.finish());
     TokenChooser ending = new TokenChooser(options.endingAt(7), 8);
     assertTrue(ending.choose(best(0)));
-    assertEquals(2, ending.id()); // of equal ones the first
+    assertEquals(2, ending.id()); // the smallest of equally probable ids
     assertTrue(ending.choose(best(0)));
     assertFalse(ending.choose(best(0)));
     assertEquals(Finish.END_OF_TEXT, ending.finish());
-    assertEquals(List.of(2, 5), grammars.getLast().heard);
+    assertEquals(List.of(2, 5), grammars.getLast().accepted);
     assertEquals(2, ending.count());
   }
 
@@ -134,9 +134,9 @@ final class TokenChooserTest {
     assertEquals(-Math.log(sum), found.of(2), 1e-12);
   }
 
-  /** What a server does: one pass for all that want more, an id for each. */
+  /** Works like a server: one pass generates an id for each unfinished conversation. */
   @Test
-  void manyConversationsInOnePassChooseAsEachAlone() {
+  void conversationsInOnePassChooseLikeEachAlone() {
     int[][] prompts = {{1, 2}, {3}, {4, 5, 6, 7, 8}, {9}};
     List<GenerationOptions> options = new ArrayList<>();
     for (int i = 0; i < prompts.length; i++) {
@@ -176,25 +176,26 @@ final class TokenChooserTest {
       List<TokenChooser> choosers,
       List<List<Integer>> texts) {
     while (true) {
-      List<Integer> going = new ArrayList<>();
+      List<Integer> unfinished = new ArrayList<>();
       for (int i = 0; i < choosers.size(); i++) {
         if (choosers.get(i).wantsMore()) {
-          going.add(i);
+          unfinished.add(i);
         }
       }
-      if (going.isEmpty()) {
+      if (unfinished.isEmpty()) {
         return;
       }
-      int[] ids = going.stream().mapToInt(i -> choosers.get(i).id()).toArray();
+      int[] ids = unfinished.stream().mapToInt(i -> choosers.get(i).id()).toArray();
       float[] logits =
-          Tensors.get(model.backend(), model.step(going.stream().map(sessions::get).toList(), ids));
-      assertEquals(going.size() * Models.VOCABULARY, logits.length);
-      for (int row = 0; row < going.size(); row++) {
+          Tensors.get(
+              model.backend(), model.step(unfinished.stream().map(sessions::get).toList(), ids));
+      assertEquals(unfinished.size() * Models.VOCABULARY, logits.length);
+      for (int row = 0; row < unfinished.size(); row++) {
         int from = row * Models.VOCABULARY;
         choose(
-            choosers.get(going.get(row)),
+            choosers.get(unfinished.get(row)),
             Arrays.copyOfRange(logits, from, from + Models.VOCABULARY),
-            texts.get(going.get(row)));
+            texts.get(unfinished.get(row)));
       }
     }
   }

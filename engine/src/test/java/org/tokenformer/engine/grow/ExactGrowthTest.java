@@ -32,15 +32,15 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 
-/** A model that has grown computes what it did. */
+/** A grown model computes the same as before. */
 final class ExactGrowthTest {
-  /** Of the largest logit. */
+  /** Relative to the largest logit. */
   private static final double TOLERANCE = 1e-5;
 
   private static final DType[] TYPES = {DType.F32, DType.BF16, DType.F16};
   private static final int ROUNDS = 6;
 
-  /** A way to grow that the kind of Θ allows, on one backend. */
+  /** A growth that the kind of Θ allows, on one backend. */
   private record Case(Computing computing, Theta theta, GrowthInit init) {
     boolean isBitExact() {
       return init == GrowthInit.ZERO;
@@ -60,7 +60,10 @@ final class ExactGrowthTest {
     return cases;
   }
 
-  /** Zero keys to the bit, for they add zeros to sums; all else up to the rounding of sums. */
+  /**
+   * Bit-identical with zero-initialised keys, which only add zeros to sums; otherwise equal up to
+   * the rounding of sums.
+   */
   @TestFactory
   Stream<DynamicTest> logitsStayThroughTwoGrowths() {
     Random seeds = Seeds.random("ExactGrowthTest");
@@ -109,8 +112,8 @@ final class ExactGrowthTest {
 
   @ParameterizedTest
   @EnumSource(Theta.class)
-  void asReleasedTheLogitsChangeByMuch(Theta theta) {
-    Random random = Seeds.random("asReleasedTheLogitsChangeByMuch");
+  void releasedInitChangesTheLogitsConsiderably(Theta theta) {
+    Random random = Seeds.random("releasedInitChangesTheLogitsConsiderably");
     try (Backend backend = Computing.VECTOR_256.open();
         Arena arena = Arena.ofConfined()) {
       Grown model = Growths.model(theta, DType.F32, random, arena);
@@ -127,13 +130,13 @@ final class ExactGrowthTest {
     }
   }
 
-  /** The parts of a value add up to it exactly, also in types of few bits, and differ. */
+  /** The parts of a value differ and sum to it exactly in each type. */
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
       names = {"F32", "BF16", "F16"})
-  void partsAddUpToTheWhole(DType dtype) {
-    Random random = Seeds.random("partsAddUpToTheWhole");
+  void partsSumToTheWhole(DType dtype) {
+    Random random = Seeds.random("partsSumToTheWhole");
     String keys = "layers.0.ffn.key_param_tokens";
     String values = "layers.0.ffn.value_param_tokens";
     try (Arena arena = Arena.ofConfined()) {
@@ -166,7 +169,7 @@ final class ExactGrowthTest {
     }
   }
 
-  /** Numbers of few bits: zeros, the smallest ones, and the largest. */
+  /** Extreme values of each type: zeros, the smallest and the largest numbers. */
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
@@ -193,7 +196,7 @@ final class ExactGrowthTest {
       float[] after = floats(tensor(grown.weights(), name));
       int stride = after.length / 4;
       for (int i = 0; i < stride; i++) {
-        BigDecimal sum = BigDecimal.ZERO; // doubles would lose the smallest beside others
+        BigDecimal sum = BigDecimal.ZERO; // doubles would lose the smallest numbers
         for (int part = 0; part < 4; part++) {
           sum = sum.add(new BigDecimal(after[part * stride + i]));
         }
@@ -203,7 +206,7 @@ final class ExactGrowthTest {
     }
   }
 
-  /** What is made is what was counted beforehand, and may be freed twice. */
+  /** The created bytes are those counted beforehand; closing twice is allowed. */
   @ParameterizedTest
   @EnumSource(GrowthInit.class)
   void newBytesAreCounted(GrowthInit init) {
@@ -230,10 +233,10 @@ final class ExactGrowthTest {
     }
   }
 
-  /** The same seed gives the same rows, another seed others, and a second growth others again. */
+  /** The same seed gives the same rows; another seed or a second growth gives others. */
   @Test
-  void newRowsHangOnTheSeed() {
-    Random random = Seeds.random("newRowsHangOnTheSeed");
+  void newRowsDependOnTheSeed() {
+    Random random = Seeds.random("newRowsDependOnTheSeed");
     String name = "layers.0.ffn.value_param_tokens";
     try (Arena arena = Arena.ofConfined()) {
       Grown model = Growths.model(Theta.L2_NORM_GELU, DType.F32, random, arena);

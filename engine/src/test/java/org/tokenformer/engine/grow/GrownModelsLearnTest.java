@@ -38,14 +38,14 @@ import org.tokenformer.engine.testing.Tensors;
 import org.tokenformer.engine.train.Optimizer;
 import org.tokenformer.engine.train.OptimizerOptions;
 
-/** What is new of a model learns at once, and what is old stays when that is asked for. */
+/** New parameter tokens are trained from the first step on, and frozen ones stay unchanged. */
 final class GrownModelsLearnTest {
   private static final TrainingShape SHAPE = new TrainingShape(2, 24, false);
   private static final List<LayerSizes> LAYERS =
       List.of(new LayerSizes(12, 9, 40), new LayerSizes(20, 9, 33));
   private static final GrowthPlan PLAN = GrowthPlan.parse("qkv=31@1,proj=17,ffn=71,layers=3");
 
-  /** Where a name's new rows begin. */
+  /** Returns the first new row of a weight. */
   private static long firstNewRow(String name, Grown before) {
     Shape shape = TensorNames.shapes(before.config()).get(name);
     return shape == null ? 0 : shape.size(0);
@@ -110,7 +110,7 @@ final class GrownModelsLearnTest {
 
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void newKeysLearnAtOnceAndEverythingFromTheSecondStepOn(Computing computing) {
+  void newKeysTrainAtOnceAndEverythingFromTheSecondStepOn(Computing computing) {
     Random random = Seeds.random("newKeysLearnAtOnce");
     for (Theta theta : List.of(Theta.L2_NORM_GELU, Theta.GELU_L2_NORM)) {
       try (Backend backend = computing.open();
@@ -129,11 +129,13 @@ final class GrownModelsLearnTest {
                     Arrays.copyOfRange(gradient, (int) first * channels, gradient.length);
                 boolean keys = name.endsWith(".key_param_tokens");
                 boolean isNewLayer = name.startsWith("layers.2.");
-                boolean silent = name.contains("proj") || name.contains("ffn");
-                // In new layers what is silent learns; in old ones keys do, whose values are not 0.
-                boolean learns = isNewLayer ? silent && !keys : keys;
+                boolean zeroValues = name.contains("proj") || name.contains("ffn");
+                // New layers: the zero-initialised values have gradients. Old layers: the keys do,
+                // as their
+                // values are not 0.
+                boolean hasGradient = isNewLayer ? zeroValues && !keys : keys;
                 if (rows.length > 0) {
-                  assertEquals(learns, isSomewhereNotZero(rows), theta + " " + name);
+                  assertEquals(hasGradient, isSomewhereNotZero(rows), theta + " " + name);
                 }
               });
           run.step();
@@ -154,7 +156,7 @@ final class GrownModelsLearnTest {
     return false;
   }
 
-  /** Whether every new row of a Pattention has a gradient. */
+  /** Returns whether every new row of a Pattention has a gradient. */
   private static boolean isEverywhereNotZero(float[] gradient, String name, Grown before) {
     if (!name.startsWith("layers.")) {
       return true;
@@ -169,7 +171,7 @@ final class GrownModelsLearnTest {
     return true;
   }
 
-  /** The copies of a split part from each other. */
+  /** The copies of a split diverge in training. */
   @ParameterizedTest
   @EnumSource(Theta.class)
   void copiesOfASplitBecomeDifferent(Theta theta) {
@@ -189,7 +191,7 @@ final class GrownModelsLearnTest {
 
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void oldRowsStayToTheBitWhileNewOnesLearn(Computing computing) {
+  void oldRowsStayBitIdenticalWhileNewOnesTrain(Computing computing) {
     Random random = Seeds.random("oldRowsStayToTheBit");
     for (Theta theta : Theta.values()) {
       GrowthInit init = theta == Theta.SOFTMAX ? GrowthInit.RELEASED : GrowthInit.ZERO;
@@ -221,7 +223,7 @@ final class GrownModelsLearnTest {
     }
   }
 
-  /** New rows learn the same, whether old ones learn beside them or not: in their first step. */
+  /** In the first step, new rows get the same gradients whether old ones are trained or frozen. */
   @Test
   void frozenRowsChangeNoGradient() {
     Random random = Seeds.random("frozenRowsChangeNoGradient");
@@ -248,7 +250,7 @@ final class GrownModelsLearnTest {
   }
 
   @Test
-  void whatIsFrozenNeedsNeitherGradientNorMoments() {
+  void frozenRowsNeedNeitherGradientsNorMoments() {
     Random random = Seeds.random("whatIsFrozenNeedsNeither");
     try (Backend backend = Computing.VECTOR_256.open();
         Arena arena = Arena.ofConfined()) {
@@ -268,11 +270,11 @@ final class GrownModelsLearnTest {
   }
 
   @Test
-  void aModelThatNeverGrewHasNothingNew() {
+  void aModelThatNeverGrewHasNoNewTokens() {
     TokenFormerConfig config = Models.config(Theta.L2_NORM_GELU);
     ConfigException e = assertThrows(ConfigException.class, () -> new MemoryNeeds(config, true));
     assertEquals(
-        "freeze_old: the model never grew, so that nothing of it is new; grow it first",
+        "freeze_old: the model never grew, so it has no new parameter tokens; grow it first",
         e.getMessage());
   }
 }

@@ -21,7 +21,7 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 
-/** What plans say, what they make of a model, and what they are refused for. */
+/** Growth plans: parsing, target sizes and rejected plans. */
 final class GrowthPlanTest {
   private static final TokenFormerConfig CONFIG =
       Models.config(
@@ -67,7 +67,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void laterSizesCountAndNewLayersAreLikeTheLast() {
+  void laterSizesApplyAndNewLayersAreLikeTheLast() {
     assertEquals(
         List.of(
             new LayerSizes(9, 6, 40),
@@ -78,7 +78,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void theHistoryTellsWhatWasThereBefore() {
+  void theHistoryHoldsTheSizesBefore() {
     TokenFormerConfig once = Growth.of(CONFIG, GrowthPlan.parse("ffn=60"), GrowthInit.ZERO).after();
     TokenFormerConfig twice =
         Growth.of(once, GrowthPlan.parse("layers=3"), GrowthInit.ZERO).after();
@@ -86,7 +86,7 @@ final class GrowthPlanTest {
     assertEquals(List.of(CONFIG.layers(), once.layers()), twice.history());
   }
 
-  /** ‖s‖₂ and √N grow alike, ‖exp(s)‖₁ and N too; zero keys leave τ. */
+  /** ‖s‖₂ grows as √N and ‖exp(s)‖₁ as N; zero-initialised keys keep τ. */
   @Test
   void tauStaysOrGrowsWithTheTokens() {
     GrowthPlan plan = GrowthPlan.parse("ffn=60@0");
@@ -110,7 +110,8 @@ final class GrowthPlanTest {
     assertEquals(
         Map.of("layers.0.ffn", 8f, "layers.1.ffn", 5f),
         Growth.of(softmax, plan, GrowthInit.SPLIT).after().taus());
-    // 60 tokens with the τ of 30 that grow by zero keys: 60's own when it was their own before.
+    // Zero-initialised keys keep τ: a τ equal to the default of 60 is no longer stored for 60
+    // tokens.
     TokenFormerConfig back =
         Models.config(
             Theta.L2_NORM_GELU, CONFIG.layers(), Map.of("layers.0.ffn", (float) Math.sqrt(60)));
@@ -118,11 +119,11 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void softmaxCannotGrowByZeroKeys() {
+  void softmaxCannotGrowWithZeroKeys() {
     TokenFormerConfig softmax = Models.config(Theta.SOFTMAX, CONFIG.layers(), Map.of());
     assertEquals(
-        "init: 'zero' cannot grow a softmax model without changing it, since exp(0) = 1 joins the"
-            + " sum of every token; use 'split', by whole multiples",
+        "init: 'zero' cannot grow a softmax model without changing it, since each new key adds"
+            + " exp(0) = 1 to every sum; use 'split' and whole multiples",
         refused(softmax, "ffn=60", GrowthInit.ZERO));
     assertEquals(
         3,
@@ -130,15 +131,15 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void aSplitGoesByWholeMultiples() {
+  void aSplitNeedsWholeMultiples() {
     assertEquals(
-        "ffn: 70 is not a whole multiple of the 30 of layer 0, and 'split' parts every token into as"
-            + " many; use 90, or the init 'zero'",
+        "ffn: 70 is not a whole multiple of the 30 of layer 0, but 'split' makes the same number"
+            + " of copies of every token; use 90, or the init 'zero'",
         refused(CONFIG, "ffn=70@0", GrowthInit.SPLIT));
     TokenFormerConfig softmax = Models.config(Theta.SOFTMAX, CONFIG.layers(), Map.of());
     assertEquals(
-        "qkv: 17 is not a whole multiple of the 8 of layer 0, and 'split' parts every token into as"
-            + " many; use 24",
+        "qkv: 17 is not a whole multiple of the 8 of layer 0, but 'split' makes the same number"
+            + " of copies of every token; use 24",
         refused(softmax, "qkv=17", GrowthInit.SPLIT));
   }
 
@@ -147,44 +148,44 @@ final class GrowthPlanTest {
       delimiter = '|',
       quoteCharacter = '"',
       value = {
-        "ffn=29 | ffn: 29 is less than the 30 of layer 0; growth only adds, 'tokenformer shrink'"
-            + " takes away",
-        "proj=5@1 | proj: 5 is less than the 6 of layer 1; growth only adds, 'tokenformer shrink'"
-            + " takes away",
+        "ffn=29 | ffn: 29 is less than the 30 of layer 0; growth only adds, use 'tokenformer shrink'"
+            + " to remove tokens",
+        "proj=5@1 | proj: 5 is less than the 6 of layer 1; growth only adds, use 'tokenformer shrink'"
+            + " to remove tokens",
         "layers=1 | layers: 1 is less than the model's 2; growth only adds",
-        "ffn=30@0 | the model has ffn=30@0 already; give larger sizes",
-        "layers=2,qkv=8 | the model has qkv=8,layers=2 already; give larger sizes",
+        "ffn=30@0 | the model already has ffn=30@0; give larger sizes",
+        "layers=2,qkv=8 | the model already has qkv=8,layers=2; give larger sizes",
         "ffn=99@2 | ffn=99@2: there is no layer 2; the layers are 0 to 1",
         "ffn=99@1-3 | ffn=99@1-3: there is no layer 3; the layers are 0 to 1",
         "layers=3,ffn=99@3 | ffn=99@3: there is no layer 3; the layers are 0 to 2",
-        "ffn=0 | ffn: '0' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
+        "ffn=0 | ffn: '0' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
-        "ffn=16777217 | ffn: 16777217 is not in 1 to 16777216",
-        "layers=4097 | layers: 4097 is not in 1 to 4096",
-        "layers=0 | layers: '0' is not a number of layers",
-        "layers=12345 | layers: '12345' is not a number of layers",
-        "layers= | layers: '' is not a number of layers",
-        "ffn | ffn: '' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or 2048@0-2",
-        "ffn=-1 | ffn: '-1' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
+        "ffn=16777217 | ffn: 16777217 is not between 1 and 16777216",
+        "layers=4097 | layers: 4097 is not between 1 and 4096",
+        "layers=0 | layers: '0' is not a number of layers between 1 and 4096",
+        "layers=12345 | layers: '12345' is not a number of layers between 1 and 4096",
+        "layers= | layers: '' is not a number of layers between 1 and 4096",
+        "ffn | ffn: '' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or 2048@0-2",
+        "ffn=-1 | ffn: '-1' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
-        "ffn=9@2-1 | ffn: layers 2 to 1 end before they begin",
-        "ffn=1234567890 | ffn: '1234567890' is not a number of parameter tokens, as 2048, 2048@3 for"
+        "ffn=9@2-1 | ffn: the last layer of 2-1 is before the first",
+        "ffn=1234567890 | ffn: '1234567890' is not a number of parameter tokens such as 2048, 2048@3 for"
             + " layer 3 or 2048@0-2",
         "heads=4 | 'heads=4' is not one of qkv=N, proj=N, ffn=N and layers=N",
         "ffn=64, | '' is not one of qkv=N, proj=N, ffn=N and layers=N",
         "layers=3,layers=4 | layers: is given twice"
       })
-  void whatCannotBeIsRefused(String plan, String message) {
+  void invalidPlansAreRefused(String plan, String message) {
     assertEquals(message, refused(CONFIG, plan, GrowthInit.ZERO));
   }
 
-  /** What a program may ask for and a text cannot. */
+  /** Sizes that a program can request but a text cannot. */
   @Test
   void absurdSizesAreRefused() {
-    assertEquals("ffn: 0 is not in 1 to 16777216", refusedSize(0, 0, 0));
-    assertEquals("ffn: 999999999 is not in 1 to 16777216", refusedSize(999999999, 0, 0));
-    assertEquals("ffn: layer -1 is not at least 0", refusedSize(9, -1, 0));
-    assertEquals("ffn: layers 3 to 2 end before they begin", refusedSize(9, 3, 2));
+    assertEquals("ffn: 0 is not between 1 and 16777216", refusedSize(0, 0, 0));
+    assertEquals("ffn: 999999999 is not between 1 and 16777216", refusedSize(999999999, 0, 0));
+    assertEquals("ffn: the first layer must be at least 0, not -1", refusedSize(9, -1, 0));
+    assertEquals("ffn: the last layer of 3-2 is before the first", refusedSize(9, 3, 2));
     Size beyond = new Size(SizeGroup.FFN, 99, 2, Integer.MAX_VALUE);
     GrowthPlan plan = new GrowthPlan(List.of(beyond), 0);
     ConfigException e = assertThrows(ConfigException.class, () -> plan.target(CONFIG));
@@ -201,7 +202,7 @@ final class GrowthPlanTest {
   }
 
   @Test
-  void textsOfStrangersAreShownInQuotes() {
+  void foreignTextIsQuoted() {
     assertEquals(
         "'a\\u001b' is not one of qkv=N, proj=N, ffn=N and layers=N",
         refused(CONFIG, "a\033", GrowthInit.ZERO));
@@ -218,19 +219,19 @@ final class GrowthPlanTest {
     for (int layers : new int[] {-1, 4097, Integer.MAX_VALUE}) {
       ConfigException e =
           assertThrows(ConfigException.class, () -> new GrowthPlan(List.of(), layers));
-      assertEquals("layers: " + layers + " is not in 1 to 4096", e.getMessage());
+      assertEquals("layers: " + layers + " is not between 1 and 4096", e.getMessage());
     }
   }
 
   @Test
-  void aModelGrowsAThousandTimesAndNoMore() {
+  void growthsOfAModelAreLimited() {
     TokenFormerConfig config = CONFIG;
     for (int i = 1; i < 1024; i++) {
       GrowthPlan plan = GrowthPlan.parse("ffn=" + (30 + i));
       config = Growth.of(config, plan, GrowthInit.ZERO).after();
     }
     assertEquals(
-        "history: 1024 growths, a model has at most 1023",
+        "history: 1024 growths; a model can have at most 1023",
         refused(config, "ffn=2000", GrowthInit.ZERO));
   }
 }

@@ -24,19 +24,19 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Random models and random ways in which they can grow. */
+/** Random models and random growths of them. */
 final class Growths {
   static final int CONTEXT = 300;
 
   private static final int VOCABULARY = 40;
 
   /**
-   * Scores below ±1 and branches as loud as their input, as trained models have them. Louder ones
-   * magnify roundings.
+   * Standard deviation that gives scores within ±1 and branches as large as their input, as in
+   * trained models. Larger ones magnify rounding errors.
    */
   private static final double SCALE = 0.1;
 
-  /** One token's gelu(s)/|gelu(s)| would jump where s is 0. */
+  /** Minimum tokens: with a single token, gelu(s)/|gelu(s)| would be discontinuous at s = 0. */
   private static final int MIN_SIZE = 8;
 
   private Growths() {}
@@ -47,15 +47,18 @@ final class Growths {
       return ModelLoader.load(config, weights, backend, () -> {});
     }
 
-    /** What it becomes. */
+    /** Returns the model after a growth. */
     Grown by(GrowthPlan plan, GrowthInit init, long seed, Arena arena) {
       Growth growth = Growth.of(config, plan, init);
-      var values = InitialValues.RELEASED; // the loud ones
+      var values = InitialValues.RELEASED; // the larger ones
       return new Grown(growth.after(), growth.weights(weights, values, seed, arena));
     }
   }
 
-  /** One to three layers of their own sizes each, half of the Pattentions with a τ of their own. */
+  /**
+   * A model with one to three layers of individual sizes, half of the Pattentions with an
+   * individual τ.
+   */
   static Grown model(Theta theta, DType dtype, Random random, Arena arena) {
     List<LayerSizes> layers = new ArrayList<>();
     for (int layer = 1 + random.nextInt(3); layer > 0; layer--) {
@@ -93,7 +96,7 @@ final class Growths {
   }
 
   /**
-   * Some groups of some layers grow, by whole multiples for a split; perhaps there are new ones.
+   * Grows some groups of some layers, by whole multiples for a split, and sometimes adds layers.
    */
   static GrowthPlan plan(TokenFormerConfig config, GrowthInit init, Random random) {
     List<Size> sizes = new ArrayList<>();
@@ -117,7 +120,7 @@ final class Growths {
     return new GrowthPlan(sizes, layers);
   }
 
-  /** Logits at every id, (T, V): all in chunks, and the last ones one by one. */
+  /** Logits of every id, (T, V): in chunks, and the last ones id by id. */
   static float[] logits(TokenFormer model, int[] ids, int oneByOne) {
     int vocabulary = model.config().vocabularySize();
     float[] all = new float[ids.length * vocabulary];
@@ -138,7 +141,10 @@ final class Growths {
     return all;
   }
 
-  /** The largest difference over the largest magnitude of the first; NaN if there is one. */
+  /**
+   * The largest difference relative to the largest magnitude in the first array; NaN if there is
+   * one.
+   */
   static double relativeChange(float[] before, float[] after) {
     double change = 0;
     double largest = 0;

@@ -25,11 +25,11 @@ import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.testing.Models;
 
-/** Models, and what they become when new tokens have learned and all else has stayed. */
+/** Base models, and grown ones whose new tokens were trained while all else was frozen. */
 final class PackFixtures {
   private PackFixtures() {}
 
-  /** Two layers; one τ is not the usual one. */
+  /** Two layers; one τ is not the default. */
   static Path base(Path folder, Theta theta, DType dtype) throws IOException {
     TokenFormerConfig config =
         Models.config(theta, Models.config(theta).layers(), Map.of("layers.1.ffn", 5f));
@@ -40,8 +40,8 @@ final class PackFixtures {
     return ModelFolder.open(folder, LoadMode.MAP);
   }
 
-  /** The base with new tokens that have learned something: numbers of that seed, in F32. */
-  static Path learned(Path base, Path target, String plan, long seed) throws IOException {
+  /** The base with trained new tokens: F32 numbers from that seed. */
+  static Path trained(Path base, Path target, String plan, long seed) throws IOException {
     Random random = new Random(seed);
     try (ModelFolder folder = open(base);
         Arena arena = Arena.ofConfined()) {
@@ -63,7 +63,7 @@ final class PackFixtures {
     return folder.resolve(ModelFolder.TOKENIZER_FILE);
   }
 
-  /** A copy in F32 whose numbers are others from one on. */
+  /** An F32 copy whose elements differ from one index on. */
   static NamedTensor changed(
       NamedTensor tensor, long first, Arena arena, UnaryOperator<Float> change) {
     MemorySegment data = arena.allocate(tensor.shape().bytes(DType.F32), 64);
@@ -75,7 +75,7 @@ final class PackFixtures {
     return new NamedTensor(tensor.name(), DType.F32, tensor.shape(), data);
   }
 
-  /** A copy of a model in which one tensor's last number is another. */
+  /** A copy of a model in which the last element of one tensor differs. */
   static Path touched(Path model, Path target, String tensor) throws IOException {
     try (ModelFolder folder = open(model);
         Arena arena = Arena.ofConfined()) {
@@ -101,7 +101,7 @@ final class PackFixtures {
     return target;
   }
 
-  /** A model that has of its own only what another computes with by a share of its tokens. */
+  /** A model that contains only the fraction of another's tokens that is computed with. */
   static Path cut(Path model, Path target, TokenFraction fraction) throws IOException {
     try (ModelFolder folder = open(model)) {
       TokenFormerConfig config = new TokenSelection(fraction, List.of()).config(folder.config());
@@ -118,7 +118,7 @@ final class PackFixtures {
     return target;
   }
 
-  /** Saves what a model has more than its base. */
+  /** Saves what a model has in addition to its base. */
   static Path pack(Path base, Path grown, Path target) throws IOException {
     try (ModelFolder first = open(base);
         ModelFolder second = open(grown)) {

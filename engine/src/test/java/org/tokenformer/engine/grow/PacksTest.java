@@ -57,7 +57,7 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.train.Optimizer;
 import org.tokenformer.engine.train.OptimizerOptions;
 
-/** Packs add what was learned, leave what was there, and fit nothing but their base. */
+/** Packs add trained tokens, leave the base unchanged, and fit no other base. */
 final class PacksTest {
   private static final String PLAN = "ffn=70,qkv=30@1";
   private static final String OTHER_PLAN = "proj=33,ffn=64@0";
@@ -72,7 +72,7 @@ final class PacksTest {
   }
 
   private Path pack(String name, String plan, long seed) throws IOException {
-    Path grown = PackFixtures.learned(base, folder.resolve(name + ".model"), plan, seed);
+    Path grown = PackFixtures.trained(base, folder.resolve(name + ".model"), plan, seed);
     return PackFixtures.pack(base, grown, folder.resolve(name));
   }
 
@@ -99,7 +99,7 @@ final class PacksTest {
 
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void attachedIsMergedToTheBit(Computing computing) throws IOException {
+  void attachedIsBitIdenticalToMerged(Computing computing) throws IOException {
     for (Theta theta : List.of(Theta.L2_NORM_GELU, Theta.GELU_L2_NORM)) {
       for (DType dtype : List.of(DType.F32, DType.BF16, DType.F16)) {
         String name = theta + "-" + dtype;
@@ -119,22 +119,22 @@ final class PacksTest {
     }
   }
 
-  /** What the run computed that the pack was saved of is what the base computes with it. */
+  /** The base with the pack computes the same as the trained model that the pack was saved from. */
   @Test
-  void attachedIsTheModelThatLearned() throws IOException {
+  void attachedIsBitIdenticalToTheTrainedModel() throws IOException {
     Path pack = pack("pack", PLAN, 1);
     try (Backend backend = Computing.VECTOR_256.open();
         TokenFormer model = attached(base, List.of(pack), "100%", backend);
-        TokenFormer learned =
+        TokenFormer trained =
             ModelLoader.load(PackFixtures.open(folder.resolve("pack.model")), backend)) {
-      assertEquals(learned.config(), model.config());
-      assertArrayEquals(logits(learned), logits(model));
-      assertEquals(learned.weightBytes(), model.weightBytes());
+      assertEquals(trained.config(), model.config());
+      assertArrayEquals(logits(trained), logits(model));
+      assertEquals(trained.weightBytes(), model.weightBytes());
     }
   }
 
   @Test
-  void detachedThereIsNoTrace() throws IOException {
+  void detachingLeavesNoTrace() throws IOException {
     Path weights = base.resolve(ModelFolder.WEIGHTS_FILE);
     byte[] bytes = Files.readAllBytes(weights);
     Path pack = pack("pack", PLAN, 1);
@@ -165,9 +165,9 @@ final class PacksTest {
     }
   }
 
-  /** The same tokens twice would be a slip, under whatever name. */
+  /** The same tokens twice are an error, under any name. */
   @Test
-  void aPackIsThereOnce() throws IOException {
+  void aPackCanBeNamedOnlyOnce() throws IOException {
     Path pack = pack("pack", PLAN, 1);
     Path other = pack("other", OTHER_PLAN, 2);
     Path renamed = PackFixtures.pack(base, folder.resolve("pack.model"), folder.resolve("renamed"));
@@ -191,8 +191,8 @@ final class PacksTest {
     LanguageModel.Options options = LanguageModel.Options.defaults();
     long memory = HostScope.liveBytes();
     try (LanguageModel model = LanguageModel.load(base, options.withPacks(List.of(pack)));
-        LanguageModel learned = LanguageModel.load(folder.resolve("pack.model"))) {
-      assertArrayEquals(learned.score(IDS), model.score(IDS));
+        LanguageModel trained = LanguageModel.load(folder.resolve("pack.model"))) {
+      assertArrayEquals(trained.score(IDS), model.score(IDS));
       assertEquals(70, model.config().layers().getFirst().ffn());
     }
     try (LanguageModel half =
@@ -205,9 +205,9 @@ final class PacksTest {
     assertEquals(memory, HostScope.liveBytes());
   }
 
-  /** The prefix of the base's tokens is computed with, and all of a pack's. */
+  /** A prefix applies to the base's tokens; all tokens of a pack are used. */
   @Test
-  void aShareIsOfTheBasesTokensAndPacksCountWhole() throws IOException {
+  void aFractionAppliesToTheBaseOnly() throws IOException {
     Path pack = pack("pack", PLAN, 1);
     try (Backend backend = Computing.VECTOR_256.open();
         TokenFormer model = attached(base, List.of(pack), "50%", backend)) {
@@ -221,7 +221,7 @@ final class PacksTest {
     }
   }
 
-  /** Norms and importances are of the tokens in use, whatever matrices those lie in. */
+  /** Norms and importances cover the tokens in use, whichever matrices hold them. */
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
@@ -269,12 +269,12 @@ final class PacksTest {
     "layers.0.attention.key.key_param_tokens",
     "layers.1.attention.proj.value_param_tokens"
   })
-  void aModelThatForgotSomethingMakesNoPack(String tensor) throws IOException {
-    Path grown = PackFixtures.learned(base, folder.resolve("grown"), PLAN, 1);
+  void aModelThatChangedItsBaseMakesNoPack(String tensor) throws IOException {
+    Path grown = PackFixtures.trained(base, folder.resolve("grown"), PLAN, 1);
     Path changed = PackFixtures.touched(grown, folder.resolve("changed"), tensor);
     if (tensor.contains(".proj.") || !tensor.startsWith("layers")) {
       assertEquals(
-          "%s: is no pack behind %s: %s was changed; train with --freeze-old"
+          "%s: cannot be saved as a pack for %s: %s was changed; train with --freeze-old"
               .formatted(changed, base, tensor),
           refused(base, changed));
     }
@@ -291,11 +291,11 @@ final class PacksTest {
   }
 
   @Test
-  void whatIsNoModelThatTookTokensOnMakesNoPack() throws IOException {
-    Path grown = PackFixtures.learned(base, folder.resolve("grown"), PLAN, 1);
-    Path deeper = PackFixtures.learned(base, folder.resolve("deeper"), "layers=3", 1);
+  void aModelThatIsNoGrowthOfItsBaseMakesNoPack() throws IOException {
+    Path grown = PackFixtures.trained(base, folder.resolve("grown"), PLAN, 1);
+    Path deeper = PackFixtures.trained(base, folder.resolve("deeper"), "layers=3", 1);
     assertEquals(
-        "%s: is no pack behind %s: it has 3 layers instead of 2; a pack holds parameter tokens only"
+        "%s: cannot be saved as a pack for %s: it has 3 layers instead of 2; a pack holds parameter tokens only"
             .formatted(deeper, base),
         refused(base, deeper));
     assertTrue(
@@ -304,7 +304,7 @@ final class PacksTest {
                 "layers.0.ffn has 31 tokens instead of 70; name the model that it grew from"));
     assertTrue(
         refused(base, base)
-            .endsWith("no parameter tokens were added; grow it first, as 'tokenformer grow' does"));
+            .endsWith("no parameter tokens were added; grow it first with 'tokenformer grow'"));
     Path scaled =
         PackFixtures.configured(
             grown,
@@ -312,7 +312,7 @@ final class PacksTest {
             c -> c.withLayers(c.layers(), Map.of("layers.1.ffn", 5f), c.history()));
     assertTrue(
         refused(base, scaled)
-            .endsWith("instead of 5.5677643; grow with the init zero, which keeps it"));
+            .endsWith("instead of 5.5677643; grow with the init 'zero', which keeps τ"));
     Path softmax = PackFixtures.base(folder.resolve("softmax"), Theta.SOFTMAX, DType.F32);
     assertTrue(
         refused(softmax, grown)
@@ -359,15 +359,15 @@ final class PacksTest {
       String message = String.valueOf(e.getMessage());
       assertTrue(
           message.startsWith(
-              pack + ": belongs to another model than " + other + ": its base has the fingerprint"),
+              pack + ": does not belong to " + other + ": its base has the fingerprint"),
           message);
       assertTrue(message.endsWith("; attach it to the model that it was trained on"), message);
     }
   }
 
-  /** The type of the weights is no part of a model's fingerprint, nor is how it once grew. */
+  /** Neither the type of the weights nor the growth history is part of a model's fingerprint. */
   @Test
-  void aBaseInFewBitsAndItsCopyInManyAreTheSame() throws IOException {
+  void aBaseAndItsCopyInAWiderTypeAreTheSame() throws IOException {
     Path narrow = PackFixtures.base(folder.resolve("narrow"), Theta.L2_NORM_GELU, DType.BF16);
     Path wide = folder.resolve("wide");
     try (ModelFolder opened = PackFixtures.open(narrow);
@@ -394,7 +394,7 @@ final class PacksTest {
     }
   }
 
-  /** Of a model whose weights are 0, 1/8, 2/8 and so on; computed by Python's hashlib. */
+  /** For a model whose weights are 0, 1/8, 2/8 and so on; computed with Python's hashlib. */
   @Test
   void theFingerprintIsASha256() {
     TokenFormerConfig config =
@@ -425,7 +425,7 @@ final class PacksTest {
       Locale usual = Locale.getDefault();
       for (Locale locale : List.of(usual, Locale.forLanguageTag("ar-EG-u-nu-arab"))) {
         try {
-          Locale.setDefault(locale); // one whose digits are others
+          Locale.setDefault(locale); // a locale with other digits
           assertEquals(
               "b99eaf1770d1ea1e3f79df14a53607d50be020bd7565119f3a3eda9481f47057",
               BaseFingerprint.of(config, weights),
@@ -437,11 +437,11 @@ final class PacksTest {
     }
   }
 
-  /** From BF16 through a training copy in F32, of which only new tokens were trained. */
+  /** From BF16 through an F32 training copy of which only new tokens were trained. */
   @Test
-  void whatTrainingOfNewTokensLeavesIsAPack() throws IOException {
+  void tokensTrainedFromABf16BaseMakeAPack() throws IOException {
     base = PackFixtures.base(folder.resolve("narrow"), Theta.GELU_L2_NORM, DType.BF16);
-    Path learned = folder.resolve("learned");
+    Path trained = folder.resolve("trained");
     try (ModelFolder opened = PackFixtures.open(base);
         Arena arena = Arena.ofConfined();
         Backend backend = Computing.VECTOR_256.open()) {
@@ -469,12 +469,12 @@ final class PacksTest {
               tensors.add(new NamedTensor(name, tensor.dtype(), tensor.shape(), data));
             });
         Path tokenizer = PackFixtures.tokenizer(base);
-        ModelFolder.save(learned, IfExists.REFUSE, growth.after(), tensors, tokenizer);
+        ModelFolder.save(trained, IfExists.REFUSE, growth.after(), tensors, tokenizer);
       }
     }
-    Path pack = PackFixtures.pack(base, learned, folder.resolve("pack"));
+    Path pack = PackFixtures.pack(base, trained, folder.resolve("pack"));
     try (Backend backend = Computing.VECTOR_256.open();
-        TokenFormer expected = ModelLoader.load(PackFixtures.open(learned), backend);
+        TokenFormer expected = ModelLoader.load(PackFixtures.open(trained), backend);
         TokenFormer model = attached(base, List.of(pack), "100%", backend)) {
       assertArrayEquals(logits(expected), logits(model));
     }
@@ -502,20 +502,20 @@ final class PacksTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "tokenformer_pack | | is not a pack; tokenformer pack save makes one",
-        "tokenformer_pack | 2 | its version is 2 instead of 1; save it anew",
+        "tokenformer_pack | | is not a pack; tokenformer pack save makes one from a grown model",
+        "tokenformer_pack | 2 | its version is 2 instead of 1; save it again",
         "name | | metadata has no name; fetch it again",
         "name | a\\nb | metadatas name a\\u000ab is not one line of 1 to 200 characters",
         "base_sha256 | | metadata has no base_sha256",
         "base_sha256 | 12ab | metadatas base_sha256 12ab is not a SHA-256",
         "base_num_layers | 5000 | metadatas base_num_layers 5000 is more than 4096",
         "base_num_layers | -2 | metadatas base_num_layers -2 is not a number from 1 to 999999999",
-        "base_num_layers | 1 | is no key or value of a Pattention of its base",
+        "base_num_layers | 1 | does not hold keys or values of a Pattention of its base",
         "base_hidden_size | 25 | tokens of its base are (N, 25)",
         "base_hidden_size | x | metadatas base_hidden_size x is not a number from 1 to 999999999",
         "parameter_tokens | 1e9 | metadatas parameter_tokens 1e9 is not a number from 1 to 999999999",
         "parameter_tokens | 99999999999999999999 | is not a number from 1 to 999999999",
-        "parameter_tokens | 5 | has 77 parameter tokens, its metadata says 5",
+        "parameter_tokens | 5 | it has 77 parameter tokens, but its metadata says 5",
       })
   void aPackWithBrokenMetadataIsRefused(String key, String value, String part) throws IOException {
     Path pack = pack("pack", PLAN, 1);
@@ -556,26 +556,27 @@ final class PacksTest {
     Map<List<NamedTensor>, String> cases = new LinkedHashMap<>();
     cases.put(List.of(good), "layers.1.ffn has values without keys");
     cases.put(List.of(floats(keys, 10, 24)), "layers.1.ffn has keys without values");
-    cases.put(List.of(), "has 0 parameter tokens, its metadata says 10");
+    cases.put(List.of(), "it has 0 parameter tokens, but its metadata says 10");
     cases.put(List.of(floats(keys, 9, 24), good), "has keys of (9, 24) and values of (10, 24)");
-    cases.put(List.of(floats(keys, 10, 23), good), "is (10, 23), tokens of its base are (N, 24)");
-    cases.put(List.of(floats(keys, 0, 24), good), "is (0, 24), tokens of its base are (N, 24)");
-    cases.put(List.of(vector, good), "is (240), tokens of its base are (N, 24)");
-    cases.put(List.of(integers, good), "is I32, weights are F32, BF16, F16 or F64");
+    cases.put(
+        List.of(floats(keys, 10, 23), good), "is (10, 23), but tokens of its base are (N, 24)");
+    cases.put(List.of(floats(keys, 0, 24), good), "is (0, 24), but tokens of its base are (N, 24)");
+    cases.put(List.of(vector, good), "is (240), but tokens of its base are (N, 24)");
+    cases.put(List.of(integers, good), "is I32, but weights must be F32, BF16, F16 or F64");
     cases.put(List.of(nan, good), "tensor " + keys + " holds NaN or infinite weights");
     cases.put(
         List.of(floats(keys, 10, 24), good, floats("embedding.weight", 40, 24)),
-        "tensor 'embedding.weight' is no key or value of a Pattention of its base");
+        "tensor 'embedding.weight' does not hold keys or values of a Pattention of its base");
     cases.put(
         List.of(
             floats(query + "key_param_tokens", 10, 24),
             floats(query + "value_param_tokens", 10, 24)),
-        "query, key and value of layer 0 have 10, 0 and 0 tokens, which must be equally many");
+        "query, key and value of layer 0 must have equally many tokens, not 10, 0 and 0");
     for (Map.Entry<List<NamedTensor>, String> hostile : cases.entrySet()) {
       String message = hostile(metadata, hostile.getKey());
       assertTrue(message.contains(hostile.getValue()), message);
     }
-    // The sizes of another base under the fingerprint of this one.
+    // The sizes of another base with the fingerprint of this one.
     Map<String, String> more = new LinkedHashMap<>(metadata);
     more.put("base_num_layers", "3");
     Path file = folder.resolve("lying");
@@ -585,7 +586,9 @@ final class PacksTest {
           assertThrows(
               ModelFormatException.class,
               () -> Packs.open(List.of(file), opened, TokenFraction.ALL, LoadMode.MAP));
-      assertTrue(String.valueOf(e.getMessage()).endsWith("has not the sizes of its base"));
+      assertTrue(
+          String.valueOf(e.getMessage())
+              .endsWith("the sizes in its metadata are not those of its base"));
     }
   }
 
@@ -601,7 +604,7 @@ final class PacksTest {
   }
 
   @Test
-  void packsThatAreTooMuchTogetherAreRefused() throws IOException {
+  void packsThatTogetherExceedALimitAreRefused() throws IOException {
     List<LayerSizes> layers = List.of(new LayerSizes(8, 8, 1100));
     TokenFormerConfig config = Models.config(Theta.L2_NORM_GELU, layers, Map.of());
     base = Models.save(folder.resolve("wide"), config, DType.F32, 3);
@@ -619,7 +622,7 @@ final class PacksTest {
               ModelFormatException.class,
               () -> Packs.open(List.of(pack), opened, TokenFraction.ALL, LoadMode.MAP));
       assertEquals(
-          pack + ": is too much for its base: history: 1024 growths, a model has at most 1023",
+          pack + ": does not fit its base: history: 1024 growths; a model can have at most 1023",
           e.getMessage());
     }
   }

@@ -57,7 +57,7 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Which parameter tokens go, and what stays of the model. */
+/** Which parameter tokens are removed, and what the smaller model keeps. */
 final class ShrinkingTest {
   private static final int[] IDS = {3, 1, 4, 1, 5, 9, 2, 6};
   private static final List<LayerSizes> LARGE =
@@ -94,7 +94,7 @@ final class ShrinkingTest {
     return (int) Objects.requireNonNull(keys).size(0);
   }
 
-  /** The same importance, given by a function, of every Pattention. */
+  /** Importances given by a function, the same for every Pattention. */
   private static Importance importance(TokenFormerConfig config, IntToDoubleFunction of) {
     Map<String, double[]> all = new HashMap<>();
     for (String name : pattentions(config)) {
@@ -135,10 +135,10 @@ final class ShrinkingTest {
     });
   }
 
-  /** Zero keys score 0 and weigh 0 under both kinds that gelu is in: nobody misses them. */
+  /** Zero keys have score 0 and θ 0 under both gelu kinds, so removing them changes nothing. */
   @ParameterizedTest
   @EnumSource(value = Theta.class, names = "SOFTMAX", mode = EnumSource.Mode.EXCLUDE)
-  void tokensThatDoNothingGoFirstAndTheLogitsStay(Theta theta) throws IOException {
+  void tokensWithoutEffectAreRemovedFirst(Theta theta) throws IOException {
     Random random = Seeds.random("tokensThatDoNothingGoFirstAndTheLogitsStay " + theta);
     TokenFormerConfig config =
         Models.config(theta, LARGE, Map.of("layers.1.ffn", 3f, "layers.0.attention.value", 3f));
@@ -178,7 +178,7 @@ final class ShrinkingTest {
     }
   }
 
-  /** Those that do nothing have no importance; who has one is kept. */
+  /** Tokens without effect have importance 0; those with a positive one are kept. */
   private static void check(String name, int[] alive, double[] importance, ShrinkPlan plan) {
     Set<Integer> kept = new HashSet<>(Arrays.stream(plan.kept(name)).boxed().toList());
     for (int n = 0; n < importance.length; n++) {
@@ -187,7 +187,7 @@ final class ShrinkingTest {
       }
       assertTrue(importance[n] == 0 || kept.contains(n), name + " " + n);
     }
-    // gelu of a score below −6 is 0 as well, so that a few of the others may have none.
+    // gelu of a score below −6 is 0 as well, so a few of the others may have importance 0.
     long important = Arrays.stream(importance).filter(value -> value > 0).count();
     assertTrue(important >= alive.length / 2, name + ": " + important);
   }
@@ -206,7 +206,7 @@ final class ShrinkingTest {
   }
 
   @Test
-  void theBestStayInTheirOrderAndOfEqualsTheFirst() {
+  void theMostImportantAreKeptInOrder() {
     TokenFormerConfig config = Models.config(Theta.SOFTMAX, LARGE, Map.of());
     Importance rising = importance(config, n -> n);
     ShrinkPlan plan = ShrinkPlan.mostImportant(config, SMALL, rising);
@@ -274,7 +274,7 @@ final class ShrinkingTest {
   }
 
   @Test
-  void historyIsWhatIsLeftOfIt() {
+  void historyCoversTheKeptTokens() {
     List<LayerSizes> first = List.of(new LayerSizes(4, 6, 10));
     List<LayerSizes> second = List.of(new LayerSizes(8, 24, 10), new LayerSizes(13, 24, 20));
     TokenFormerConfig config =
@@ -291,14 +291,14 @@ final class ShrinkingTest {
     plan = ShrinkPlan.mostImportant(config, SMALL, new Importance(importance));
     assertEquals(2, plan.config().history().getFirst().getFirst().qkv());
     assertEquals(6, plan.config().history().getLast().getFirst().qkv());
-    // The feed-forward part keeps 15 to 30: nothing of the beginning.
+    // The feed-forward network keeps 15 to 30: none of the initial tokens.
     importance.put("layers.0.ffn", IntStream.range(0, 31).mapToDouble(n -> n).toArray());
     plan = ShrinkPlan.mostImportant(config, SMALL, new Importance(importance));
     assertEquals(List.of(), plan.config().history());
   }
 
   @Test
-  void anyOnesAreAnotherChoiceForEachSeed() {
+  void randomTokensDependOnTheSeed() {
     TokenFormerConfig config = Models.config(Theta.SOFTMAX, LARGE, Map.of());
     Set<List<Integer>> choices = new HashSet<>();
     for (long seed = 0; seed < 10; seed++) {
@@ -317,22 +317,21 @@ final class ShrinkingTest {
   }
 
   @Test
-  void refusesSizesThatAreNone() {
+  void refusesInvalidSizes() {
     TokenFormerConfig config = Models.config(Theta.SOFTMAX, LARGE, Map.of());
     Importance equal = importance(config, _ -> 1);
     List<LayerSizes> larger = List.of(LARGE.get(0), new LayerSizes(13, 25, 31));
     String message =
         assertThrows(ConfigException.class, () -> ShrinkPlan.mostImportant(config, larger, equal))
             .getMessage();
-    assertEquals(
-        "layers.1.attention.proj: 25 is more than the 24 parameter tokens that there are", message);
+    assertEquals("layers.1.attention.proj: 25 is more than its 24 parameter tokens", message);
     List<LayerSizes> one = LARGE.subList(0, 1);
     assertThrows(ConfigException.class, () -> ShrinkPlan.random(config, one, 1));
   }
 
   @ParameterizedTest
   @EnumSource(Theta.class)
-  void aSavedOneIsTheOneThatWasRun(Theta theta) throws IOException {
+  void aSavedModelIsTheOneThatWasRun(Theta theta) throws IOException {
     TokenFormerConfig config = Models.config(theta, LARGE, Map.of());
     Path old = Models.save(folder.resolve("old"), config, DType.BF16, 5);
     Path target = folder.resolve("small");

@@ -27,7 +27,7 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Continuations of one context, against each whole text by itself. */
+/** Compares continuations of one context with scoring each whole text by itself. */
 final class ScorerTest {
   private static final double TOLERANCE = 1e-4; // nats
 
@@ -130,8 +130,8 @@ final class ScorerTest {
                 IllegalArgumentException.class,
                 () -> scorer.continuations(seven, List.of(new int[4], new int[5]), null));
         assertEquals(
-            "continuations[1] has 5 ids after a context of 7; a window of 10 positions holds 11 ids"
-                + " together",
+            "continuations[1] has 5 ids after a context of 7; with a window of 10 positions they"
+                + " may have 11 ids in total",
             e.getMessage());
         e =
             assertThrows(
@@ -147,7 +147,8 @@ final class ScorerTest {
             assertThrows(
                 IndexOutOfBoundsException.class,
                 () -> scorer.continuations(seven, List.of(new int[] {1, 2, 40}), null));
-        assertEquals("continuations[0]: id 40 at 2 is not in 0 to 39", outside.getMessage());
+        assertEquals(
+            "continuations[0]: id 40 at index 2 is not between 0 and 39", outside.getMessage());
         assertThrows(
             CancellationException.class, () -> scorer.continuations(seven, fits, () -> true));
         assertTrue(scorer.continuations(seven, List.of(), null).isEmpty());

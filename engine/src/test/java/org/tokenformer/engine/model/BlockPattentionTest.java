@@ -8,10 +8,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
-/** The five Pattentions of a block: their names in files, their sizes, and things for each. */
+/** The five Pattentions of a block: their names in files, their sizes, and values for each. */
 final class BlockPattentionTest {
   @Test
-  void tensorsOfFilesAreCalledByThem() {
+  void tensorNamesContainTheirNames() {
     List<String> names =
         Stream.of(BlockPattention.values()).map(which -> TensorNames.pattention(3, which)).toList();
     assertEquals(
@@ -39,7 +39,7 @@ final class BlockPattentionTest {
   }
 
   @Test
-  void aThingForEachIsMadeInOrderAndFoundAgain() {
+  void valuesAreCreatedInOrderAndLookedUp() {
     List<BlockPattention> made = new ArrayList<>();
     PerPattention<BlockPattention> all =
         PerPattention.of(which -> {

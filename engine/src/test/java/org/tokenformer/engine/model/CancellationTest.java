@@ -17,10 +17,10 @@ import org.tokenformer.engine.backend.scalar.ScalarBackend;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Flags of other threads, and interruption. */
+/** Flags set by other threads, and interruption. */
 final class CancellationTest {
   @Test
-  void aFlagStaysTripped() {
+  void aFlagStaysSet() {
     Cancellation.Flag flag = new Cancellation.Flag();
     Cancellation.check(flag);
     assertFalse(Cancellation.isRequested(flag));
@@ -43,7 +43,7 @@ final class CancellationTest {
   }
 
   @Test
-  void anInterruptedPrefillLeavesTheSessionAsItWas() {
+  void anInterruptedPrefillLeavesTheSessionUnchanged() {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
         TokenFormer model = Models.open(Models.config(Theta.SOFTMAX), backend, 1);
         Session session = model.newSession();
@@ -61,7 +61,7 @@ final class CancellationTest {
 
   @Test
   @Timeout(60)
-  void anyThreadMayTripIt() throws InterruptedException {
+  void anyThreadCanSetIt() throws InterruptedException {
     try (Backend backend = new CheckedBackend(new ScalarBackend());
         TokenFormer model = Models.open(Models.config(Theta.SOFTMAX), backend, 1);
         Session session = model.newSession()) {

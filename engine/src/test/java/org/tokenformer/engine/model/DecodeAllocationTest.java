@@ -18,10 +18,10 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.testing.HeapUse;
 import org.tokenformer.engine.testing.Models;
 
-/** Steady decoding leaves the garbage collector alone: on the calling thread and on the workers. */
+/** Steady decoding allocates almost nothing, on the calling thread and on the workers. */
 final class DecodeAllocationTest {
-  private static final long MAX_BYTES = 200; // a token
-  private static final int TOKENS = 200; // of one measurement
+  private static final long MAX_BYTES = 200; // per token
+  private static final int TOKENS = 200; // per measurement
   private static final long BUDGET_NANOS = 60_000_000_000L;
 
   @Test
@@ -31,7 +31,7 @@ final class DecodeAllocationTest {
     assertTrue(bytes < MAX_BYTES, bytes + " bytes of heap a token");
   }
 
-  /** Prints the bytes of heap that a token takes, once the compiler is through. */
+  /** Prints the heap bytes per decoded token, after JIT compilation. */
   public static void main(String[] args) {
     TokenFormerConfig config =
         Models.config(Theta.L2_NORM_GELU, List.of(new LayerSizes(24, 24, 96)), Map.of());
@@ -40,7 +40,7 @@ final class DecodeAllocationTest {
     try (Backend backend = new CheckedBackend(new VectorBackend(2));
         TokenFormer model = Models.open(config, backend, 1);
         Session session = model.newSession()) {
-      // Until the compiler is through: before, vectors are objects on the heap.
+      // Warm up: before JIT compilation vectors are heap objects.
       while (!(best < MAX_BYTES) && System.nanoTime() < end) {
         session.truncate(0);
         Generation generation = new Generation(session, new int[] {1}, everything(), null);
@@ -55,7 +55,7 @@ final class DecodeAllocationTest {
     System.out.println(best);
   }
 
-  /** Ids chosen with all that choosing can do. */
+  /** Chooses ids with all sampling features enabled. */
   private static GenerationOptions everything() {
     SamplingOptions sampling =
         new SamplingOptions(0.8, 10, 0.9, 0.01, 1.1, 0.5, 0.5, Map.of(3, 1.0), 1);

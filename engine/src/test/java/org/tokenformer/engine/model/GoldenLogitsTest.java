@@ -117,7 +117,7 @@ final class GoldenLogitsTest {
   Stream<DynamicTest> everyNumberOfThreadsGivesTheSameBits() {
     return GoldenCase.tests((golden, computing) -> {
       if (computing == Computing.SCALAR) {
-        return; // it has one thread
+        return; // it is single-threaded
       }
       float[] expected = {};
       for (int threads : new int[] {1, 2, 3, 7}) {

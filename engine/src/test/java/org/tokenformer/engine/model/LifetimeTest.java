@@ -22,7 +22,7 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Closing while others work: they finish or are refused, and memory goes exactly once. */
+/** Closing during work: operations finish or are rejected, and memory is freed exactly once. */
 @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class LifetimeTest {
   private static final int ROUNDS = 200;
@@ -49,7 +49,7 @@ final class LifetimeTest {
   }
 
   @Test
-  void freesOnceWhoeverIsLast() throws InterruptedException {
+  void freesOnceOnWhicheverThreadEndsLast() throws InterruptedException {
     for (int round = 0; round < 800; round++) {
       AtomicInteger freed = new AtomicInteger();
       AtomicInteger inside = new AtomicInteger();
@@ -83,7 +83,7 @@ final class LifetimeTest {
     }
   }
 
-  /** Runs all at once; any other failure than IllegalStateException is one of the test. */
+  /** Runs all concurrently; any failure other than IllegalStateException fails the test. */
   private static void race(Runnable... runners) throws InterruptedException {
     ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
     CountDownLatch start = new CountDownLatch(1);
@@ -96,7 +96,7 @@ final class LifetimeTest {
                   start.await();
                   runner.run();
                 } catch (IllegalStateException e) {
-                  return; // refused, as it should be
+                  return; // rejected as expected
                 } catch (Throwable e) {
                   failures.add(e);
                 }
@@ -148,7 +148,7 @@ final class LifetimeTest {
       assertEquals(before, HostScope.liveBytes(), "round " + round);
     }
     System.out.println(steps + " steps in " + ROUNDS + " rounds");
-    assertTrue(steps.get() > ROUNDS, "everything was refused");
+    assertTrue(steps.get() > ROUNDS, "everything was rejected");
   }
 
   private static void work(TokenFormer model, AtomicInteger steps) {

@@ -59,10 +59,10 @@ final class QuantizedModelTest {
     }
   }
 
-  /** Nothing but rounding lies between few bits and the floats that they stand for. */
+  /** Quantised weights compute the same as the floats that they represent, up to rounding. */
   @ParameterizedTest
   @EnumSource
-  void computesWithTheWeightsThatTheIntegersStandFor(WeightType type) {
+  void computesWithTheWeightsThatTheIntegersRepresent(WeightType type) {
     Random random = Seeds.random("QuantizedModelTest." + type);
     int[] ids = Models.ids(random, 70);
     try (Arena arena = Arena.ofShared();
@@ -113,7 +113,7 @@ final class QuantizedModelTest {
 
   @ParameterizedTest
   @EnumSource(names = {"Q8", "Q4"})
-  void foldersKeepThemAndTrainingWantsFloats(WeightType type) throws IOException {
+  void foldersStoreThemAndTrainingNeedsFloats(WeightType type) throws IOException {
     Random random = Seeds.random("QuantizedModelTest.folders." + type);
     int[] ids = Models.ids(random, 20);
     try (Arena arena = Arena.ofShared();
@@ -152,12 +152,12 @@ final class QuantizedModelTest {
       Path target = save(good);
       refused(target, good, scales, null, scales + " (7, 1) is missing");
       refused(
-          target, good, scales, of(scales, DType.F32, arena, 7, 2), "(7, 2)", "asks for (7, 1)");
+          target, good, scales, of(scales, DType.F32, arena, 7, 2), "(7, 2)", "requires (7, 1)");
       refused(target, good, scales, of(scales, DType.BF16, arena, 7, 1), "BF16", "F32");
       refused(target, good, name, of(name, DType.U8, arena, 7, 24), "(7, 24)", "(7, 64)");
       refused(target, good, name, of(name, DType.I8, arena, 7, 64), "(7, 64)", "(7, 24)");
       refused(target, good, name, of(name, DType.I16, arena, 7, 24), name, "I16");
-      refused(target, good, name, of(name, DType.F32, arena, 7, 24), scales, "no part");
+      refused(target, good, name, of(name, DType.F32, arena, 7, 24), scales, "not part of");
       refused(target, good, name, null, name, "missing");
       String norm = TensorNames.NORM_WEIGHT;
       refused(target, good, norm, of(norm, DType.I8, arena, 24), norm, "I8");

@@ -71,7 +71,7 @@ final class RunnerTest {
     }
   }
 
-  /** A prompt's pieces beside single ids of others, and all logits of one of them. */
+  /** Chunks of a prompt next to single ids of other sessions, and all logits of one of them. */
   @TestFactory
   Stream<DynamicTest> raggedRowsAreThoseOfEachSessionAlone() {
     return onAll((model, runner, random) -> {
@@ -181,9 +181,9 @@ final class RunnerTest {
         assertEquals(0, runner.run(none, null).rows());
         assertEquals(3, first.length());
       }
-      Runner gone = model.newRunner();
-      gone.close();
-      refused(IllegalStateException.class, gone);
+      Runner closed = model.newRunner();
+      closed.close();
+      refused(IllegalStateException.class, closed);
     });
   }
 

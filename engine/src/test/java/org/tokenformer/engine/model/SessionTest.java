@@ -32,7 +32,7 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Conversations: past and future, copies, limits, cancellation and memory. */
+/** Sessions: truncation, forks, limits, cancellation and memory. */
 final class SessionTest {
   private static final TokenFormerConfig CONFIG = Models.config(Theta.L2_NORM_GELU);
   private static final double TOLERANCE = 1e-5; // of the largest logit
@@ -74,7 +74,7 @@ final class SessionTest {
     }
   }
 
-  /** Sessions of different pasts, capacities and cache types, in steps of different numbers. */
+  /** Sessions with different pasts, capacities and cache types, in steps of varying size. */
   @TestFactory
   Stream<DynamicTest> sessionsGoOnTogetherAsTheyWouldAlone() {
     return onBoth((model, random) -> {
@@ -97,7 +97,7 @@ final class SessionTest {
         assertEquals(count, logits.rows());
         for (int i = 0; i < count; i++) {
           float[] row = get(model, logits.rows(i, 1));
-          // A difference of one rounding may become one of a key in BF16.
+          // A rounding difference may change a key by one BF16 unit.
           double tolerance = i % 3 == 1 ? 1e-2 : 2e-5;
           close(get(model, alone.get(i).decode(ids[i])), row, tolerance);
           assertEquals(alone.get(i).length(), together.get(i).length());
@@ -200,7 +200,7 @@ final class SessionTest {
           String message =
               assertThrows(IllegalArgumentException.class, () -> session.truncate(length))
                   .getMessage();
-          assertEquals("cannot cut a session of 30 positions to " + length, message);
+          assertEquals("cannot truncate a session of 30 positions to " + length, message);
         }
         session.truncate(30);
         session.truncate(0);
@@ -259,7 +259,7 @@ final class SessionTest {
             forks.add(parent.fork());
           }
           assertEquals(before, pool.held());
-          for (int step = 0; step < 50; step++) { // on to the next page
+          for (int step = 0; step < 50; step++) { // up to the next page
             int[] ids = Models.ids(random, 16);
             assertArrayEquals(
                 get(model, model.step(own, ids)).clone(), get(model, model.step(forks, ids)));
@@ -292,7 +292,7 @@ final class SessionTest {
           assertEquals(5, fork.length());
           close(expected, get(model, fork.prefill(Arrays.copyOfRange(ids, 5, 10))), TOLERANCE);
         }
-        session.append(ids[5]); // computes the one before
+        session.append(ids[5]); // computes the preceding one
         assertEquals(6, session.length());
         assertThrows(IndexOutOfBoundsException.class, () -> session.append(Models.VOCABULARY));
         assertThrows(IndexOutOfBoundsException.class, () -> session.decode(-1));
@@ -348,7 +348,8 @@ final class SessionTest {
           Session half = model.newSession(64, DType.BF16)) {
         float[] expected = get(model, exact.prefill(ids));
         float[] actual = get(model, half.prefill(ids));
-        close(expected, actual, 0.05); // a BF16 has 8 bits, and errors grow over the layers
+        close(
+            expected, actual, 0.05); // BF16 has 8 significant bits, and errors grow over the layers
         assertFalse(Arrays.equals(expected, actual), "the cache was not rounded");
         assertTrue(half.allocatedBytes() < exact.allocatedBytes());
       }
@@ -384,7 +385,7 @@ final class SessionTest {
             refused(IllegalArgumentException.class, session, 1, 2));
         for (int id : new int[] {-1, 40, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
           assertEquals(
-              "id " + id + " at 0 is not in 0 to 39",
+              "id " + id + " at index 0 is not between 0 and 39",
               refused(IndexOutOfBoundsException.class, session, id));
         }
         fresh.prefill(ids);
@@ -451,27 +452,27 @@ final class SessionTest {
       Tensor logits = closed.decode(1);
       closed.close();
       closed.close();
-      gone("session", () -> closed.decode(1));
-      gone("session", () -> closed.prefill(new int[] {1}));
-      gone("session", () -> closed.logits(new int[] {1}, (first, rows) -> {}, null));
-      gone("session", closed::fork);
+      assertClosed("session", () -> closed.decode(1));
+      assertClosed("session", () -> closed.prefill(new int[] {1}));
+      assertClosed("session", () -> closed.logits(new int[] {1}, (first, rows) -> {}, null));
+      assertClosed("session", closed::fork);
       assertThrows(IllegalStateException.class, () -> Tensors.get(model.backend(), logits));
 
       Session orphan = model.newSession();
       Scorer scorer = new Scorer(model, 4);
       model.close();
       model.close();
-      gone("model", () -> orphan.decode(1));
-      gone("model", orphan::fork);
-      gone("model", model::newSession);
-      gone("model", () -> scorer.losses(new int[] {1, 2}, 0, 1, null));
-      gone("model", () -> new Scorer(model, 4));
+      assertClosed("model", () -> orphan.decode(1));
+      assertClosed("model", orphan::fork);
+      assertClosed("model", model::newSession);
+      assertClosed("model", () -> scorer.losses(new int[] {1, 2}, 0, 1, null));
+      assertClosed("model", () -> new Scorer(model, 4));
       orphan.close();
       scorer.close();
     });
   }
 
-  private static void gone(String what, Executable action) {
+  private static void assertClosed(String what, Executable action) {
     assertEquals(
         "the " + what + " is closed",
         assertThrows(IllegalStateException.class, action).getMessage());

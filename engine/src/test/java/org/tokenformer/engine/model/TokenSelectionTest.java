@@ -32,7 +32,7 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** A share of the tokens is the model that has no others. */
+/** A fraction of the tokens computes the same as the model that has only those. */
 final class TokenSelectionTest {
   @TempDir private Path folder;
 
@@ -48,36 +48,36 @@ final class TokenSelectionTest {
     "99.999999999%,7,7",
     "007.50%,200,15"
   })
-  void aShareIsRoundedUp(String fraction, int count, int expected) {
+  void aFractionIsRoundedUp(String fraction, int count, int expected) {
     assertEquals(expected, TokenFraction.parse(fraction).of(count));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", "%", "50", "-5%", "+5%", "1e1%", "5 %", "5%%", "NaN%", ".5%", "5.%"})
-  void whatIsNoShareIsRefused(String text) {
+  void invalidFractionsAreRefused(String text) {
     ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
-    assertEquals("tokens: '" + text + "' is not a share of the tokens, as 50%", e.getMessage());
+    assertEquals("tokens: '" + text + "' is not a percentage such as 50%", e.getMessage());
   }
 
   @ParameterizedTest
   @CsvSource({"0%,0", "0.000%,0.000", "100.1%,100.1", "101%,101", "999999999%,999999999"})
-  void nothingAndTooMuchAreRefused(String text, String number) {
+  void zeroAndMoreThanAllAreRefused(String text, String number) {
     ConfigException e = assertThrows(ConfigException.class, () -> TokenFraction.parse(text));
     assertEquals("tokens: " + number + "% is not above 0% and at most 100%", e.getMessage());
   }
 
   @Test
-  void sharesAreComparedAndWrittenAsNumbers() {
+  void fractionsAreComparedAndPrintedAsNumbers() {
     assertEquals(TokenFraction.parse("50%"), TokenFraction.parse("50.0%"));
     assertEquals(TokenFraction.ALL, TokenFraction.parse("100%"));
     assertEquals("100%", TokenFraction.ALL.toString());
     assertEquals("12.5%", TokenFraction.parse("12.50%").toString());
   }
 
-  /** To the bit, in prefill, chunks and decoding. */
+  /** Bit-identical in prefill, chunks and decoding. */
   @ParameterizedTest
   @EnumSource(Computing.class)
-  void aShareIsTheModelThatWasCut(Computing computing) throws IOException {
+  void aFractionEqualsTheTruncatedModel(Computing computing) throws IOException {
     for (Theta theta : Theta.values()) {
       for (DType dtype : List.of(DType.F32, DType.BF16)) {
         TokenFormerConfig config =
@@ -117,7 +117,7 @@ final class TokenSelectionTest {
     return joined;
   }
 
-  /** A folder of the first rows. */
+  /** Saves a folder with the first rows only. */
   private static Path cut(Path model, Path target, TokenSelection tokens) throws IOException {
     try (ModelFolder opened = ModelFolder.open(model, LoadMode.MAP)) {
       TokenFormerConfig config = tokens.config(opened.config());
@@ -135,7 +135,7 @@ final class TokenSelectionTest {
   }
 
   @Test
-  void tauStaysWhatItIsWithAllTokens() {
+  void tauStaysThatOfAllTokens() {
     TokenFormerConfig config =
         Models.config(
             Theta.L2_NORM_GELU,
@@ -153,11 +153,11 @@ final class TokenSelectionTest {
             "layers.0.attention.key", (float) Math.sqrt(20),
             "layers.0.attention.value", (float) Math.sqrt(20),
             "layers.0.ffn", (float) Math.sqrt(40)),
-        cut.taus()); // 2 is what 4 tokens have anyway
+        cut.taus()); // 2 is the default of 4 tokens
   }
 
   @Test
-  void theHistoryIsCutToo() {
+  void theHistoryIsTruncatedToo() {
     List<LayerSizes> first = List.of(new LayerSizes(5, 5, 5));
     List<LayerSizes> now = List.of(new LayerSizes(8, 5, 20), new LayerSizes(1, 1, 1));
     TokenFormerConfig config =
@@ -165,7 +165,7 @@ final class TokenSelectionTest {
     TokenSelection some = new TokenSelection(TokenFraction.parse("20%"), List.of());
     TokenFormerConfig cut = some.config(config);
     assertEquals(List.of(new LayerSizes(2, 1, 4), new LayerSizes(1, 1, 1)), cut.layers());
-    // The first five are old, and no more than those are left.
+    // The first five are old, and only those remain.
     assertEquals(List.of(List.of(new LayerSizes(2, 1, 4))), cut.history());
     TokenFormerConfig wider = Models.config(Theta.L2_NORM_GELU, first, Map.of());
     wider = wider.withLayers(List.of(new LayerSizes(5, 5, 9)), Map.of(), List.of(first));
@@ -175,7 +175,7 @@ final class TokenSelectionTest {
   }
 
   @Test
-  void allOfItsOwnIsTheModelItself() {
+  void allTokensAreTheModelItself() {
     TokenFormerConfig config = Models.config(Theta.SOFTMAX);
     assertSame(config, TokenSelection.OWN.config(config));
     TokenSelection all = new TokenSelection(TokenFraction.parse("100.0%"), List.of());

@@ -20,10 +20,10 @@ final class TensorTest {
     }
   }
 
-  // There are bytes of others before and after it.
+  // Other tensors may use the bytes before and after it.
   private final Tensor whole = new Tensor(new Bytes(1000), 64, DType.F32, Shape.of(6, 4));
 
-  private static void liesAt(long offset, DType dtype, Shape shape, Tensor view) {
+  private static void isView(long offset, DType dtype, Shape shape, Tensor view) {
     assertEquals(offset, view.offset());
     assertEquals(dtype, view.dtype());
     assertEquals(shape, view.shape());
@@ -32,16 +32,16 @@ final class TensorTest {
 
   @Test
   void viewsAreOfTheSameMemory() {
-    liesAt(64, DType.F32, Shape.of(24), whole.view(Shape.of(24)));
-    liesAt(64, DType.F32, Shape.of(2, 3, 4), whole.view(Shape.of(2, 3, 4)));
-    liesAt(64, DType.F32, Shape.of(5), whole.view(Shape.of(5)));
-    liesAt(64, DType.F32, Shape.of(), whole.view(Shape.of()));
-    liesAt(64 + 5 * 4, DType.F32, Shape.of(19), whole.view(5, Shape.of(19)));
-    liesAt(64 + 24 * 4, DType.F32, Shape.of(0, 3), whole.view(24, Shape.of(0, 3)));
+    isView(64, DType.F32, Shape.of(24), whole.view(Shape.of(24)));
+    isView(64, DType.F32, Shape.of(2, 3, 4), whole.view(Shape.of(2, 3, 4)));
+    isView(64, DType.F32, Shape.of(5), whole.view(Shape.of(5)));
+    isView(64, DType.F32, Shape.of(), whole.view(Shape.of()));
+    isView(64 + 5 * 4, DType.F32, Shape.of(19), whole.view(5, Shape.of(19)));
+    isView(64 + 24 * 4, DType.F32, Shape.of(0, 3), whole.view(24, Shape.of(0, 3)));
     assertSame(whole.buffer(), whole.view(1, Shape.of(2)).buffer());
     Tensor halves = new Tensor(new Bytes(1000), 10, DType.BF16, Shape.of(8));
-    liesAt(10 + 3 * 2, DType.BF16, Shape.of(5, 1), halves.view(3, Shape.of(5, 1)));
-    liesAt(10 + 5 * 2, DType.BF16, Shape.of(2), halves.view(3, Shape.of(5)).view(2, Shape.of(2)));
+    isView(10 + 3 * 2, DType.BF16, Shape.of(5, 1), halves.view(3, Shape.of(5, 1)));
+    isView(10 + 5 * 2, DType.BF16, Shape.of(2), halves.view(3, Shape.of(5)).view(2, Shape.of(2)));
   }
 
   @Test

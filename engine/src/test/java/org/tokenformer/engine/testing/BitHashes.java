@@ -42,16 +42,16 @@ import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 
 /**
- * Prints hashes of what the engine computes, a line each: run it before and after a change that is
- * to leave every bit as it is, on the same machine, and compare. Not a test, since the bits hang on
- * the processor's exponential and on the width of its vectors.
+ * Prints one hash per line of what the engine computes. Run it before and after a change that must
+ * leave results bit-identical, on the same machine, and compare. Not a test, since the bits depend
+ * on the processor's vector width and on its exponential function.
  */
 final class BitHashes {
   private static final int TRAINING_STEPS = 20;
 
   private BitHashes() {}
 
-  /** The model folder of the storyteller is the only argument. */
+  /** Takes the storyteller's model folder as the only argument. */
   public static void main(String[] args) throws IOException {
     for (Computing computing : Computing.values()) {
       goldens(computing);
@@ -101,7 +101,7 @@ final class BitHashes {
     }
   }
 
-  /** Prompts of several lengths, then one id each, alone and together. */
+  /** Hashes prompts of several lengths, then steps of one id, for each session and together. */
   private static void steps(TokenFormer model, DType cache, int[] ids, Hash hash) {
     Backend backend = model.backend();
     int context = model.config().contextLength();

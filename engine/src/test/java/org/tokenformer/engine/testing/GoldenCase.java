@@ -33,8 +33,8 @@ import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 
 /**
- * A folder with a checkpoint and what PyTorch computed with it. The cases lie in {@code
- * testdata/goldens}, or where {@code -Dgoldens.dir} says.
+ * A folder with a checkpoint and what PyTorch computed with it. The cases are in {@code
+ * testdata/goldens} or the folder set by {@code -Dgoldens.dir}.
  */
 public record GoldenCase(Path folder) {
   /** A way to compute: scalar, or vector at a width. */
@@ -44,12 +44,12 @@ public record GoldenCase(Path folder) {
     VECTOR_256,
     VECTOR_512;
 
-    /** Opens it, two threads where it has threads. */
+    /** Opens the backend, with two threads if it is multi-threaded. */
     public Backend open() {
       return open(2);
     }
 
-    /** Opens it with that many threads where it has threads. */
+    /** Opens the backend, with this many threads if it is multi-threaded. */
     public Backend open(int threads) {
       return this == SCALAR
           ? new CheckedBackend(new ScalarBackend())
@@ -62,14 +62,14 @@ public record GoldenCase(Path folder) {
     }
   }
 
-  /** Where the cases are. */
+  /** Returns the folder of the cases. */
   static Path root() {
     String given = System.getProperty("goldens.dir");
     String project = System.getProperty("project.root", "..");
     return given == null ? Path.of(project, "testdata", "goldens") : Path.of(given);
   }
 
-  /** All cases; none is a failure. */
+  /** Returns all cases; fails if there are none. */
   public static List<GoldenCase> all() {
     try (Stream<Path> folders = Files.list(root())) {
       List<GoldenCase> cases =
@@ -85,7 +85,7 @@ public record GoldenCase(Path folder) {
     }
   }
 
-  /** One test for each case and way to compute. */
+  /** Returns one test for each case and backend. */
   public static Stream<DynamicTest> tests(BiConsumer<GoldenCase, Computing> test) {
     return all().stream()
         .flatMap(golden ->
@@ -95,7 +95,7 @@ public record GoldenCase(Path folder) {
                         golden.name() + " × " + computing, () -> test.accept(golden, computing))));
   }
 
-  /** The folder's name. */
+  /** Returns the folder's name. */
   public String name() {
     return folder.getFileName().toString();
   }
@@ -107,7 +107,7 @@ public record GoldenCase(Path folder) {
         torch, (config, tensors) -> ModelLoader.load(config, tensors, backend, torch::close));
   }
 
-  /** Imports the checkpoint and makes a model of it that learns, and that the caller closes. */
+  /** Imports the checkpoint and opens a trainable model that the caller closes. */
   public TrainableModel trainable(Backend backend) {
     try (TorchCheckpoint torch = checkpoint()) {
       return model(torch, (config, tensors) -> new TrainableModel(config, tensors, backend));
@@ -144,14 +144,14 @@ public record GoldenCase(Path folder) {
     }
   }
 
-  /** A tensor of the golden file, widened to double, and the shape it has. */
+  /** Returns a tensor of the golden file, widened to double, and its shape. */
   public Values values(String name) {
     return values("golden.safetensors", name);
   }
 
   /**
-   * Of θ of a Pattention, by its released name, (2, N): the mean of |θ| over {@link #inputs}, and θ
-   * of the last of them.
+   * Returns values of θ of a Pattention, named as released, (2, N): the mean of |θ| over {@link
+   * #inputs}, and θ of the last input.
    */
   public Values thetas(String name) {
     return values("thetas.safetensors", name);
@@ -185,7 +185,7 @@ public record GoldenCase(Path folder) {
     }
   }
 
-  /** The ids, a sequence each. */
+  /** Returns the ids, one array per sequence. */
   public int[][] ids() {
     Values values = values("ids");
     int[][] ids = new int[(int) values.shape()[0]][(int) values.shape()[1]];
@@ -195,19 +195,19 @@ public record GoldenCase(Path folder) {
     return ids;
   }
 
-  /** All ids but the last of each sequence, one sequence after the other. */
+  /** Returns all ids but the last of each sequence, concatenated. */
   public int[] inputs() {
     return Arrays.stream(ids())
         .flatMapToInt(row -> Arrays.stream(row, 0, row.length - 1))
         .toArray();
   }
 
-  /** The id that follows each of {@link #inputs}. */
+  /** Returns the id that follows each of {@link #inputs}. */
   public int[] targets() {
     return Arrays.stream(ids()).flatMapToInt(row -> Arrays.stream(row, 1, row.length)).toArray();
   }
 
-  /** The sequences as one micro-batch. */
+  /** Returns the sequences as one micro-batch. */
   public TrainingShape shape(boolean recompute) {
     int[][] ids = ids();
     return new TrainingShape(ids.length, ids[0].length - 1, recompute);
@@ -216,7 +216,7 @@ public record GoldenCase(Path folder) {
   /** Numbers and their shape. */
   @SuppressWarnings("ArrayRecordComponent")
   public record Values(double[] data, long[] shape) {
-    /** The largest magnitude. */
+    /** Returns the largest magnitude. */
     public double max() {
       double max = 0;
       for (double value : data) {

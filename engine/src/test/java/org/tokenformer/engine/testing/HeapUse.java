@@ -9,11 +9,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 
-/** How much heap the calling thread and the backends' workers have used up. */
+/** Measures the heap allocations of the calling thread and of the backends' workers. */
 public final class HeapUse {
   private HeapUse() {}
 
-  /** Bytes allocated so far, collected ones included. */
+  /** Returns the bytes allocated so far, including those already collected. */
   public static long allocatedBytes() {
     ThreadMXBean bean = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long sum = bean.getCurrentThreadAllocatedBytes();
@@ -24,9 +24,8 @@ public final class HeapUse {
   }
 
   /**
-   * Runs a class's main method in a process of its own, as a program would run: how the compiler
-   * sees the kernels depends on all that ran before, and here that would be whatever tests came
-   * first.
+   * Runs a class's main method in a separate process, like a program: how the JVM compiles the
+   * kernels depends on all code that ran before, which here would be earlier tests.
    *
    * @return the number that it prints
    */

@@ -25,34 +25,34 @@ import org.tokenformer.engine.model.files.ModelLoader;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Small models with weights loud enough that every id and every position matters. */
+/** Small models with weights large enough that every id and every position matters. */
 public final class Models {
   /** V of {@link #config}. */
   public static final int VOCABULARY = 40;
 
-  /** Ids that may be sampled. */
+  /** Number of ids that may be sampled. */
   public static final int IDS = 37;
 
-  /** Positions of {@link #config}. */
+  /** Context length of {@link #config}. */
   public static final int CONTEXT = 300;
 
-  private static final double LOUD = 0.7;
+  private static final double LARGE = 0.7;
 
   private Models() {}
 
-  /** C = 24 in 3 heads, R = 4; layers of different numbers of parameter tokens. */
+  /** C = 24 in 3 heads, R = 4; layers have different numbers of parameter tokens. */
   public static TokenFormerConfig config(Theta theta) {
     return config(theta, List.of(new LayerSizes(13, 24, 31), new LayerSizes(24, 7, 50)), Map.of());
   }
 
-  /** The same with other layers and τ. */
+  /** Returns the same configuration with other layers and τ. */
   public static TokenFormerConfig config(
       Theta theta, List<LayerSizes> layers, Map<String, Float> taus) {
     return new TokenFormerConfig(
         24, 3, layers, VOCABULARY, IDS, CONTEXT, theta, taus, 0.5, 10000, 1e-5f, true);
   }
 
-  /** The same model for a tokenizer of that many ids. */
+  /** Returns the same configuration for a tokenizer with this many ids. */
   public static TokenFormerConfig withTokenizerIds(TokenFormerConfig config, int ids) {
     return new TokenFormerConfig(
         config.hiddenSize(),
@@ -70,16 +70,16 @@ public final class Models {
         config.history());
   }
 
-  /** Random weights: the matrices in the given type, the vectors in F32. */
+  /** Returns random weights: matrices of the given type, vectors of F32. */
   public static List<NamedTensor> weights(
       TokenFormerConfig config, DType dtype, Random random, Arena arena) {
-    return weights(config, dtype, LOUD, random, arena);
+    return weights(config, dtype, LARGE, random, arena);
   }
 
   /**
-   * The same at another scale.
+   * Returns random weights of another scale.
    *
-   * @param scale their standard deviation
+   * @param scale standard deviation
    */
   public static List<NamedTensor> weights(
       TokenFormerConfig config, DType dtype, double scale, Random random, Arena arena) {
@@ -102,14 +102,14 @@ public final class Models {
     return tensors;
   }
 
-  /** By their names. */
+  /** Returns the tensors by name. */
   public static Map<String, NamedTensor> byName(List<NamedTensor> tensors) {
     Map<String, NamedTensor> map = new LinkedHashMap<>();
     tensors.forEach(tensor -> map.put(tensor.name(), tensor));
     return map;
   }
 
-  /** A model of random weights of that seed; closing it frees them. */
+  /** Opens a model with random weights; closing it frees them. */
   @SuppressWarnings("MustBeClosedChecker") // the model closes the arena
   public static TokenFormer open(TokenFormerConfig config, Backend backend, long seed) {
     Arena arena = Arena.ofShared();
@@ -117,7 +117,7 @@ public final class Models {
     return ModelLoader.load(config, byName(tensors), backend, arena::close);
   }
 
-  /** A model folder of random weights of that seed. */
+  /** Saves a model folder with random weights. */
   public static Path save(Path folder, TokenFormerConfig config, DType dtype, long seed)
       throws IOException {
     Path tokenizer = folder.resolveSibling(folder.getFileName() + ".tokenizer.json");
@@ -129,7 +129,7 @@ public final class Models {
     return folder;
   }
 
-  /** So many random ids that may be sampled. */
+  /** Returns random ids that may be sampled. */
   public static int[] ids(Random random, int count) {
     return random.ints(count, 0, IDS).toArray();
   }

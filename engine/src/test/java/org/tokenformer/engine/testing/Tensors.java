@@ -13,16 +13,16 @@ import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Numbers in and out of tensors, for tests. */
+/** Writes and reads the elements of tensors in tests. */
 public final class Tensors {
   private Tensors() {}
 
-  /** Whether the elements begin at a multiple of their size, which files do not promise. */
+  /** Whether elements are aligned to their size, which files do not guarantee. */
   public static boolean isAligned(NamedTensor tensor) {
     return tensor.data().maxByteAlignment() >= tensor.dtype().bytes();
   }
 
-  /** Normal numbers of both signs. */
+  /** Returns normally distributed numbers. */
   public static float[] random(Random random, int count, double scale) {
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
@@ -32,8 +32,8 @@ public final class Tensors {
   }
 
   /**
-   * A tensor of these numbers; BF16 takes the upper halves, so the numbers should fit, and those of
-   * few bits what is nearest.
+   * Returns a tensor of these numbers. BF16 keeps the upper halves, so the numbers should be exact;
+   * quantised types round to nearest.
    */
   public static Tensor of(
       Backend backend, MemoryScope scope, DType dtype, float[] values, long... shape) {
@@ -60,7 +60,7 @@ public final class Tensors {
     return tensor.withScales(scales);
   }
 
-  /** Replaces all numbers of a tensor. */
+  /** Replaces all elements of a tensor. */
   public static void set(Backend backend, Tensor tensor, float[] values) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment segment = arena.allocate(tensor.byteSize(), 8);
@@ -76,7 +76,7 @@ public final class Tensors {
     }
   }
 
-  /** All numbers of a tensor. */
+  /** Returns all elements of a tensor. */
   public static float[] get(Backend backend, Tensor tensor) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment segment = arena.allocate(tensor.byteSize(), 8);
@@ -100,12 +100,12 @@ public final class Tensors {
     }
   }
 
-  /** Numbers cut to what BF16 holds. */
+  /** Truncates numbers to BF16. */
   public static float[] bf16(float[] values) {
-    float[] cut = new float[values.length];
-    for (int i = 0; i < cut.length; i++) {
-      cut[i] = Float.intBitsToFloat(Float.floatToRawIntBits(values[i]) & 0xFFFF0000);
+    float[] truncated = new float[values.length];
+    for (int i = 0; i < truncated.length; i++) {
+      truncated[i] = Float.intBitsToFloat(Float.floatToRawIntBits(values[i]) & 0xFFFF0000);
     }
-    return cut;
+    return truncated;
   }
 }

@@ -16,12 +16,12 @@ public final class VectorWidths {
   private static final String PACKAGE = "org.tokenformer.engine.backend.vector.";
   private static final String PROPERTY = "tokenformer.vector.bits";
 
-  /** One copy for each width: the compiler warms up once and not for every test. */
+  /** One copy per width, so that the JVM compiles it once and not for every test. */
   private static final Map<Integer, Class<?>> BACKENDS = new HashMap<>();
 
   private VectorWidths() {}
 
-  /** The vector backend at a width, whether the machine has it in hardware or not. */
+  /** Opens the vector backend at a width, whether or not the hardware supports it. */
   public static synchronized Backend open(int bits, int threads) {
     try {
       Class<?> type = BACKENDS.get(bits);
@@ -43,7 +43,7 @@ public final class VectorWidths {
     String before = System.getProperty(PROPERTY);
     System.setProperty(PROPERTY, Integer.toString(bits));
     try {
-      // The width is read when the first backend is made.
+      // The width is read when the first backend is created.
       Class<?> type = Class.forName(PACKAGE + "VectorBackend", true, new Loader());
       ((Backend) type.getConstructor(int.class).newInstance(1)).close();
       return type;

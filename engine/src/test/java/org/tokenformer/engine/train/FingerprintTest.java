@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import org.junit.jupiter.api.Test;
 
-/** One stream of ids has one fingerprint, and another has another. */
+/** Fingerprints are reproducible and differ between streams. */
 final class FingerprintTest {
   @Test
   void isTheSha256OfSizeAndIds() {

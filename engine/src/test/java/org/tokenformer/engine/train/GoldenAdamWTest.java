@@ -25,9 +25,9 @@ import org.tokenformer.engine.testing.GoldenCase;
 import org.tokenformer.engine.testing.Tensors;
 
 /**
- * Six steps of AdamW as PyTorch takes them in double precision. Some cases are chaotic, so that
- * float32 cannot come closer: each number may be off by twice what PyTorch's own float32 run is, if
- * that is more than the tolerance here.
+ * Six AdamW steps compared with PyTorch in double precision. Some cases are chaotic, so float32
+ * cannot come closer: the tolerance of each number is at least twice the error of PyTorch's own
+ * float32 run.
  */
 final class GoldenAdamWTest {
   private static final double LOSSES = 3e-4; // relative; of norms too
@@ -35,8 +35,8 @@ final class GoldenAdamWTest {
   private static final double LEARNING_RATE = 1e-3;
 
   /**
-   * Relative differences of PyTorch's float32 run from its float64 run, as {@code make_adamw.py}
-   * writes them; none where a case lacks the file.
+   * Relative differences of PyTorch's float32 run from its float64 run, written by {@code
+   * make_adamw.py}; 0 if a case lacks the file.
    *
    * @param losses at each step
    * @param gradNorms at each step
@@ -59,13 +59,13 @@ final class GoldenAdamWTest {
       }
     }
 
-    /** The tolerance at a step. Differences grow, but one may be small by chance. */
+    /** Returns the tolerance at a step, from the largest difference so far. */
     static double tolerance(double[] differences, int step) {
       double largest = Arrays.stream(differences, 0, step + 1).max().orElseThrow();
       return Math.max(LOSSES, 2 * largest);
     }
 
-    /** The tolerance of a weight. */
+    /** Returns the tolerance of a weight. */
     double tolerance(String released) {
       return Math.max(WEIGHTS, 2 * weights.getOrDefault(released, 0.0));
     }
@@ -94,7 +94,7 @@ final class GoldenAdamWTest {
     });
   }
 
-  /** Returns the largest error as a part of what is allowed. */
+  /** Returns the largest error as a fraction of the tolerance. */
   private static double takeSteps(
       TrainableModel model, GoldenCase golden, TrainingShape shape, int accumulate) {
     double[] losses = golden.values("adamw.losses").data();

@@ -55,7 +55,7 @@ final class GrowingRunTest {
         .with(new GrowthOptions(list, init, InitialValues.SCALED, 3, freezeOld));
   }
 
-  /** Weights and moments of a run at its end. */
+  /** Returns weights and moments at the end of a run. */
   private static Map<String, float[]> state(Trainer trainer) {
     Map<String, float[]> state = new LinkedHashMap<>(Runs.weights(trainer.model()));
     add(state, "first.", trainer.optimizer().firstMoments(), trainer.model().backend());
@@ -98,7 +98,7 @@ final class GrowingRunTest {
     }
   }
 
-  /** So many steps; then one that is cancelled when the model may have grown already. */
+  /** Runs some steps, then cancels one after the model may have grown. */
   private void begin(
       Backend backend, TrainingOptions options, Path folder, int steps, List<Double> losses)
       throws IOException {
@@ -107,7 +107,7 @@ final class GrowingRunTest {
       while (trainer.stepsDone() < steps) {
         losses.add(trainer.step(null).loss());
       }
-      if (steps != 4) { // where it stops at 4 it is saved before it grows
+      if (steps != 4) { // at step 4 the run is saved before it grows
         AtomicInteger asked = new AtomicInteger(1);
         Cancellation soon = () -> asked.getAndDecrement() == 0;
         assertThrows(CancellationException.class, () -> trainer.step(soon));
@@ -244,14 +244,16 @@ final class GrowingRunTest {
     refused("is not a step and sizes", () -> GrowthOptions.Stage.parse("3:ffn=9\n"));
     refused("grow_at: 3:ffn=x: ffn: 'x'", () -> GrowthOptions.Stage.parse("3:ffn=x"));
     refused(
-        "comes after '5:ffn=70'",
+        "follows '5:ffn=70'",
         () -> options(false, GrowthInit.ZERO, "5:ffn=70", "5:ffn=80").growth());
-    refused("comes after the last of 12 steps", () -> options(false, GrowthInit.ZERO, "12:ffn=70"));
+    refused(
+        "would grow the model after the last of 12 steps",
+        () -> options(false, GrowthInit.ZERO, "12:ffn=70"));
     refused(
         "50 of layer 1; growth only adds",
         () -> options(false, GrowthInit.ZERO, "3:ffn=40").growth().check(config, 0));
     refused(
-        "freeze_old: the model never grew",
+        "freeze_old: the model has never grown",
         () -> options(true, GrowthInit.ZERO).growth().check(config, 0));
     assertFalse(options(true, GrowthInit.ZERO, "3:ffn=70").growth().trainsOnlyNew(config));
   }

@@ -37,7 +37,7 @@ import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 
-/** Runs that stop and go on, and what becomes of their checkpoints when something fails. */
+/** Stopping and resuming runs, and checkpoints after failures. */
 final class ResumeTest {
   private static final int STEPS = 26;
 
@@ -53,7 +53,7 @@ final class ResumeTest {
     Files.writeString(tokenizer, "{\"any\": 1}");
   }
 
-  /** Keeps what it hears, and goes on when a checkpoint fails, if nothing else was asked for. */
+  /** Records all events; continues after a failed checkpoint by default. */
   private static final class Heard implements RunListener {
     final List<Double> losses = new ArrayList<>();
     final List<Double> smoothed = new ArrayList<>();
@@ -102,7 +102,8 @@ final class ResumeTest {
   }
 
   private static TrainingRun.Validation validation() {
-    TokenSource data = TokenSource.of(Runs.pattern(400, 2)); // a window of the model's context
+    TokenSource data =
+        TokenSource.of(Runs.pattern(400, 2)); // at least one window of the model's context length
     return new TrainingRun.Validation(
         (model, cancellation) -> Evaluator.loss(model, data, cancellation), 8);
   }
@@ -303,20 +304,20 @@ final class ResumeTest {
       Files.write(file, whole);
       assertEquals(3, saved().stepsDone());
     }
-    // A state that somebody wrote by hand, with sums that fit.
+    // An edited state with matching checksums.
     Path state = checkpoint.resolve(CheckpointFiles.STATE);
     String json = Files.readString(state);
     for (String[] change :
         new String[][] {
-          {"\"step\": 3", "\"step\": -3", "counts less than nothing"},
+          {"\"step\": 3", "\"step\": -3", "has a negative count"},
           {"\"step\": 3", "\"step\": 4", "step: 4 is more than the run's 3 steps"},
-          {"\"losses\": 3", "\"losses\": -3", "counts less than nothing"},
+          {"\"losses\": 3", "\"losses\": -3", "has a negative count"},
           {"\"lowest_loss\": ", "\"lowest_loss\": 1e999, \"x\": ", "JSON forbids NaN and inf"},
           {"\"sequence\": 16", "\"sequence\": 999", "sequence: 999 is more than the model's"},
           {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
           {"\"format\": 2", "\"format\": 3", "format: 3 is not 2"},
           {"\"lr\": 0.01", "\"lr\": 0", "lr: 0.0 is not a number above 0"},
-          {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a whole number"},
+          {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a 64-bit integer"},
           {"\"data_sha256\"", "\"data_sha\"", "data_sha256: is missing"},
           {"{", "[", "is not valid JSON"},
         }) {
@@ -429,7 +430,7 @@ final class ResumeTest {
       copy(last(folder), folder.resolve(".step-000004.1x2y.tmp"));
       Files.createSymbolicLink(folder.resolve(".latest.1x2y.tmp"), Path.of("step-000004"));
       Files.writeString(folder.resolve(".model.safetensors.1x2y.tmp"), "half a copy");
-      // Killed between the new checkpoint and the link to it.
+      // Killed after the new checkpoint was written, before the link to it.
       copy(last(folder), folder.resolve("step-000005"));
       RunFolder.resume(folder, 2).close();
       List<String> expected = new ArrayList<>(whole);

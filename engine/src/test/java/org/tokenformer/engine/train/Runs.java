@@ -23,7 +23,7 @@ final class Runs {
 
   private Runs() {}
 
-  /** Ids of which each but a few follows from the one before it. */
+  /** Returns ids most of which are determined by the preceding id. */
   static int[] pattern(int count, long seed) {
     Random random = new Random(seed);
     int[] ids = new int[count];

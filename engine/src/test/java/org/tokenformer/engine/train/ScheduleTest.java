@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import org.junit.jupiter.api.Test;
 
-/** Up in a line, down along a cosine. */
+/** Linear warm-up, then cosine decay. */
 final class ScheduleTest {
   private static final double EXACT = 1e-15;
 

@@ -11,20 +11,21 @@ import org.tokenformer.engine.backend.vector.VectorBackend;
 import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.testing.HeapUse;
 
-/** Steps leave the garbage collector alone, and take no native memory. */
+/** Steps allocate hardly any heap and no native memory. */
 final class StepAllocationTest {
-  private static final long MAX_BYTES = 10 << 10; // a step: what describes it, none of its numbers
-  private static final int STEPS = 50; // of one measurement
+  private static final long MAX_BYTES =
+      10 << 10; // per step: its metrics and small objects, no tensors
+  private static final int STEPS = 50; // per measurement
   private static final long BUDGET_NANOS = 60_000_000_000L;
 
   @Test
   void aStepAllocatesLittle() throws Exception {
     double bytes = HeapUse.inOwnProcess(StepAllocationTest.class);
-    System.out.printf("%.0f bytes of heap a step%n", bytes);
-    assertTrue(bytes < MAX_BYTES, bytes + " bytes of heap a step");
+    System.out.printf("%.0f bytes of heap per step%n", bytes);
+    assertTrue(bytes < MAX_BYTES, bytes + " bytes of heap per step");
   }
 
-  /** Prints the bytes of heap that a step takes, once the compiler is through. */
+  /** Prints the bytes of heap that a step allocates once the code is compiled. */
   public static void main(String[] args) {
     long end = System.nanoTime() + BUDGET_NANOS;
     double best = Double.POSITIVE_INFINITY;
@@ -34,7 +35,7 @@ final class StepAllocationTest {
             new Trainer(
                 model, TokenSource.of(Runs.pattern(500, 1)), Runs.options(1_000_000, 2, 0.1))) {
       long nativeBytes = HostScope.liveBytes();
-      // Until the compiler is through: before, vectors are objects on the heap.
+      // Repeats until the code is compiled; until then vectors are heap objects.
       while (!(best < MAX_BYTES) && System.nanoTime() < end) {
         long before = HeapUse.allocatedBytes();
         for (int i = 0; i < STEPS; i++) {

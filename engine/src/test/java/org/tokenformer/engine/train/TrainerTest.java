@@ -26,7 +26,7 @@ import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.tensor.Tensor;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Steps on a small model, computed by the reference. */
+/** Training steps of a small model on the scalar reference backend. */
 final class TrainerTest {
   private final TokenSource data = TokenSource.of(Runs.pattern(500, 1));
 
@@ -53,7 +53,7 @@ final class TrainerTest {
     assertEquals(0, HostScope.liveBytes());
   }
 
-  /** The mean over windows of the run's sequence. */
+  /** Returns the mean loss over windows of the run's sequence length. */
   private static double loss(TokenFormer model, int[] ids) {
     double sum = 0;
     int count = 0;
@@ -125,7 +125,7 @@ final class TrainerTest {
         trainer.step(null);
         long taken = HostScope.liveBytes() - before;
         long needed = new MemoryNeeds(Runs.CONFIG).trainingBytes(shape);
-        // Beside the angles of the way forth, which a model has in any case, and the alignment.
+        // Not counted: the rotary angles, which every model has, and alignment.
         long angles = 4L * Runs.CONFIG.contextLength() * Runs.CONFIG.rotaryDimensions();
         assertTrue(Math.abs(needed - taken) <= angles + 64 * 100, needed + " for " + taken);
       }
@@ -163,11 +163,11 @@ final class TrainerTest {
     assertEquals(0, trend.high());
     assertEquals(5 - 99 * 0.02 + 19 * 0.02, trend.smoothed(), 0.01); // it lags 19 steps
     for (int i = 0; i < LossTrend.MAX_HIGH; i++) {
-      assertTrue(!trend.exploded());
+      assertTrue(!trend.diverged());
       trend = trend.after(7);
     }
-    assertTrue(trend.exploded());
-    assertTrue(!trend.after(3).exploded());
+    assertTrue(trend.diverged());
+    assertTrue(!trend.after(3).diverged());
   }
 
   @Test
@@ -204,7 +204,7 @@ final class TrainerTest {
       try (Trainer trainer = new Trainer(model, TokenSource.of(ids), options)) {
         TrainingDataException beyond =
             assertThrows(TrainingDataException.class, () -> trainer.step(null));
-        assertTrue(String.valueOf(beyond.getMessage()).contains("id 37, at 9,"));
+        assertTrue(String.valueOf(beyond.getMessage()).contains("id 37 at position 9,"));
       }
       TrainingOptions tooLong =
           new TrainingOptions(

@@ -18,9 +18,9 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.TrainingShape;
 
-/** The table of options, and the runs that choices of them make. */
+/** The table of options and the runs configured with it. */
 final class TrainingOptionTest {
-  /** No value is the default. */
+  /** Options none of which has its default. */
   private static final TrainingOptions OTHER =
       new TrainingOptions(
           new Schedule(900, 7, 0.5, 0.25),
@@ -127,10 +127,8 @@ final class TrainingOptionTest {
 
   @Test
   void helpSaysTheDefault() {
-    assertEquals(
-        "Sequences that are computed together, by default 8.", TrainingOption.BATCH.help());
-    assertEquals(
-        "The highest learning rate, by default 0.001.", TrainingOption.LEARNING_RATE.help());
+    assertEquals("Sequences per micro-batch. Default: 8.", TrainingOption.BATCH.help());
+    assertEquals("Maximum learning rate. Default: 0.001.", TrainingOption.LEARNING_RATE.help());
     assertNull(TrainingOption.BETA1.help());
     assertEquals(List.of("default", "released"), TrainingOption.INIT.choices());
     for (TrainingOption<?> option : TrainingOption.all()) {

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.function.Executable;
 import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.training.TrainingShape;
 
-/** What makes no run is refused by the name that files have for it. */
+/** Invalid options are rejected under the names used in files. */
 final class TrainingOptionsTest {
   private static final Schedule SCHEDULE = new Schedule(10, 1, 1e-3, 1e-4);
   private static final TrainingShape SHAPE = new TrainingShape(2, 8, false);

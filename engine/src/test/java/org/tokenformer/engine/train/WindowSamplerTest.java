@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.tokenformer.engine.testing.Seeds;
 
-/** Every id once an epoch, in another order each time, and the same again for the same seed. */
+/** Every id once per epoch, in a different order each time, reproducible from the seed. */
 final class WindowSamplerTest {
   @ParameterizedTest
   @CsvSource({"2,1", "3,2", "65,64", "66,64", "128,64", "129,64", "200,7", "1000,1", "4097,16"})
@@ -49,7 +49,7 @@ final class WindowSamplerTest {
     long[] order = draw(new WindowSampler(windows * 16L + 1, 16, seed), windows);
     long[] sorted = Arrays.stream(order).sorted().toArray();
     assertFalse(Arrays.equals(sorted, order));
-    // The correlation of a window's position with its turn, and with the window before it.
+    // Correlation of a window's position with its draw and with the previous window.
     double mean = LongStream.of(order).average().orElseThrow();
     double variance = LongStream.of(order).mapToDouble(x -> (x - mean) * (x - mean)).sum();
     double withTurn = 0;
@@ -78,7 +78,7 @@ final class WindowSamplerTest {
     assertFalse(Arrays.equals(expected, another));
   }
 
-  /** A resumed run of a later release must find the windows that the first one would have drawn. */
+  /** A run resumed with a later release must draw the same windows. */
   @Test
   void theChoiceIsForGood() {
     assertArrayEquals(
@@ -90,9 +90,9 @@ final class WindowSamplerTest {
   void oneWindowIsTheLeast() {
     DataTooShortException e =
         assertThrows(DataTooShortException.class, () -> new WindowSampler(64, 64, 1));
-    assertEquals("has 64 tokens, one window of 64 needs 65", e.shortage());
+    assertEquals("has 64 tokens, but one window of 64 needs 65", e.shortage());
     assertEquals(
-        "the stream " + e.shortage() + "; use more text or a shorter window", e.getMessage());
+        "the token stream " + e.shortage() + "; use more text or a shorter window", e.getMessage());
     assertEquals(0, new WindowSampler(65, 64, 1).next());
   }
 

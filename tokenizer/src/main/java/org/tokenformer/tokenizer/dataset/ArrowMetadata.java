@@ -15,13 +15,13 @@ import org.apache.arrow.flatbuf.Type;
 import org.tokenformer.tokenizer.dataset.IpcMessages.BatchBlock;
 
 /**
- * The bytes of an IPC file of one column, a list of int32, that are not its values.
+ * The metadata of an IPC file with one column, a list of int32.
  *
  * <p>Source: <a href="https://arrow.apache.org/docs/format/Columnar.html">the Arrow columnar
  * format</a>, "Serialization and Interprocess Communication".
  */
 final class ArrowMetadata {
-  /** The name of the column, as HF calls what a language model takes in. */
+  /** The name of the column, as HF calls the input of a language model. */
   static final String COLUMN = "input_ids";
 
   static final String VOCABULARY_SIZE_KEY = "tokenizer_vocab_size";
@@ -29,7 +29,7 @@ final class ArrowMetadata {
 
   private ArrowMetadata() {}
 
-  /** The first message. */
+  /** Returns the schema message, the first of the file. */
   static ByteBuffer schemaMessage(TokenizerFingerprint tokenizer) {
     return IpcMessages.schema(fbb -> schema(fbb, tokenizer));
   }
@@ -37,7 +37,7 @@ final class ArrowMetadata {
   private static int schema(FlatBufferBuilder fbb, TokenizerFingerprint tokenizer) {
     int none = Field.createChildrenVector(fbb, new int[0]);
     int int32 = Int.createInt(fbb, 32, true);
-    // Names and nullability are pyarrow's defaults, so that tables of both can be joined.
+    // Names and nullability follow pyarrow's defaults, so that tables can be concatenated.
     int item = Field.createField(fbb, fbb.createString("item"), true, Type.Int, int32, 0, none, 0);
     int children = Field.createChildrenVector(fbb, new int[] {item});
     org.apache.arrow.flatbuf.List.startList(fbb);
@@ -57,7 +57,7 @@ final class ArrowMetadata {
     return KeyValue.createKeyValue(fbb, fbb.createString(key), fbb.createString(value));
   }
 
-  /** Where the ids begin in the body of a batch: behind the {@code rows + 1} offsets. */
+  /** Returns the start of the ids in the body of a batch, after the {@code rows + 1} offsets. */
   static long idsStart(long rows) {
     long length = (rows + 1) * Integer.BYTES;
     return length + IpcMessages.padding(length);
@@ -68,12 +68,12 @@ final class ArrowMetadata {
     return length + IpcMessages.padding(length);
   }
 
-  /** A batch's message without its body. Its length is the same for all batches. */
+  /** Returns the message of a batch without its body. All such messages have the same length. */
   static ByteBuffer batchMessage(long rows, long ids) {
     FlatBufferBuilder fbb = new FlatBufferBuilder();
-    RecordBatch.startBuffersVector(fbb, 4); // vectors of structs are built from their end
+    RecordBatch.startBuffersVector(fbb, 4); // vectors of structs are built back to front
     Buffer.createBuffer(fbb, idsStart(rows), ids * Integer.BYTES);
-    Buffer.createBuffer(fbb, idsStart(rows), 0); // no validity: no id is null
+    Buffer.createBuffer(fbb, idsStart(rows), 0); // no validity bitmap: no id is null
     Buffer.createBuffer(fbb, 0, (rows + 1) * Integer.BYTES);
     Buffer.createBuffer(fbb, 0, 0); // no row is null
     int buffers = fbb.endVector();
@@ -85,7 +85,7 @@ final class ArrowMetadata {
     return IpcMessages.batch(fbb, batch, bodyLength(rows, ids));
   }
 
-  /** What follows the last batch. */
+  /** Returns the bytes that follow the last batch. */
   static ByteBuffer end(TokenizerFingerprint tokenizer, List<BatchBlock> batches) {
     return IpcMessages.end(fbb -> schema(fbb, tokenizer), batches);
   }

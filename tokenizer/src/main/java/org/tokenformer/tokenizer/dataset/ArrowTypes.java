@@ -9,21 +9,21 @@ import org.apache.arrow.flatbuf.Union;
 import org.apache.arrow.flatbuf.UnionMode;
 import org.jspecify.annotations.Nullable;
 
-/** What Arrow's types are called, and how much of a record batch their columns take. */
+/** Names of Arrow types, and the numbers of nodes and buffers of their columns in a batch. */
 final class ArrowTypes {
   private static final int MAX_DEPTH = 64;
 
-  /** Hostile metadata can make few bytes look like fields without end. */
+  /** Limit on fields: malicious metadata can make a few bytes look like endless fields. */
   private static final int MAX_FIELDS = 100_000;
 
   private ArrowTypes() {}
 
-  /** The name that pyarrow prints, such as {@code list<int64>}. */
+  /** Returns the name of a type as in pyarrow, for example {@code list<int64>}. */
   static String name(Field field) {
     return name(field, 0);
   }
 
-  /** What kind of integer a field is; null if it is none, or damaged. */
+  /** Returns the integer type of a field, or null if it is not an integer or is damaged. */
   static @Nullable Int integer(Field field) {
     return field.typeType() == Type.Int ? (Int) field.type(new Int()) : null;
   }
@@ -51,7 +51,7 @@ final class ArrowTypes {
     return field.dictionary() == null ? full : "dictionary<" + full + ">";
   }
 
-  /** Counts the nodes and buffers of columns, in the order in which batches list them. */
+  /** Counts the nodes and buffers of columns, in the order in which record batches list them. */
   static final class Extent {
     private final short version;
     private int fields;
@@ -62,23 +62,23 @@ final class ArrowTypes {
       this.version = version;
     }
 
-    /** Field nodes of the columns added. */
+    /** Returns the number of field nodes of the added columns. */
     int nodes() {
       return fields;
     }
 
-    /** Buffers of the columns added, but for those that views have besides. */
+    /** Returns the number of buffers of the added columns, without variadic buffers of views. */
     int buffers() {
       return buffers;
     }
 
-    /** Columns of views: each batch says how many more buffers these have. */
+    /** Returns the number of view columns; each batch lists their variadic buffer counts. */
     int views() {
       return views;
     }
 
     /**
-     * Adds a column; false if a type in it is not known, or if there are too many.
+     * Adds a column; returns false if it contains an unknown type or there are too many fields.
      *
      * <p>Source: the columnar format's table "Buffer Listing for Each Layout".
      */
@@ -91,7 +91,7 @@ final class ArrowTypes {
       if (fields > MAX_FIELDS || depth > MAX_DEPTH) {
         return false;
       }
-      if (field.dictionary() != null) { // its indices only; what they mean is elsewhere
+      if (field.dictionary() != null) { // a batch holds only the indices
         buffers += 2;
         return true;
       }
@@ -139,7 +139,7 @@ final class ArrowTypes {
       return true;
     }
 
-    /** Types, offsets if it is dense; validity as well before version 5. */
+    /** Types, and offsets if dense; before version 5, validity as well. */
     private int union(Field field) {
       Union union = (Union) field.type(new Union());
       if (union == null) {

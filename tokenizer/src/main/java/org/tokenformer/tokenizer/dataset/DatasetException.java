@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.tokenizer.io.AtomicFile;
 
 /**
- * A file that is not a dataset of the kind read here, or one that cannot be written. The message is
- * one line: the file, what is wrong in it, and what to do.
+ * Thrown if a file is not a valid dataset of a supported kind, or cannot be written. The message is
+ * one line: the file, what is wrong, and what to do.
  */
 public final class DatasetException extends IOException {
   private static final long serialVersionUID = 1L;
@@ -20,7 +20,7 @@ public final class DatasetException extends IOException {
     super(file + ": " + what, cause);
   }
 
-  /** What to throw for a failure to write; one that says all already is thrown as it is. */
+  /** Returns the exception for a failed write; an exception of this class is returned as it is. */
   static DatasetException cannotWrite(Path file, IOException cause) {
     return cause instanceof DatasetException e
         ? e

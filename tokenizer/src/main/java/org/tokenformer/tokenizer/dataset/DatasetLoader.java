@@ -12,7 +12,7 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 import org.jspecify.annotations.Nullable;
 
-/** Gathers what a dataset needs to know of its file. */
+/** Collects the batches and metadata of a dataset from its file. */
 final class DatasetLoader implements IpcReader.Visitor {
   private final Path file;
   private final List<TokenBatch> batches = new ArrayList<>();
@@ -39,7 +39,7 @@ final class DatasetLoader implements IpcReader.Visitor {
     }
   }
 
-  /** What the dataset's own keys say; null if it was written by others, who need not know them. */
+  /** Returns the fingerprint in the metadata, or null if another program wrote the file. */
   private static @Nullable TokenizerFingerprint fingerprint(Schema schema) {
     Map<String, String> metadata = new HashMap<>();
     for (int i = 0; i < schema.customMetadataLength(); i++) {
@@ -58,7 +58,7 @@ final class DatasetLoader implements IpcReader.Visitor {
     }
   }
 
-  /** Batches that have ids. */
+  /** Returns the batches that contain ids. */
   List<TokenBatch> batches() {
     return batches;
   }

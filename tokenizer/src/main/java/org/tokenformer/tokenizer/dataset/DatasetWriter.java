@@ -18,10 +18,10 @@ import org.tokenformer.tokenizer.io.AtomicFile;
  * document. The tokenizer's fingerprint is in the schema's metadata as {@code tokenizer_vocab_size}
  * and {@code tokenizer_sha256}.
  *
- * <p>Rows of any length are appended in parts. Memory stays the same whatever is written: record
- * batches have up to a million ids, and the ids of a row that is longer go to the disk as they
- * come. The file appears when it is finished, complete and synced; closed before, nothing is left.
- * For one thread.
+ * <p>Rows of any length are appended in parts. Memory use is constant: record batches have up to
+ * 2^20 ids, and the ids of a longer row are written to disk as they arrive. {@link #finish} syncs
+ * the complete file and gives it its name; closing the writer earlier deletes what was written. For
+ * one thread at a time.
  */
 public final class DatasetWriter implements Closeable {
   private static final int BATCH_IDS = 1 << 20;
@@ -35,16 +35,16 @@ public final class DatasetWriter implements Closeable {
   private final ByteBuffer chunk =
       ByteBuffer.allocateDirect(CHUNK * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-  /** The ids of the batch under way: complete rows, then the row that is being appended to. */
+  /** The ids of the current batch: complete rows, then the current row. */
   private final int[] ids;
 
   private int filled;
   private final IntArrayList offsets = new IntArrayList(new int[] {0}); // ends of complete rows
 
-  /** Where the message of a row begins that fills a batch of its own, or -1. */
+  /** The start of the message of a long row, which has a batch of its own, or -1. */
   private long longRow = -1;
 
-  private long longRowIds; // of those, written
+  private long longRowIds; // written so far
   private long rows;
   private long size;
 
@@ -57,10 +57,10 @@ public final class DatasetWriter implements Closeable {
   }
 
   /**
-   * Begins a dataset.
+   * Creates a writer.
    *
-   * @param file appears, or is replaced, when the dataset is finished
-   * @throws DatasetException if it cannot be written
+   * @param file the file to write; created or replaced by {@link #finish}
+   * @throws DatasetException if the file cannot be written
    */
   public static DatasetWriter create(Path file, TokenizerFingerprint tokenizer)
       throws DatasetException {
@@ -84,20 +84,20 @@ public final class DatasetWriter implements Closeable {
     }
   }
 
-  /** Rows that are complete. */
+  /** Returns the number of complete rows. */
   public long rows() {
     return rows;
   }
 
-  /** Ids appended so far. */
+  /** Returns the number of ids appended so far. */
   public long size() {
     return size;
   }
 
   /**
-   * Appends ids to the row under way.
+   * Appends ids to the current row.
    *
-   * @throws DatasetException if they cannot be written, or the row has more than 2^31 - 1
+   * @throws DatasetException if they cannot be written or the row exceeds 2^31 - 1 ids
    */
   public void append(int[] from, int offset, int count) throws DatasetException {
     Objects.checkFromIndexSize(offset, count, from.length);
@@ -118,7 +118,7 @@ public final class DatasetWriter implements Closeable {
     size += count;
   }
 
-  /** Ends the row under way; the next id begins another one. */
+  /** Ends the current row; the next id starts a new one. */
   public void endRow() throws DatasetException {
     try {
       if (longRow >= 0) {
@@ -136,14 +136,14 @@ public final class DatasetWriter implements Closeable {
   }
 
   /**
-   * Writes what is left, brings the file to the disk and gives it its name. Nothing can be appended
-   * any more.
+   * Writes the remaining rows, syncs the file to disk and gives it its name. Nothing can be
+   * appended afterwards.
    *
-   * @throws IllegalStateException if a row is under way
+   * @throws IllegalStateException if the current row has not been ended
    */
   public void finish() throws DatasetException {
     if (longRow >= 0 || filled > completeIds()) {
-      throw new IllegalStateException("a row has not been ended");
+      throw new IllegalStateException("the current row has not been ended; call endRow first");
     }
     try {
       writeRows();
@@ -154,7 +154,7 @@ public final class DatasetWriter implements Closeable {
     }
   }
 
-  /** Deletes what was written, unless the dataset is finished. */
+  /** Deletes the temporary file, unless the dataset is finished. */
   @Override
   public void close() throws IOException {
     out.close();
@@ -170,9 +170,11 @@ public final class DatasetWriter implements Closeable {
       return;
     }
     if (longRow < 0) {
-      writeRows(); // empty ones, if any
+      writeRows(); // empty rows, if any
       longRow = channel.position();
-      writeBytes(ArrowMetadata.batchMessage(1, filled)); // with the true numbers at the row's end
+      writeBytes(
+          ArrowMetadata.batchMessage(
+              1, filled)); // overwritten with the final counts when the row ends
       writeBytes(ByteBuffer.allocate((int) ArrowMetadata.idsStart(1)));
     }
     writeLongRowIds();
@@ -181,7 +183,7 @@ public final class DatasetWriter implements Closeable {
   private void writeLongRowIds() throws IOException {
     if (longRowIds + filled > Integer.MAX_VALUE) {
       throw new DatasetException(
-          file, "row " + rows + " would have more than " + Integer.MAX_VALUE + " ids; part it");
+          file, "row " + rows + " has more than " + Integer.MAX_VALUE + " ids; split the document");
     }
     writeInts(ids, filled);
     longRowIds += filled;
@@ -224,7 +226,7 @@ public final class DatasetWriter implements Closeable {
     longRowIds = 0;
   }
 
-  /** All buffers begin at aligned places of the file, so that padding needs no other start. */
+  /** Pads the file to the alignment; buffers are aligned relative to the start of the file. */
   private void pad() throws IOException {
     writeBytes(ByteBuffer.allocate(IpcMessages.padding(channel.position())));
   }

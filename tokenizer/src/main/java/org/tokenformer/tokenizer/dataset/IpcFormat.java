@@ -4,27 +4,27 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** The two forms of Arrow IPC, told by their first bytes. Loads nothing of Arrow itself. */
+/** The two forms of Arrow IPC, detected by their first bytes. Does not load Arrow classes. */
 enum IpcFormat {
-  /** Begins and ends with a magic, has a footer that lists its batches. */
+  /** Begins and ends with a magic number and has a footer that lists its batches. */
   FILE,
-  /** One message after the other. */
+  /** A plain sequence of messages. */
   STREAM;
 
-  /** Bytes that tell the form. */
+  /** Number of bytes that identify the form. */
   static final int START = 8;
 
-  /** Begins a message, as an int32 of -1, which no text in UTF-8 can begin with. */
+  /** The int32 that begins each message; no UTF-8 text can begin with its bytes. */
   static final int CONTINUATION = -1;
 
   private static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.US_ASCII);
 
-  /** Ends a file; begins it as well, padded with zeros to {@link #START} bytes. */
+  /** Returns the magic that ends a file and, zero-padded to {@link #START} bytes, begins it. */
   static byte[] magic() {
     return MAGIC.clone();
   }
 
-  /** The form of a file that starts so; null if it is not Arrow. */
+  /** Returns the form of a file with these first bytes, or null if it is not Arrow. */
   static @Nullable IpcFormat of(byte[] start) {
     if (start.length < START) {
       return null;

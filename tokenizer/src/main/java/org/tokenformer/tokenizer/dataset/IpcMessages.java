@@ -12,27 +12,27 @@ import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.MetadataVersion;
 
 /**
- * The bytes around the batches of an IPC file: its messages and its footer.
+ * Builds the messages and the footer of an IPC file.
  *
  * <p>Source: <a href="https://arrow.apache.org/docs/format/Columnar.html">the Arrow columnar
  * format</a>, "Serialization and Interprocess Communication".
  */
 final class IpcMessages {
-  /** The format wants buffers at multiples of 8 bytes and recommends 64. */
+  /** The format requires an alignment of 8 bytes and recommends 64. */
   private static final int ALIGNMENT = 64;
 
-  /** A record batch in the file: where its message begins, and the lengths of the two parts. */
+  /** A record batch in the file: the start of its message, the lengths of metadata and body. */
   record BatchBlock(long offset, int metadataLength, long bodyLength) {}
 
   private IpcMessages() {}
 
-  /** Bytes up to the next multiple of the alignment. */
+  /** Returns the number of bytes to the next multiple of the alignment. */
   static int padding(long length) {
     return (int) (-length & (ALIGNMENT - 1));
   }
 
   /**
-   * The first message. It begins at byte 8 of the file, and is padded so that the next aligns.
+   * Returns the first message. It begins at byte 8 and is padded so that the next is aligned.
    *
    * @param schema builds a {@code Schema}
    */
@@ -42,7 +42,7 @@ final class IpcMessages {
   }
 
   /**
-   * A batch's message without its body.
+   * Returns the message of a batch without its body.
    *
    * @param batch a {@code RecordBatch} in the builder
    */
@@ -60,14 +60,14 @@ final class IpcMessages {
     return message.rewind();
   }
 
-  /** What follows the last batch: the end of the stream, the footer, its length and the magic. */
+  /** Returns the end of the file: the end-of-stream mark, the footer, its length and the magic. */
   static ByteBuffer end(ToIntFunction<FlatBufferBuilder> schema, List<BatchBlock> batches) {
     FlatBufferBuilder fbb = new FlatBufferBuilder();
     int schemaOffset = schema.applyAsInt(fbb);
     Footer.startDictionariesVector(fbb, 0);
     int dictionaries = fbb.endVector();
     Footer.startRecordBatchesVector(fbb, batches.size());
-    for (BatchBlock batch : batches.reversed()) { // vectors of structs are built from their end
+    for (BatchBlock batch : batches.reversed()) { // vectors of structs are built back to front
       Block.createBlock(fbb, batch.offset(), batch.metadataLength(), batch.bodyLength());
     }
     int blocks = fbb.endVector();

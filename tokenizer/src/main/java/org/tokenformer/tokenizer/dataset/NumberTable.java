@@ -23,22 +23,22 @@ import org.tokenformer.tokenizer.dataset.IpcMessages.BatchBlock;
 import org.tokenformer.tokenizer.io.AtomicFile;
 
 /**
- * A table of named columns of numbers as an Arrow IPC file, which pyarrow and data frames open. All
- * rows are one record batch.
+ * Writes tables of named number columns as Arrow IPC files, which pyarrow and data frame libraries
+ * can open. All rows are in one record batch.
  */
 public final class NumberTable {
   private static final int CHUNK = 1 << 13;
 
-  /** A column; all of a table have as many rows. */
+  /** A column; all columns of a table have the same number of rows. */
   public sealed interface Column {
-    /** How it is called. */
+    /** Returns the name. */
     String name();
 
-    /** Rows. */
+    /** Returns the number of rows. */
     int size();
   }
 
-  /** Of int64. */
+  /** A column of int64. */
   public record Longs(String name, LongList values) implements Column {
     @Override
     public int size() {
@@ -46,7 +46,7 @@ public final class NumberTable {
     }
   }
 
-  /** Of float64; NaN stands for a row without a value and becomes null. */
+  /** A column of float64; NaN stands for a missing value and is written as null. */
   public record Doubles(String name, DoubleList values) implements Column {
     @Override
     public int size() {
@@ -57,11 +57,12 @@ public final class NumberTable {
   private NumberTable() {}
 
   /**
-   * Writes a table, which appears complete or not at all.
+   * Writes a table, completely or not at all.
    *
-   * @param file is replaced if it is there
-   * @param columns of as many rows each
-   * @throws DatasetException if it cannot be written
+   * @param file the file to write; replaced if it exists
+   * @param columns columns with the same number of rows
+   * @throws DatasetException if the file cannot be written
+   * @throws IllegalArgumentException if the numbers of rows differ
    */
   public static void write(Path file, List<Column> columns) throws DatasetException {
     int rows = columns.getFirst().size();
@@ -112,7 +113,7 @@ public final class NumberTable {
     FlatBufferBuilder fbb = new FlatBufferBuilder();
     RecordBatch.startBuffersVector(fbb, 2 * columns.size());
     long end = bodyLength;
-    for (Column column : columns.reversed()) { // vectors of structs are built from their end
+    for (Column column : columns.reversed()) { // vectors of structs are built back to front
       long start = end - bodyLength(column);
       long validity = validityLength(column);
       Buffer.createBuffer(fbb, start + padded(validity), (long) rows * Long.BYTES);
@@ -136,7 +137,7 @@ public final class NumberTable {
     };
   }
 
-  /** Bytes of the bits that say which rows have a value; none where all have. */
+  /** Returns the bytes of the validity bitmap; 0 if all rows have a value. */
   private static long validityLength(Column column) {
     return nulls(column) == 0 ? 0 : Math.ceilDiv(column.size(), Byte.SIZE);
   }

@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ids of one record batch, where they lie in the mapped file. Lists lie one behind the other,
- * so all ids of a batch are one run, which a slice's first offset may begin further on.
+ * The ids of one record batch, in the memory-mapped file. Lists are stored end to end, so all ids
+ * of a batch are one contiguous run. It starts at the first offset, which is not 0 in a slice.
  */
 final class TokenBatch {
   private static final ValueLayout.OfInt INT =
@@ -16,14 +16,14 @@ final class TokenBatch {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** Ids that are scanned at a time: they stay in the first cache. */
+  /** Number of ids scanned at a time; they fit the L1 cache. */
   private static final int CHUNK = 4096;
 
   /**
-   * How wide the column's numbers are.
+   * The integer widths of the column.
    *
-   * @param longOffsets a large_list
-   * @param longIds of int64
+   * @param longOffsets whether the column is a large_list
+   * @param longIds whether its ids are int64
    */
   record Layout(boolean longOffsets, boolean longIds) {
     int idBytes() {
@@ -61,10 +61,10 @@ final class TokenBatch {
   }
 
   /**
-   * A batch whose buffers have been found; null if the lists do not lie one behind the other within
-   * the ids, or the buffers are shorter than what they should hold.
+   * Creates a batch from its buffers. Returns null if the list offsets decrease or are outside the
+   * ids, or if a buffer is too short.
    *
-   * @param available ids that the buffer is said to hold
+   * @param available number of ids according to the metadata
    */
   static @Nullable TokenBatch of(
       Path file,
@@ -77,7 +77,7 @@ final class TokenBatch {
     if (available > ids.byteSize() / layout.idBytes()) {
       return null;
     }
-    if (rows == 0) { // no offsets either, maybe
+    if (rows == 0) { // the offsets may be missing too
       return new TokenBatch(file, layout, 0, firstRow, offsets, ids.asSlice(0, 0), 0);
     }
     if (rows >= offsets.byteSize() / layout.offsetBytes()) {
@@ -109,7 +109,7 @@ final class TokenBatch {
     return rows;
   }
 
-  /** The number of ids. */
+  /** Returns the number of ids. */
   long size() {
     return size;
   }
@@ -117,7 +117,7 @@ final class TokenBatch {
   /**
    * Copies ids.
    *
-   * @return the first of them that is not an int, as an index, or -1
+   * @return the index of the first id that does not fit an int, or -1
    */
   long copy(long from, int[] to, int at, int count) {
     if (!layout.longIds()) {
@@ -134,7 +134,7 @@ final class TokenBatch {
     return -1;
   }
 
-  /** The index of the first id that is not in {@code 0..limit-1}, or -1. */
+  /** Returns the index of the first id that is not in {@code 0..limit-1}, or -1. */
   long firstOutside(int limit) {
     int[] chunk = new int[CHUNK];
     for (long from = 0; from < size; from += CHUNK) {
@@ -142,8 +142,9 @@ final class TokenBatch {
       long wide = copy(from, chunk, 0, count);
       int checked = wide < 0 ? count : (int) (wide - from);
       int largest = Integer.MIN_VALUE;
-      for (int i = 0; i < checked; i++) { // in this form the compiler makes vectors of it
-        largest = Math.max(largest, chunk[i] + Integer.MIN_VALUE); // negative ids come out on top
+      for (int i = 0; i < checked; i++) { // the JIT vectorises this form
+        largest =
+            Math.max(largest, chunk[i] + Integer.MIN_VALUE); // negative ids become the largest
       }
       if (checked > 0 && largest >= limit + Integer.MIN_VALUE) {
         return from + indexOutside(chunk, limit);
@@ -164,9 +165,9 @@ final class TokenBatch {
   }
 
   /**
-   * What to say of an id.
+   * Creates an exception about an id.
    *
-   * @param position of the id in the whole dataset
+   * @param position the position of the id in the whole dataset
    */
   DatasetException problem(long index, long position, String what) {
     long id =
@@ -175,14 +176,14 @@ final class TokenBatch {
         file, "id %d at position %d (row %d) %s".formatted(id, position, rowOf(index), what));
   }
 
-  /** The row that an id is in, of the whole dataset. */
+  /** Returns the row of an id, counted over the whole dataset. */
   private long rowOf(long index) {
-    long wanted = offset(layout, offsets, 0) + index;
+    long target = offset(layout, offsets, 0) + index;
     long low = 0;
     long high = rows;
-    while (high - low > 1) { // offset(low) <= wanted < offset(high)
+    while (high - low > 1) { // offset(low) <= target < offset(high)
       long middle = (low + high) >>> 1;
-      if (offset(layout, offsets, middle) <= wanted) {
+      if (offset(layout, offsets, middle) <= target) {
         low = middle;
       } else {
         high = middle;

@@ -31,9 +31,9 @@ final class TokenColumn {
   }
 
   /**
-   * The column of a schema.
+   * Finds the column in a schema.
    *
-   * @throws DatasetException if there is none, or it is of another type
+   * @throws DatasetException if there is none or it has another type
    */
   static TokenColumn of(Path file, Schema schema, short version) throws DatasetException {
     if (schema.endianness() != Endianness.Little) {
@@ -51,7 +51,7 @@ final class TokenColumn {
       if (!before.add(field)) {
         throw new DatasetException(
             file,
-            "column '%s' before input_ids is of a kind not known here: %s; write input_ids alone"
+            "column '%s' before input_ids has the unknown type %s; write only input_ids"
                 .formatted(shortened(field.name()), ArrowTypes.name(field)));
       }
     }
@@ -89,23 +89,23 @@ final class TokenColumn {
     }
     throw new DatasetException(
         file,
-        "column input_ids is %s; it has to be a list or large_list of int32 or int64"
+        "column input_ids is %s; it must be a list or large_list of int32 or int64"
             .formatted(ArrowTypes.name(field)));
   }
 
-  /** The column's part of a batch, of which {@code firstRow} rows come before. */
+  /** Returns the ids of a record batch whose first row is {@code firstRow}. */
   TokenBatch batch(RecordBatch batch, MemorySegment body, long firstRow) throws DatasetException {
     if (batch.compression() != null) {
       throw new DatasetException(
           file,
-          "its buffers are compressed, so that it cannot be mapped; write it uncompressed"
+          "its buffers are compressed, so it cannot be memory-mapped; write it uncompressed"
               + " (pyarrow: IpcWriteOptions(compression=None); Feather: compression='uncompressed')");
     }
     long rows = batch.length();
     int node = before.nodes();
     int buffer = Math.addExact(before.buffers(), buffersOfViews(batch));
     if (node + 2 > batch.nodesLength() || buffer + 4 > batch.buffersLength()) {
-      throw damaged(firstRow, "fewer nodes or buffers than the schema has");
+      throw damaged(firstRow, "fewer nodes or buffers than the schema requires");
     }
     FieldNode lists = batch.nodes(node);
     FieldNode items = batch.nodes(node + 1);
@@ -113,13 +113,13 @@ final class TokenColumn {
       throw damaged(
           firstRow, "%d rows, %d lists of %d ids".formatted(rows, lists.length(), items.length()));
     }
-    checkNulls(lists.nullCount(), "rows that are null", firstRow);
-    checkNulls(items.nullCount(), "ids that are null", firstRow);
+    checkNulls(lists.nullCount(), "null rows", firstRow);
+    checkNulls(items.nullCount(), "null ids", firstRow);
     MemorySegment offsets = slice(body, batch.buffers(buffer + 1), firstRow);
     MemorySegment ids = slice(body, batch.buffers(buffer + 3), firstRow);
     TokenBatch found = TokenBatch.of(file, layout, rows, firstRow, offsets, items.length(), ids);
     if (found == null) {
-      throw damaged(firstRow, "lists that are not within its ids");
+      throw damaged(firstRow, "lists that are outside its ids");
     }
     return found;
   }
@@ -127,12 +127,13 @@ final class TokenColumn {
   private int buffersOfViews(RecordBatch batch) throws DatasetException {
     long count = 0;
     if (before.views() > batch.variadicBufferCountsLength()) {
-      throw new DatasetException(file, "is damaged: a batch does not count the buffers of views");
+      throw new DatasetException(
+          file, "is damaged: a record batch lacks buffer counts for its view columns");
     }
     for (int i = 0; i < before.views(); i++) {
       long more = batch.variadicBufferCounts(i);
       if (more < 0 || more > Integer.MAX_VALUE) {
-        throw new DatasetException(file, "is damaged: a view has " + more + " buffers");
+        throw new DatasetException(file, "is damaged: a view column has " + more + " buffers");
       }
       count += more;
     }
@@ -145,7 +146,9 @@ final class TokenColumn {
     long length = buffer.length();
     if (offset < 0 || length < 0 || offset > body.byteSize() - length) {
       throw damaged(
-          firstRow, "a buffer of %d bytes at %d of %d".formatted(length, offset, body.byteSize()));
+          firstRow,
+          "a buffer of %d bytes at offset %d in a body of %d"
+              .formatted(length, offset, body.byteSize()));
     }
     return body.asSlice(offset, length);
   }
@@ -154,7 +157,7 @@ final class TokenColumn {
     if (count != 0) {
       throw new DatasetException(
           file,
-          "has %s, in the record batch that begins with row %d; leave them out"
+          "has %s in the record batch that begins with row %d; remove them"
               .formatted(what, firstRow));
     }
   }

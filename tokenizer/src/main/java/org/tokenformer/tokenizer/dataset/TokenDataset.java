@@ -15,15 +15,15 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rows of a dataset as one stream of ids with random access: an Arrow IPC file or stream, as
- * pyarrow, HF datasets and {@link DatasetWriter} write it, with a column {@code input_ids}, a list
- * or large_list of int32 or int64. Other columns do not matter.
+ * The rows of a dataset as one stream of ids with random access. A dataset is an Arrow IPC file or
+ * stream, as written by pyarrow, HF datasets or {@link DatasetWriter}, with a column {@code
+ * input_ids}, a list or large_list of int32 or int64. Other columns are ignored.
  *
- * <p>The file is mapped, so its size is no matter of memory; ids are copied from it as they are
- * read. All that the file says of its structure is checked when it is opened, its ids only by
- * {@link #requireIdsBelow}. A file that is cut short while it is mapped ends the program.
+ * <p>The file is memory-mapped, so its size is not limited by memory; ids are copied as they are
+ * read. Opening checks the structure of the file; the ids are checked only by {@link
+ * #requireIdsBelow}. If the file is truncated while it is mapped, the program crashes.
  *
- * <p>Safe for any number of threads.
+ * <p>Safe for concurrent use.
  */
 public final class TokenDataset implements Closeable {
   private final Path file;
@@ -50,8 +50,9 @@ public final class TokenDataset implements Closeable {
   }
 
   /**
-   * Whether a file is a dataset by its first bytes: an Arrow IPC file or stream. No text in UTF-8
-   * begins so. What is not a regular file is none, because it cannot be mapped.
+   * Returns whether a file is a dataset (an Arrow IPC file or stream), judging by its first bytes,
+   * which no UTF-8 text begins with. Returns false for anything that is not a regular file, since
+   * it could not be mapped.
    */
   public static boolean isDataset(Path file) throws IOException {
     if (!Files.isRegularFile(file)) {
@@ -63,16 +64,16 @@ public final class TokenDataset implements Closeable {
   }
 
   /**
-   * Maps a dataset.
+   * Opens a dataset by memory-mapping its file.
    *
-   * @throws DatasetException if it is not one, is damaged or cut short, or is of a kind not read
-   *     here; the message is one line that says which
-   * @throws IOException if it cannot be read
+   * @throws DatasetException if the file is not a dataset, is damaged or truncated, or is of an
+   *     unsupported kind; the one-line message says which
+   * @throws IOException if the file cannot be read
    */
   @SuppressWarnings("MustBeClosedChecker") // closed with the dataset
   public static TokenDataset open(Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
-      throw new DatasetException(file, "is not a regular file, so that it cannot be mapped");
+      throw new DatasetException(file, "is not a regular file, so it cannot be memory-mapped");
     }
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(file)) {
@@ -83,24 +84,24 @@ public final class TokenDataset implements Closeable {
     }
   }
 
-  /** A dataset whose bytes are in memory; it closes the arena that they belong to. */
+  /** Creates a dataset from bytes in memory; closing it closes their arena. */
   static TokenDataset of(Path file, MemorySegment bytes, Arena arena) throws DatasetException {
     DatasetLoader content = new DatasetLoader(file);
     IpcReader.read(file, bytes, content);
     return new TokenDataset(file, arena, content);
   }
 
-  /** The ids of all rows. */
+  /** Returns the number of ids of all rows. */
   public long size() {
     return size;
   }
 
-  /** The rows, each of which is a document. */
+  /** Returns the number of rows; each row is a document. */
   public long rows() {
     return rows;
   }
 
-  /** Which tokenizer made the ids, where the file says so. */
+  /** Returns the fingerprint of the tokenizer that produced the ids, if the file has it. */
   public Optional<TokenizerFingerprint> tokenizer() {
     return Optional.ofNullable(tokenizer);
   }
@@ -108,8 +109,8 @@ public final class TokenDataset implements Closeable {
   /**
    * Reads ids {@code from .. from + count - 1} of the stream.
    *
-   * @throws IndexOutOfBoundsException if they are not within the stream or the array
-   * @throws UncheckedIOException if an id of 64 bits does not fit 32; never after {@link
+   * @throws IndexOutOfBoundsException if the range is outside the stream or the array
+   * @throws UncheckedIOException if a 64-bit id does not fit an int; never after {@link
    *     #requireIdsBelow}
    * @throws IllegalStateException if the dataset is closed
    */
@@ -127,7 +128,7 @@ public final class TokenDataset implements Closeable {
       int n = (int) Math.min(count - done, batches[batch].size() - index);
       long bad = batches[batch].copy(index, to, offset + done, n);
       if (bad >= 0) {
-        throw new UncheckedIOException(problem(batch, bad, "is not an int32"));
+        throw new UncheckedIOException(problem(batch, bad, "does not fit int32"));
       }
       done += n;
       batch++;
@@ -135,9 +136,10 @@ public final class TokenDataset implements Closeable {
   }
 
   /**
-   * Reads all ids once and checks them.
+   * Reads and checks all ids.
    *
-   * @throws DatasetException naming the first id that is not in {@code 0..vocabulary-1}
+   * @throws DatasetException if an id is not in {@code 0..vocabulary-1}; the message names the
+   *     first
    */
   public void requireIdsBelow(int vocabulary) throws DatasetException {
     for (int i = 0; i < batches.length; i++) {
@@ -146,7 +148,7 @@ public final class TokenDataset implements Closeable {
         throw problem(
             i,
             bad,
-            "is not in 0 to %d, the vocabulary; prepare the dataset with the model's tokenizer"
+            "is not in the vocabulary (0 to %d); prepare the dataset with the model's tokenizer"
                 .formatted(vocabulary - 1));
       }
     }
@@ -156,13 +158,13 @@ public final class TokenDataset implements Closeable {
     return batches[batch].problem(index, starts[batch] + index, what);
   }
 
-  /** The file's name, as it was opened. */
+  /** Returns the path of the file, as it was opened. */
   @Override
   public String toString() {
     return file.toString();
   }
 
-  /** Unmaps the file. Reading has to have ended. */
+  /** Unmaps the file. No read may be in progress. */
   @Override
   public void close() {
     arena.close();

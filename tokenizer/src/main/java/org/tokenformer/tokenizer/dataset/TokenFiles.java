@@ -16,11 +16,11 @@ import org.tokenformer.tokenizer.DocumentEncoder;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /**
- * Texts and datasets, one after the other, as one stream of ids with random access: what a model is
- * trained or measured on. A file's first bytes say which it is. Datasets are mapped; texts are
- * turned into ids in memory, as {@link DocumentEncoder} does.
+ * Texts and datasets concatenated into one stream of ids with random access, as training or
+ * evaluation data. The first bytes of a file decide which of the two it is. Datasets are
+ * memory-mapped; texts are encoded into memory by {@link DocumentEncoder}.
  *
- * <p>Texts alone need no Arrow on the class path. Reading is safe for any number of threads.
+ * <p>Texts alone do not need Arrow on the class path. Concurrent reads are safe.
  *
  * <pre>{@code
  * try (TokenFiles data = TokenFiles.open(files, tokenizer, tokenizerJson, Listener.NONE)) {
@@ -29,44 +29,44 @@ import org.tokenformer.tokenizer.Tokenizer;
  * }</pre>
  */
 public final class TokenFiles implements Closeable {
-  /** Bytes that a text may have to be kept in memory: its ids take about as many. */
+  /** Maximum size in bytes of a text, whose ids are held in memory and take about as much. */
   public static final long LARGEST_TEXT = 1L << 30;
 
-  /** Hears how the opening of files goes, and may end it by an exception, which is passed on. */
+  /** Receives progress and warnings while files are opened. Its exceptions abort the opening. */
   public interface Listener {
-    /** Hears nothing. */
+    /** Ignores everything. */
     Listener NONE = new Listener() {};
 
     /**
-     * A text begins.
+     * Called before a text is read.
      *
-     * @param bytes of the text; 0 where that is not known beforehand
-     * @return hears how far it is
+     * @param bytes size of the text; 0 if unknown
+     * @return receives the progress
      */
     default Progress text(Path file, long bytes) {
       return read -> {};
     }
 
     /**
-     * Something is doubtful.
+     * Called with a warning.
      *
-     * @param line for people
+     * @param line a human-readable line
      */
     default void warn(String line) {}
   }
 
-  /** How far the reading of a text is. */
+  /** Receives the progress of reading a text. */
   @FunctionalInterface
   public interface Progress extends AutoCloseable {
-    /** So many bytes of the text have been read. */
+    /** Called with the number of bytes read so far. */
     void update(long bytesRead);
 
-    /** The text ends, or its reading failed. */
+    /** Called when the text has been read or reading it has failed. */
     @Override
     default void close() {}
   }
 
-  /** Copies ids of a file; arguments as of {@link TokenFiles#read}. */
+  /** Copies ids of one file; the parameters are those of {@link TokenFiles#read}. */
   private interface Reader {
     void read(long from, int[] to, int offset, int count);
   }
@@ -76,28 +76,28 @@ public final class TokenFiles implements Closeable {
   private final Tokenizer tokenizer;
   private final Path tokenizerJson;
   private final Listener listener;
-  private final long most; // ids after which no more of a text is read
+  private final long maxIds; // reading of a text stops at this many ids
   private final List<TokenDataset> datasets = new ArrayList<>();
   private final List<Part> parts = new ArrayList<>();
   private long size;
   private long textBytes;
-  private @Nullable TokenizerFingerprint fingerprint; // when first needed
+  private @Nullable TokenizerFingerprint fingerprint; // computed when first needed
 
-  private TokenFiles(Tokenizer tokenizer, Path tokenizerJson, long most, Listener listener) {
+  private TokenFiles(Tokenizer tokenizer, Path tokenizerJson, long maxIds, Listener listener) {
     this.tokenizer = tokenizer;
     this.tokenizerJson = tokenizerJson;
-    this.most = most;
+    this.maxIds = maxIds;
     this.listener = listener;
   }
 
   /**
-   * Reads texts, opens datasets and checks their ids. A dataset that says that another tokenizer
-   * made it is a warning: its ids may mean other words.
+   * Reads texts, opens datasets and checks their ids. Warns if the metadata of a dataset names a
+   * different tokenizer, since its ids may then stand for different tokens.
    *
-   * @param tokenizerJson where the tokenizer was loaded from
-   * @throws NoSuchFileException if one is missing, before any is read
-   * @throws DatasetException if a dataset is damaged or has ids that the tokenizer does not have,
-   *     or a text has more than {@link #LARGEST_TEXT} bytes
+   * @param tokenizerJson the file that the tokenizer was loaded from
+   * @throws NoSuchFileException if a file is missing; thrown before any file is read
+   * @throws DatasetException if a dataset is damaged or has ids outside the vocabulary, or a text
+   *     has more than {@link #LARGEST_TEXT} bytes
    * @throws org.tokenformer.tokenizer.TokenizerException if a text cannot be encoded
    */
   public static TokenFiles open(
@@ -107,10 +107,10 @@ public final class TokenFiles implements Closeable {
   }
 
   /**
-   * Opens one file for its first ids: of a text, however large, no more is read than that takes, so
-   * that {@link #size} counts those that were read.
+   * Opens one file for its first ids. A text, however large, is read only as far as needed, and
+   * {@link #size} counts the ids read.
    *
-   * @param ids how many are wanted; there may be more or fewer
+   * @param ids the number of ids needed; the result may have more or fewer
    */
   public static TokenFiles openFirst(
       Path file, int ids, Tokenizer tokenizer, Path tokenizerJson, Listener listener)
@@ -119,7 +119,7 @@ public final class TokenFiles implements Closeable {
   }
 
   private static TokenFiles open(List<Path> files, TokenFiles opened) throws IOException {
-    for (Path file : files) { // all of them before hours go into the first
+    for (Path file : files) { // check all files before spending hours on the first
       if (!Files.exists(file)) {
         throw new NoSuchFileException(file.toString());
       }
@@ -165,24 +165,24 @@ public final class TokenFiles implements Closeable {
   private void warnIfOther(Path file, String expected, String actual) {
     if (!expected.equals(actual)) {
       listener.warn(
-          "%s: was prepared with another tokenizer (SHA-256 %s…) than %s (%s…), so its ids may mean other words"
+          "%s: was prepared with a different tokenizer (SHA-256 %s…) than %s (%s…), so its ids may stand for different tokens"
               .formatted(file, expected.substring(0, 12), tokenizerJson, actual.substring(0, 12)));
     }
   }
 
   private void addText(Path file) throws IOException {
     long bytes = Files.isRegularFile(file) ? Files.size(file) : 0;
-    if (bytes > LARGEST_TEXT && most > LARGEST_TEXT) {
+    if (bytes > LARGEST_TEXT && maxIds > LARGEST_TEXT) {
       throw new DatasetException(
           file,
-          "has %d bytes of text, which are more than the %d that are kept in memory; make a dataset of it with 'tokenformer prepare'"
+          "has %d bytes of text, more than the maximum of %d; convert it to a dataset with 'tokenformer prepare'"
               .formatted(bytes, LARGEST_TEXT));
     }
     IntArrayList ids = new IntArrayList();
     try (InputStream in = Files.newInputStream(file);
         Progress progress = listener.text(file, bytes)) {
       DocumentEncoder encoder = new DocumentEncoder(tokenizer, in, file.toString());
-      while (size + ids.size() < most && encoder.next()) {
+      while (size + ids.size() < maxIds && encoder.next()) {
         ids.addAll(encoder.ids());
         progress.update(encoder.bytesRead());
       }
@@ -202,12 +202,12 @@ public final class TokenFiles implements Closeable {
     }
   }
 
-  /** The ids of all files. */
+  /** Returns the number of ids of all files. */
   public long size() {
     return size;
   }
 
-  /** Bytes of all texts; 0 if there are datasets too, for then it is not known of how many. */
+  /** Returns the bytes read from all texts; 0 if there are datasets, whose text size is unknown. */
   public long textBytes() {
     return datasets.isEmpty() ? textBytes : 0;
   }
@@ -215,7 +215,7 @@ public final class TokenFiles implements Closeable {
   /**
    * Reads ids {@code from .. from + count - 1} of the stream.
    *
-   * @throws IndexOutOfBoundsException if they are not within the stream or the array
+   * @throws IndexOutOfBoundsException if the range is outside the stream or the array
    * @throws IllegalStateException if a dataset is closed
    */
   public void read(long from, int[] to, int offset, int count) {
@@ -232,7 +232,7 @@ public final class TokenFiles implements Closeable {
     }
   }
 
-  /** Unmaps the datasets. Reading has to have ended. */
+  /** Unmaps the datasets. No read may be in progress. */
   @Override
   public void close() {
     datasets.forEach(TokenDataset::close);

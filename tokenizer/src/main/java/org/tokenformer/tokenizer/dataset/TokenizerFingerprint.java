@@ -13,10 +13,11 @@ import java.util.regex.Pattern;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /**
- * Which tokenizer made the ids of a dataset.
+ * Identifies the tokenizer that produced the ids of a dataset.
  *
- * @param vocabularySize ids are below this
- * @param sha256 of the bytes of {@code tokenizer.json}, as 64 lower-case hexadecimal digits
+ * @param vocabularySize the vocabulary size; all ids are below it
+ * @param sha256 the SHA-256 of the bytes of {@code tokenizer.json}, as 64 lower-case hexadecimal
+ *     digits
  */
 public record TokenizerFingerprint(int vocabularySize, String sha256) {
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
@@ -24,18 +25,20 @@ public record TokenizerFingerprint(int vocabularySize, String sha256) {
   /**
    * Checks the values.
    *
-   * @throws IllegalArgumentException if one cannot be
+   * @throws IllegalArgumentException if a value is invalid
    */
   public TokenizerFingerprint {
     if (vocabularySize < 1) {
-      throw new IllegalArgumentException("a vocabulary of " + vocabularySize + " ids");
+      throw new IllegalArgumentException(
+          "the vocabulary size must be at least 1, not " + vocabularySize);
     }
     if (!SHA256.matcher(sha256).matches()) {
-      throw new IllegalArgumentException("not a SHA-256: " + sha256);
+      throw new IllegalArgumentException(
+          "sha256 must be 64 lower-case hexadecimal digits, not " + sha256);
     }
   }
 
-  /** The fingerprint of the tokenizer that was loaded from this file. */
+  /** Computes the fingerprint of a tokenizer that was loaded from this file. */
   public static TokenizerFingerprint of(Tokenizer tokenizer, Path tokenizerJson)
       throws IOException {
     MessageDigest digest;

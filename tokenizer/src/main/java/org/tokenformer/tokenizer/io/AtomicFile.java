@@ -14,9 +14,9 @@ import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * A file that appears complete or not at all. It grows under a temporary name in the same folder,
- * {@code .name.*.tmp}; {@link #commit} brings it to the disk and only then gives it its name.
- * Closed before that, it is deleted, and what was there before stays.
+ * A file that is written completely or not at all. The content goes to a temporary file {@code
+ * .name.*.tmp} in the same folder; {@link #commit} syncs it to disk and then renames it to the
+ * target. Closing it without a commit deletes the temporary file and leaves the target unchanged.
  */
 public final class AtomicFile implements Closeable {
   private final Path target;
@@ -29,7 +29,7 @@ public final class AtomicFile implements Closeable {
     this.channel = channel;
   }
 
-  /** Begins a file; the target may exist, but may not be a folder. */
+  /** Creates the temporary file. The target may exist but must not be a folder. */
   public static AtomicFile create(Path file) throws IOException {
     Path target = file.toAbsolutePath();
     if (Files.isDirectory(target)) {
@@ -42,12 +42,12 @@ public final class AtomicFile implements Closeable {
     return new AtomicFile(target, temporary, channel);
   }
 
-  /** Where to write. */
+  /** Returns the channel to write the content to. */
   public FileChannel channel() {
     return channel;
   }
 
-  /** The content is complete: gives the file its name, in place of what has it. */
+  /** Syncs the complete content and renames the file to the target, replacing any old one. */
   public void commit() throws IOException {
     channel.force(true);
     channel.close();
@@ -57,8 +57,8 @@ public final class AtomicFile implements Closeable {
   }
 
   /**
-   * Makes the rename survive a power cut. Some systems cannot open or sync a folder; the content is
-   * safe by then, so that is not an error.
+   * Makes the rename survive a power failure. Some systems cannot open or sync a folder; this is
+   * not an error, since the content is already on disk.
    */
   private static void syncFolder(Path folder) {
     try (FileChannel opened = FileChannel.open(folder, StandardOpenOption.READ)) {
@@ -68,7 +68,7 @@ public final class AtomicFile implements Closeable {
     }
   }
 
-  /** Deletes what was written, unless it has been committed. */
+  /** Deletes the temporary file, unless it has been committed. */
   @Override
   public void close() throws IOException {
     try {
@@ -78,13 +78,13 @@ public final class AtomicFile implements Closeable {
     }
   }
 
-  /** Why a file could not be written, fit for one line. */
+  /** Returns in one line why a file could not be written. */
   public static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException _ -> "its folder does not exist";
       case AccessDeniedException _ -> "permission denied";
       case FileSystemException f when f.getReason() != null -> f.getReason();
-      default -> Objects.requireNonNullElse(e.getMessage(), "unexpected");
+      default -> Objects.requireNonNullElse(e.getMessage(), "unexpected error");
     };
   }
 }

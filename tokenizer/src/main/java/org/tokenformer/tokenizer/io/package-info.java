@@ -1,4 +1,4 @@
-/** What the packages of this module share to write files. Not exported. */
+/** File writing shared by the packages of this module. Not exported. */
 @NullMarked
 package org.tokenformer.tokenizer.io;
 

@@ -15,11 +15,11 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.function.Executable;
 
-/** Datasets of the tests, and what they hold. */
+/** Datasets for tests, and their content. */
 final class Datasets {
   static final TokenizerFingerprint FINGERPRINT = new TokenizerFingerprint(5000, "0f".repeat(32));
 
-  /** What each readable fixture holds; the same as in {@code make_datasets.py}. */
+  /** The rows of each readable fixture; the same as in {@code make_datasets.py}. */
   static final List<int[]> ROWS =
       List.of(
           new int[] {5, 1, 4095, 0},
@@ -31,7 +31,7 @@ final class Datasets {
 
   private static final Path ROOT = Path.of(System.getProperty("project.root", ".."));
 
-  /** The name of what is in memory only. */
+  /** The name of datasets in memory. */
   static final Path MEMORY = Path.of("memory");
 
   private Datasets() {}
@@ -68,13 +68,13 @@ final class Datasets {
     return ids;
   }
 
-  /** A dataset of these bytes, without a file: mapping thousands of those takes its time. */
+  /** Opens a dataset in memory; mapping thousands of files would be slow. */
   @SuppressWarnings("MustBeClosedChecker") // the dataset closes it
   static TokenDataset of(byte[] bytes) throws DatasetException {
     return TokenDataset.of(MEMORY, MemorySegment.ofArray(bytes), Arena.ofConfined());
   }
 
-  /** The bytes are refused with one line that begins with a file's name and has all the parts. */
+  /** Checks that opening fails with one line that begins with the file and contains all parts. */
   static void assertRefused(byte[] bytes, String... parts) {
     assertRefused(MEMORY, () -> of(bytes).close(), parts);
   }

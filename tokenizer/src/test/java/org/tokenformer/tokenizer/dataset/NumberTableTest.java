@@ -19,7 +19,7 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Read back with Arrow's own classes; pyarrow opens the same files. */
+/** Reads tables back with Arrow's own classes; pyarrow can open the same files. */
 class NumberTableTest {
   @TempDir private Path folder;
 

@@ -19,8 +19,8 @@ import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.flatbuf.Type;
 
 /**
- * An Arrow IPC stream of one record batch, two rows of three ids, whose every number can be made
- * wrong. The body: three offsets, padding, three ids.
+ * Builds an Arrow IPC stream of one record batch with two rows and three ids. Each number can be
+ * set to a wrong value. The body has three offsets, padding and three ids.
  */
 final class StreamBuilder {
   short version = MetadataVersion.V5;
@@ -35,7 +35,7 @@ final class StreamBuilder {
   long[] buffers = {0, 0, 0, 12, 16, 0, 16, 12}; // offset and length, each
   long bodyLength = 32;
   int[] offsets = {0, 1, 3};
-  int metadataLength = -1; // the true one
+  int metadataLength = -1; // -1: the correct one
 
   private final ByteArrayOutputStream stream = new ByteArrayOutputStream();
 

@@ -35,7 +35,7 @@ class TokenDatasetBadInputTest {
       delimiter = '|',
       textBlock =
           """
-          type-int32           | column input_ids is int32; it has to be a list or large_list of int32 or int64
+          type-int32           | column input_ids is int32; it must be a list or large_list of int32 or int64
           type-string          | column input_ids is string;
           type-list-uint32     | column input_ids is list<uint32>;
           type-list-int16      | column input_ids is list<int16>;
@@ -46,10 +46,10 @@ class TokenDatasetBadInputTest {
           type-list-dictionary | column input_ids is list<dictionary<int32>>;
           type-dictionary      | column input_ids is dictionary<int64>;
           other-columns        | has no column input_ids, only text, labels
-          compressed-lz4       | its buffers are compressed, so that it cannot be mapped; write it uncompressed
-          compressed-zstd      | its buffers are compressed, so that it cannot be mapped; write it uncompressed
-          null-row             | has rows that are null, in the record batch that begins with row 2; leave them out
-          null-id              | has ids that are null, in the record batch that begins with row 0; leave them out
+          compressed-lz4       | its buffers are compressed, so it cannot be memory-mapped; write it uncompressed
+          compressed-zstd      | its buffers are compressed, so it cannot be memory-mapped; write it uncompressed
+          null-row             | has null rows in the record batch that begins with row 2; remove them
+          null-id              | has null ids in the record batch that begins with row 0; remove them
           """)
   void namesWhatItDoesNotRead(String name, String message) {
     Datasets.assertRefused(Datasets.fixture(name + ".arrow"), message);
@@ -59,25 +59,25 @@ class TokenDatasetBadInputTest {
   void whatIsNoArrowFile() throws IOException {
     Datasets.assertRefused(new byte[0], "is empty;", "'tokenformer prepare'");
     byte[] text = "Once upon a time".getBytes(StandardCharsets.UTF_8);
-    Datasets.assertRefused(text, "is no Arrow IPC file or stream;");
-    Datasets.assertRefused(new byte[] {-1, -1}, "is no Arrow IPC");
+    Datasets.assertRefused(text, "is not an Arrow IPC file or stream;");
+    Datasets.assertRefused(new byte[] {-1, -1}, "is not an Arrow IPC");
     Datasets.assertRefused(folder, "is not a regular file");
     assertThrows(
         NoSuchFileException.class, () -> TokenDataset.open(folder.resolve("none")).close());
   }
 
   @Test
-  void aFileCutShortAnywhereIsRefused() throws IOException {
+  void aFileTruncatedAnywhereIsRefused() throws IOException {
     byte[] whole = Files.readAllBytes(Datasets.fixture("file-list-int32.arrow"));
     for (int length = 8; length < whole.length; length++) {
       byte[] file = Arrays.copyOf(whole, length);
-      Datasets.assertRefused(file, "is cut short: an Arrow IPC file ends with ARROW1");
+      Datasets.assertRefused(file, "is truncated: an Arrow IPC file must end with ARROW1");
     }
   }
 
-  /** Between two messages a stream may end, as the format has it. */
+  /** The format allows a stream to end between two messages. */
   @Test
-  void aStreamCutShortWithinAMessageIsRefused() throws IOException {
+  void aStreamTruncatedWithinAMessageIsRefused() throws IOException {
     byte[] whole = Files.readAllBytes(Datasets.fixture("stream-list-int32.arrow"));
     TreeSet<Long> sizes = new TreeSet<>();
     int opened = 0;
@@ -87,7 +87,7 @@ class TokenDatasetBadInputTest {
         sizes.add(dataset.size());
         opened++;
       } catch (DatasetException e) {
-        assertTrue(String.valueOf(e.getMessage()).contains("is cut short: "), e::getMessage);
+        assertTrue(String.valueOf(e.getMessage()).contains("is truncated: "), e::getMessage);
       }
     }
     assertEquals(List.of(0L, 4L, 325L), List.copyOf(sizes));
@@ -95,12 +95,12 @@ class TokenDatasetBadInputTest {
   }
 
   @Test
-  void streamsAreNotToBeJoinedAsFiles() throws IOException {
+  void streamsCannotBeConcatenatedAsFiles() throws IOException {
     byte[] one = Files.readAllBytes(Datasets.fixture("stream-list-int32.arrow"));
     byte[] two = Arrays.copyOf(one, 2 * one.length);
     System.arraycopy(one, 0, two, one.length, one.length);
     Datasets.assertRefused(
-        two, one.length + " bytes follow the stream's end; write joined streams as");
+        two, one.length + " bytes follow the end of the stream; write concatenated streams as");
   }
 
   @Test
@@ -114,12 +114,13 @@ class TokenDatasetBadInputTest {
   @Test
   void wrongMetadataIsRefused() throws IOException {
     refused(b -> b.endianness = Endianness.Big, "its numbers are big-endian");
-    refused(b -> b.version = MetadataVersion.V3, "its metadata is of version V3; V4 and V5");
-    refused(b -> b.version = -7, "its metadata is of version V-6");
+    refused(
+        b -> b.version = MetadataVersion.V3, "its Arrow metadata has version V3; only V4 and V5");
+    refused(b -> b.version = -7, "its Arrow metadata has version V-6");
     refused(b -> b.version = MetadataVersion.V4, null);
-    refused(b -> b.firstType = MessageHeader.RecordBatch, "begins with a schema");
+    refused(b -> b.firstType = MessageHeader.RecordBatch, "must begin with a schema");
     refused(b -> b.batchType = MessageHeader.Schema, "message 1 is neither a record batch nor");
-    refused(b -> b.batchType = MessageHeader.Tensor, "of kind 4");
+    refused(b -> b.batchType = MessageHeader.Tensor, "has type 4");
     refused(b -> b.children = 2, "column input_ids is list;");
     refused(b -> b.children = 0, "column input_ids is list;");
     refused(b -> b.depth = 60, "column input_ids is list<list<list<list<list>>>>;");
@@ -128,7 +129,8 @@ class TokenDatasetBadInputTest {
     for (int length : new int[] {-2, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
       refused(b -> b.metadataLength = length, "has metadata of " + length + " bytes");
     }
-    refused(b -> b.metadataLength = 1 << 20, "the first message needs 1048576 more bytes where");
+    refused(
+        b -> b.metadataLength = 1 << 20, "the first message needs 1048576 more bytes, but only");
     refused(b -> b.metadataLength = 4, "its Arrow metadata is damaged");
   }
 
@@ -138,7 +140,7 @@ class TokenDatasetBadInputTest {
     for (long rows : new long[] {-1, 1, 3, Long.MIN_VALUE, Long.MAX_VALUE}) {
       refused(b -> b.rows = rows, damaged + rows + " rows, 2 lists of 3 ids");
     }
-    String lists = damaged + "lists that are not within its ids";
+    String lists = damaged + "lists that are outside its ids";
     for (long rows : new long[] {3, 1L << 31, Long.MAX_VALUE}) {
       refused(
           b -> {
@@ -147,9 +149,9 @@ class TokenDatasetBadInputTest {
           },
           lists);
     }
-    refused(b -> b.nodes[1] = 1, "has rows that are null");
-    refused(b -> b.nodes[1] = -1, "has rows that are null");
-    refused(b -> b.nodes[3] = Long.MIN_VALUE, "has ids that are null");
+    refused(b -> b.nodes[1] = 1, "has null rows");
+    refused(b -> b.nodes[1] = -1, "has null rows");
+    refused(b -> b.nodes[3] = Long.MIN_VALUE, "has null ids");
     refused(b -> b.nodes[2] = -1, damaged + "2 rows, 2 lists of -1 ids");
     for (long ids : new long[] {2, 4, 1L << 62, Long.MAX_VALUE}) {
       refused(b -> b.nodes[2] = ids, lists);
@@ -157,11 +159,17 @@ class TokenDatasetBadInputTest {
     refused(b -> b.nodes = new long[] {2, 0}, damaged + "fewer nodes or buffers than");
     refused(b -> b.buffers = new long[] {0, 0, 0, 12, 16, 0}, damaged + "fewer nodes or buffers");
     for (long at : new long[] {-1, 21, 33, Long.MAX_VALUE, Long.MIN_VALUE}) {
-      refused(b -> b.buffers[6] = at, damaged + "a buffer of 12 bytes at " + at + " of 32");
-      refused(b -> b.buffers[2] = at, damaged + "a buffer of 12 bytes at " + at + " of 32");
+      refused(
+          b -> b.buffers[6] = at,
+          damaged + "a buffer of 12 bytes at offset " + at + " in a body of 32");
+      refused(
+          b -> b.buffers[2] = at,
+          damaged + "a buffer of 12 bytes at offset " + at + " in a body of 32");
     }
     for (long length : new long[] {-1, 17, Long.MAX_VALUE, Long.MIN_VALUE}) {
-      refused(b -> b.buffers[7] = length, damaged + "a buffer of " + length + " bytes at 16 of 32");
+      refused(
+          b -> b.buffers[7] = length,
+          damaged + "a buffer of " + length + " bytes at offset 16 in a body of 32");
     }
     refused(b -> b.buffers[7] = 8, lists);
     refused(b -> b.buffers[3] = 8, lists);
@@ -172,13 +180,13 @@ class TokenDatasetBadInputTest {
     for (long length : new long[] {33, Long.MAX_VALUE}) {
       refused(
           b -> b.bodyLength = length,
-          "message 1 needs " + length + " more bytes where 32 are left");
+          "message 1 needs " + length + " more bytes, but only 32 are left");
     }
-    refused(b -> b.buffers[1] = 5, null); // validity of what has no nulls does not matter
+    refused(b -> b.buffers[1] = 5, null); // validity is ignored without nulls
     refused(b -> b.buffers[0] = -5, null);
   }
 
-  /** With a message of null, it must be read. */
+  /** Checks the message; a null message means that the dataset can be opened. */
   private void refused(Consumer<StreamBuilder> change, @Nullable String message)
       throws IOException {
     StreamBuilder builder = new StreamBuilder();
@@ -198,11 +206,11 @@ class TokenDatasetBadInputTest {
     for (int length : new int[] {0, -1, Integer.MIN_VALUE, Integer.MAX_VALUE, whole.length - 17}) {
       byte[] file = changed(whole, lengthAt, length);
       Datasets.assertRefused(
-          file, "is damaged: its footer has " + length + " bytes of " + whole.length);
+          file, "is damaged: its footer length is " + length + " in a file of " + whole.length);
     }
     int footerAt =
         lengthAt - ByteBuffer.wrap(whole).order(ByteOrder.LITTLE_ENDIAN).getInt(lengthAt);
-    for (int at = footerAt; at < lengthAt; at += 4) { // each number of it
+    for (int at = footerAt; at < lengthAt; at += 4) { // each number in it
       for (int value : new int[] {-1, 1, 0x7FFFFFFF, 0x7FFFFFF0}) {
         opensOrIsRefused(changed(whole, at, value));
       }
@@ -215,7 +223,7 @@ class TokenDatasetBadInputTest {
     return copy;
   }
 
-  /** Damage of any kind is refused, or it hits only what is not read; nothing else happens. */
+  /** Damaged files are refused, unless the damage is in bytes that are not read. */
   @Test
   void randomDamageDoesNoHarm() throws IOException {
     Random random = DatasetWriterTest.seeded();

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TokenDatasetTest {
   @TempDir private Path folder;
 
-  /** Written by pyarrow and HF datasets. */
+  /** Reads files that pyarrow and HF datasets wrote. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -58,7 +58,7 @@ class TokenDatasetTest {
           assertThrows(DatasetException.class, () -> dataset.requireIdsBelow(4095));
       assertEquals(
           file
-              + ": id 4095 at position 2 (row 0) is not in 0 to 4094, the vocabulary; prepare the"
+              + ": id 4095 at position 2 (row 0) is not in the vocabulary (0 to 4094); prepare the"
               + " dataset with the model's tokenizer",
           e.getMessage());
       e = assertThrows(DatasetException.class, () -> dataset.requireIdsBelow(7));
@@ -103,7 +103,9 @@ class TokenDatasetTest {
       try (TokenDataset dataset = TokenDataset.open(file)) {
         DatasetException e =
             assertThrows(DatasetException.class, () -> dataset.requireIdsBelow(100));
-        String expected = "id %d at position %d (row 3) is not in 0 to 99".formatted(bad, 3 + at);
+        String expected =
+            "id %d at position %d (row 3) is not in the vocabulary (0 to 99)"
+                .formatted(bad, 3 + at);
         assertTrue(String.valueOf(e.getMessage()).contains(expected), e::getMessage);
       }
     }
@@ -116,13 +118,15 @@ class TokenDatasetTest {
       int[] to = new int[5];
       dataset.read(0, to, 0, 4);
       assertArrayEquals(new int[] {1, 2, 3, 4, 0}, to);
-      String expected = file + ": id 4294967296 at position 4 (row 3) is not ";
+      String expected = file + ": id 4294967296 at position 4 (row 3) ";
       UncheckedIOException e =
           assertThrows(UncheckedIOException.class, () -> dataset.read(2, to, 0, 3));
-      assertEquals(expected + "an int32", Objects.requireNonNull(e.getCause()).getMessage());
+      assertEquals(
+          expected + "does not fit int32", Objects.requireNonNull(e.getCause()).getMessage());
       DatasetException id =
           assertThrows(DatasetException.class, () -> dataset.requireIdsBelow(Integer.MAX_VALUE));
-      assertTrue(String.valueOf(id.getMessage()).startsWith(expected + "in 0 to "));
+      assertTrue(
+          String.valueOf(id.getMessage()).startsWith(expected + "is not in the vocabulary (0 to "));
     }
   }
 
@@ -137,7 +141,7 @@ class TokenDatasetTest {
   }
 
   @Test
-  void listsMayBeginBehindTheFirstId() throws IOException {
+  void listsMayBeginAfterTheFirstId() throws IOException {
     Path file = folder.resolve("data.arrow");
     Datasets.write(file, List.of(new int[] {1, 2, 3}, new int[] {4}), 100, new Random(1));
     byte[] bytes = Files.readAllBytes(file);

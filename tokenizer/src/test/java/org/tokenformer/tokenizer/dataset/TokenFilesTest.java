@@ -40,7 +40,7 @@ class TokenFilesTest {
     tokenizer = Tokenizer.load(TOKENIZER);
   }
 
-  /** Keeps what it hears. */
+  /** Records all calls. */
   private static final class Heard implements Listener {
     final List<String> lines = new ArrayList<>();
 
@@ -150,11 +150,11 @@ class TokenFilesTest {
     assertEquals(
         List.of(
             dataset
-                + ": was prepared with another tokenizer (SHA-256 0f0f0f0f0f0f…) than "
+                + ": was prepared with a different tokenizer (SHA-256 0f0f0f0f0f0f…) than "
                 + TOKENIZER
                 + " ("
                 + sha
-                + "…), so its ids may mean other words"),
+                + "…), so its ids may stand for different tokens"),
         heard.lines);
   }
 
@@ -181,15 +181,15 @@ class TokenFilesTest {
     write(dataset, TokenizerFingerprint.of(tokenizer, TOKENIZER), 1, vocabulary);
     String outside = refused(first, dataset);
     assertTrue(outside.startsWith(dataset + ": "), outside);
-    assertTrue(outside.contains("is not in 0 to " + (vocabulary - 1)), outside);
+    assertTrue(outside.contains("is not in the vocabulary (0 to " + (vocabulary - 1)), outside);
 
     try (var large = new RandomAccessFile(second.toFile(), "rw")) {
       large.setLength(TokenFiles.LARGEST_TEXT + 1);
     }
     assertEquals(
         second
-            + ": has 1073741825 bytes of text, which are more than the 1073741824 that are kept in"
-            + " memory; make a dataset of it with 'tokenformer prepare'",
+            + ": has 1073741825 bytes of text, more than the maximum of 1073741824; convert it to a"
+            + " dataset with 'tokenformer prepare'",
         refused(second));
   }
 
@@ -230,7 +230,7 @@ class TokenFilesTest {
         () -> TokenFiles.open(files, tokenizer, TOKENIZER, ends).close());
   }
 
-  /** How many ids a text has; run by a class loader of its own. */
+  /** Returns the number of ids of a text; run in a separate class loader. */
   public static final class SizeOfText implements Callable<Long> {
     @Override
     public Long call() throws IOException {

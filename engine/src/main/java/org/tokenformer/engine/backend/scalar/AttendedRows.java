@@ -6,14 +6,14 @@ import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The keys or the values that the rows of a sequence see: those in its cache, where it has one, and
+ * The keys or values that the rows of a sequence attend to: those in its cache, if it has one, and
  * its own.
  *
  * @param batch the rows of all sequences
- * @param first row of this sequence
+ * @param first index of this sequence's first row
  */
 record AttendedRows(Tensor batch, int first, Sequence sequence, Pages pages) {
-  /** Keys or values of a layer. */
+  /** Selects the keys or the values of one layer in a page. */
   interface Pages {
     Tensor of(KeyValueCache cache, int page);
   }
@@ -31,7 +31,7 @@ record AttendedRows(Tensor batch, int first, Sequence sequence, Pages pages) {
     }
   }
 
-  /** One head of every row, from position 0 to the sequence's last. */
+  /** Returns one head of every row, from position 0 to the sequence's last. */
   double[][] head(int firstChannel, int channels) {
     KeyValueCache cache = sequence.cache();
     if (cache == null) {

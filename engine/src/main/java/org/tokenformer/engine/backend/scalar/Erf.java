@@ -1,20 +1,20 @@
 package org.tokenformer.engine.backend.scalar;
 
-/** The error function and what is made of it, to double precision. */
+/** The error function, gelu and its derivative, in double precision. */
 final class Erf {
   private Erf() {}
 
-  /** The exact gelu: x·½(1 + erf(x/√2)). */
+  /** Returns the exact gelu: x·½(1 + erf(x/√2)). */
   static double gelu(double x) {
     return x * 0.5 * (1 + erf(x / Math.sqrt(2)));
   }
 
-  /** The derivative of gelu: Φ(x) + x·φ(x). */
+  /** Returns the derivative of gelu: Φ(x) + x·φ(x). */
   static double geluSlope(double x) {
     return 0.5 * (1 + erf(x / Math.sqrt(2))) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
   }
 
-  /** By the series 2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, whose terms are all of one sign. */
+  /** Sums the series 2/√π·exp(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, whose terms all have the same sign. */
   static double erf(double x) {
     if (Math.abs(x) > 6) {
       return Math.signum(x); // differs by less than 3e-17

@@ -11,8 +11,8 @@ import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Numbers of a tensor by row and column: F32, BF16, or weights of few bits with their scales, which
- * are only read.
+ * Access to the elements of a tensor by row and column: F32, BF16, or quantised weights, which are
+ * read-only.
  */
 record Matrix(
     MemorySegment data, DType dtype, int rows, int columns, @Nullable MemorySegment scales) {
@@ -75,7 +75,7 @@ record Matrix(
     return block(0, rows, 0, columns);
   }
 
-  /** Some columns of some rows. */
+  /** Returns some columns of some rows. */
   double[][] block(int firstRow, int rows, int firstColumn, int columns) {
     double[][] block = new double[rows][columns];
     for (int r = 0; r < rows; r++) {
@@ -94,7 +94,7 @@ record Matrix(
     }
   }
 
-  /** Round to nearest, ties to even; NaN stays NaN. */
+  /** Rounds to nearest, ties to even; NaN stays NaN. */
   private static short roundToBf16(float value) {
     int bits = Float.floatToRawIntBits(value);
     return Float.isNaN(value)

@@ -10,7 +10,7 @@ import org.tokenformer.engine.tensor.Tensor;
 final class Rows {
   private Rows() {}
 
-  /** The keys or the values of all segments, one after the other. */
+  /** Returns the keys or the values in use, of all segments in order. */
   static double[][] inUse(
       ParameterTokens tokens, Function<ParameterTokens.Segment, Tensor> keysOrValues) {
     List<double[]> rows = new ArrayList<>();
@@ -21,7 +21,7 @@ final class Rows {
     return rows.toArray(double[][]::new);
   }
 
-  /** q·k/√D for each of the first keys. */
+  /** Returns q·k/√D for each of the first {@code count} keys. */
   static double[] scaledScores(double[] q, double[][] k, int count) {
     double[] s = new double[count];
     for (int p = 0; p < count; p++) {
@@ -38,7 +38,7 @@ final class Rows {
     return sum;
   }
 
-  /** Replaces the numbers by their softmax; gives ln Σexp of what they were. */
+  /** Replaces the numbers by their softmax; returns ln Σexp of the original numbers. */
   static double softmax(double[] s) {
     double max = Double.NEGATIVE_INFINITY;
     for (double v : s) {
@@ -55,7 +55,7 @@ final class Rows {
     return Math.log(sum) + max;
   }
 
-  /** From the gradient of p = softmax(s) that of s: p⊙(dp − p·dp). */
+  /** Returns the gradient of s, given that of p = softmax(s): p⊙(dp − p·dp). */
   static double[] softmaxBackward(double[] p, double[] dp) {
     double mean = dot(p, dp);
     double[] ds = new double[p.length];
@@ -65,7 +65,7 @@ final class Rows {
     return ds;
   }
 
-  /** Replaces x by (x − mean)/√(variance + ε); gives 1/√(variance + ε). */
+  /** Replaces x by (x − mean)/√(variance + ε); returns 1/√(variance + ε). */
   static double normalise(double[] x, double epsilon) {
     double mean = 0;
     for (double v : x) {

@@ -9,11 +9,11 @@ import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The reference: one thread, double arithmetic, one obvious loop after the other. The half that
- * models are run with; {@link ScalarGradients} is the half that they are trained with.
+ * The reference implementation: one thread, double arithmetic, plain loops. This class has the
+ * forward operations; {@link ScalarGradients} has those for training.
  */
 public final class ScalarBackend extends ScalarGradients {
-  /** A backend without state. */
+  /** Creates a backend, which has no state. */
   public ScalarBackend() {}
 
   @Override

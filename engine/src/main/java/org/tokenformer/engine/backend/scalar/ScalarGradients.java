@@ -11,8 +11,8 @@ import org.tokenformer.engine.backend.Sequence;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The half of the reference that models are trained with. In the code, d before a name is the
- * gradient of what the name stands for.
+ * The backward and optimiser operations of the reference implementation. In the code, a name that
+ * starts with d is the gradient of the quantity that follows.
  */
 abstract class ScalarGradients extends HostBackend {
   @Override
@@ -141,7 +141,7 @@ abstract class ScalarGradients extends HostBackend {
     }
   }
 
-  /** One row of one head. The weights are had anew: log sums and outputs were rounded to F32. */
+  /** Processes a row of a head; recomputes the weights, as log sums were rounded to F32. */
   private static void attendBackward(
       double[] q,
       double[][] k,
@@ -228,7 +228,7 @@ abstract class ScalarGradients extends HostBackend {
     }
   }
 
-  /** out += a·b. */
+  /** Computes out += a·b. */
   private static void addProduct(double[][] a, double[][] b, Matrix out) {
     for (int t = 0; t < a.length; t++) {
       double[] sum = new double[out.columns()];
@@ -241,7 +241,7 @@ abstract class ScalarGradients extends HostBackend {
     }
   }
 
-  /** out += aᵀ·b, where only so many columns of a count, from {@code first} on. */
+  /** Computes out += aᵀ·b for {@code columns} columns of a, starting with {@code first}. */
   private static void addTransposedProduct(
       double[][] a, int first, int columns, double[][] b, Matrix out) {
     for (int n = 0; n < columns; n++) {

@@ -3,11 +3,11 @@ package org.tokenformer.engine.backend.scalar;
 import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.Theta;
 
-/** Θ of the scores of one token, and its gradient. */
+/** Computes Θ for the scores of one token, and its gradient. */
 final class Thetas {
   private Thetas() {}
 
-  /** θ = Θ(s; τ). */
+  /** Returns θ = Θ(s; τ). */
   static double[] apply(Theta kind, double tau, double[] s) {
     return switch (kind) {
       case L2_NORM_GELU -> gelu(toLength(tau, s));
@@ -20,7 +20,7 @@ final class Thetas {
     };
   }
 
-  /** The gradient of s from that of θ. */
+  /** Returns the gradient of s, given that of θ. */
   static double[] backward(Theta kind, double tau, double[] s, double[] dTheta) {
     return switch (kind) {
       case L2_NORM_GELU -> toLengthBackward(tau, s, geluBackward(toLength(tau, s), dTheta));
@@ -33,7 +33,7 @@ final class Thetas {
     };
   }
 
-  /** Leaves out what is not kept of a row's θ, or of its gradient; scales the rest. */
+  /** Applies dropout to a row's θ or to its gradient. */
   static void drop(Dropout dropout, int row, double[] theta) {
     int rowHash = dropout.rowHash(row);
     for (int n = 0; n < theta.length; n++) {
@@ -42,7 +42,7 @@ final class Thetas {
     }
   }
 
-  /** τ·v/‖v‖, or 0 where the norm is 0. */
+  /** Returns τ·v/‖v‖, or 0 if the norm is 0. */
   private static double[] toLength(double tau, double[] v) {
     double norm = Math.sqrt(Rows.dot(v, v));
     double[] y = new double[v.length];
@@ -52,7 +52,7 @@ final class Thetas {
     return y;
   }
 
-  /** (τ/‖v‖)·(dy − v·(v·dy)/‖v‖²), or 0 where the norm is 0. */
+  /** Returns (τ/‖v‖)·(dy − v·(v·dy)/‖v‖²), or 0 if the norm is 0. */
   private static double[] toLengthBackward(double tau, double[] v, double[] dy) {
     double norm = Math.sqrt(Rows.dot(v, v));
     double along = Rows.dot(v, dy) / (norm * norm);

@@ -1,6 +1,7 @@
 /**
- * The meaning of each operation, in the fewest lines and with double accumulators. Written to be
- * read, never optimised; knows neither threads nor SIMD. Every other backend is tested against it.
+ * The reference implementation, which defines what each operation computes, in few lines and with
+ * double accumulators. It is written for readability, is not optimised and uses neither threads nor
+ * SIMD. Every other backend is tested against it.
  */
 @NullMarked
 package org.tokenformer.engine.backend.scalar;

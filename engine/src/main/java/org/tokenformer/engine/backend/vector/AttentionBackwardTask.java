@@ -10,9 +10,9 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Backward through causal attention, block of keys by block of keys, with the weights computed anew
- * from the logarithms of their sums (FlashAttention, arXiv 2205.14135, algorithm 4): the T×T matrix
- * never exists. A piece of work is one head of one sequence.
+ * Computes the backward pass of causal attention, one block of keys after another. The attention
+ * weights are recomputed from the logarithms of their sums (FlashAttention, arXiv 2205.14135,
+ * algorithm 4), so the T×T matrix never exists. A piece of work is one head of one sequence.
  */
 final class AttentionBackwardTask implements Workers.Task {
   private final Workers workers;
@@ -37,7 +37,7 @@ final class AttentionBackwardTask implements Workers.Task {
     this.scratch = scratch;
   }
 
-  /** The operands of {@code Backend.attentionBackward}. */
+  /** Runs {@code Backend.attentionBackward} on these operands. */
   void run(
       Tensor queries,
       Tensor keys,
@@ -116,15 +116,15 @@ final class AttentionBackwardTask implements Workers.Task {
     Packing.channelPanels(queries, stride, rows, size, scale, qChannels, channelStride);
     Packing.channelPanels(gradients, stride, rows, size, 1, gradientChannels, channelStride);
     Simd.clear(dq, panelCount * headPanel);
-    rowFacts(firstRow, rows, padded, head, logarithms, deltas);
+    rowConstants(firstRow, rows, padded, head, logarithms, deltas);
     long packed = scratch.packed(worker);
     WeightRows weights = scratch.weights(worker);
     for (int first = 0; first < rows; first += AttentionTask.KEYS) {
       int keys = Math.min(AttentionTask.KEYS, rows - first);
-      int blind = first / PANEL; // panels whose queries see none of this block
-      int tokens = rows - blind * PANEL;
-      long skippedHead = blind * headPanel;
-      long skippedScore = blind * scorePanel;
+      int skippedPanels = first / PANEL; // they see no key of this block
+      int tokens = rows - skippedPanels * PANEL;
+      long skippedHead = skippedPanels * headPanel;
+      long skippedScore = skippedPanels * scorePanel;
       long k = at(key, firstRow + first, head);
       long v = at(value, firstRow + first, head);
       weights.set(k, keys, size, stride);
@@ -149,7 +149,7 @@ final class AttentionBackwardTask implements Workers.Task {
           ds + skippedScore,
           scorePanel,
           packed);
-      for (int lane = blind * PANEL; lane < rows; lane += LANES) {
+      for (int lane = skippedPanels * PANEL; lane < rows; lane += LANES) {
         long vector = lane / PANEL * scorePanel + lane % PANEL * 4L;
         AttentionTask.hideFuture(p + vector, keys, first, lane);
         weights(p + vector, ds + vector, keys, logarithms + 4L * lane, deltas + 4L * lane, packed);
@@ -169,7 +169,7 @@ final class AttentionBackwardTask implements Workers.Task {
             true,
             packed);
       }
-      long skippedRows = (long) blind * PANEL * PANEL_BYTES;
+      long skippedRows = (long) skippedPanels * PANEL * PANEL_BYTES;
       Gemm.timesTokens(
           ds + skippedScore,
           scorePanel,
@@ -197,8 +197,8 @@ final class AttentionBackwardTask implements Workers.Task {
     Packing.addAll(dq, headPanel, rows, size, scale, to, stride);
   }
 
-  /** For each row ln Σexp and dO·O; for lanes beyond the last row nothing that disturbs. */
-  private void rowFacts(
+  /** Stores ln Σexp and dO·O of each row, and zeros on the lanes after the last row. */
+  private void rowConstants(
       int firstRow, int rows, int padded, int head, long logarithms, long deltas) {
     Simd.clear(logarithms, 4L * padded);
     Simd.clear(deltas, 4L * padded);
@@ -216,10 +216,10 @@ final class AttentionBackwardTask implements Workers.Task {
   }
 
   /**
-   * One block of keys for one vector of queries: scores become weights p, and their gradients p·(dp
-   * − dO·O).
+   * Processes one block of keys for one vector of queries: scores become weights p, and their
+   * gradients p·(dp − dO·O).
    *
-   * @param unused scratch of a vector
+   * @param unused scratch of one vector
    */
   private static void weights(
       long scores, long gradients, int keys, long logarithms, long deltas, long unused) {

@@ -23,18 +23,18 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Causal attention of a batch of sequences. Keys and values of the past are to a row of queries
+ * Computes causal attention of a batch of sequences. Past keys and values are to a row of queries
  * what parameter tokens are to a Pattention, so the same kernels serve: panels of queries against
- * blocks of keys, with a running maximum and sum (as in FlashAttention, arXiv 2205.14135), and for
- * a single query the streaming form with Θ = softmax. The T×T matrix never exists.
+ * blocks of keys, with a running maximum and sum (as in FlashAttention, arXiv 2205.14135). A single
+ * query uses {@link Gemv} and Θ = softmax. The T×T matrix never exists.
  */
 final class AttentionTask implements Workers.Task {
-  /** Queries that share the packed keys and values of one block. */
+  /** Queries per tile; they share the packed keys and values of a block. */
   private static final int QUERIES = Math.max(128, PANEL);
 
   /**
-   * Keys in a block, whole tiles and whole pages; blocks begin at fixed positions, so that chunking
-   * a prompt changes no bit.
+   * Keys per block, a whole number of tiles and of pages. Blocks start at fixed positions, so the
+   * results of a prompt are bit-identical however it is split into chunks.
    */
   static final int KEYS = 16 * Tile.ROWS;
 
@@ -48,7 +48,7 @@ final class AttentionTask implements Workers.Task {
   private Tensor out;
   private long logSums; // (T, H), or 0
   private List<Sequence> sequences;
-  private long[] keyPages = new long[64]; // addresses, those of all sequences one after the other
+  private long[] keyPages = new long[64]; // addresses, sequence after sequence
   private long[] valuePages = new long[64];
   private int heads;
   private int channels;
@@ -82,7 +82,7 @@ final class AttentionTask implements Workers.Task {
     workers.run(this);
   }
 
-  /** Finds the pages of a layer once for all heads. */
+  /** Looks up the pages of a layer once for all heads. */
   private void locatePages(int layer) {
     int count = 0;
     for (int s = 0; s < sequences.size(); s++) {
@@ -117,7 +117,8 @@ final class AttentionTask implements Workers.Task {
       int pieces = tiles * heads;
       for (; piece < firstPiece + pieces; piece = workers.next()) {
         int head = (piece - firstPiece) % heads;
-        // The last tile sees most keys: it goes first, and the small ones fill the gaps.
+        // The last tile attends to the most keys, so it goes first and the short ones fill the
+        // gaps.
         int tile = tiles - 1 - (piece - firstPiece) / heads;
         attend(worker, sequence, firstRow, firstPage, head, tile * QUERIES);
       }
@@ -191,11 +192,11 @@ final class AttentionTask implements Workers.Task {
     return (float) (1 / Math.sqrt(size));
   }
 
-  /** One query over the pages of its past, which lie wherever the pool had room. */
+  /** Computes attention of one query over its past, whose pages may be anywhere in the pool. */
   private void oneQuery(
-      int worker, long q, DType type, int firstPage, int head, int seen, long to) {
+      int worker, long q, DType type, int firstPage, int head, int visible, long to) {
     long sums = scratch.packed(worker);
-    long scaled = scratch.local(worker, 4L * size + 4L * Simd.roundUp(seen, LANES));
+    long scaled = scratch.local(worker, 4L * size + 4L * Simd.roundUp(visible, LANES));
     long scores = scaled + 4L * size;
     boolean bf16 = type == DType.BF16;
     long stride = (long) channels * type.bytes();
@@ -204,26 +205,26 @@ final class AttentionTask implements Workers.Task {
     for (int c = 0; c < size; c++) {
       Simd.set(scaled + 4L * c, scale * Simd.get(q + 4L * c));
     }
-    for (int p = 0; p < seen; p += PAGE) {
+    for (int p = 0; p < visible; p += PAGE) {
       long k = keyPages[firstPage + p / PAGE] + skipped;
-      Gemv.dots(k, stride, bf16, Math.min(PAGE, seen - p), size, scaled, scores + 4L * p, sums);
+      Gemv.dots(k, stride, bf16, Math.min(PAGE, visible - p), size, scaled, scores + 4L * p, sums);
     }
-    ThetaKernel.applyRow(Theta.SOFTMAX, 1, scores, seen, sums);
+    ThetaKernel.applyRow(Theta.SOFTMAX, 1, scores, visible, sums);
     Simd.clear(to, 4L * size);
-    for (int p = 0; p < seen; p += PAGE) {
+    for (int p = 0; p < visible; p += PAGE) {
       long v = valuePages[firstPage + p / PAGE] + skipped;
-      Gemv.weightedSum(v, stride, bf16, Math.min(PAGE, seen - p), scores + 4L * p, size, to);
+      Gemv.weightedSum(v, stride, bf16, Math.min(PAGE, visible - p), scores + 4L * p, size, to);
     }
   }
 
   /**
-   * One head of some rows that a sequence sees, as weights: of its cache or, without one, of what
-   * came in.
+   * Points {@code weights} to one head of some rows of a sequence: rows of its cache or, without a
+   * cache, of the new keys or values.
    *
-   * @param isKeys whether their keys are wanted, or their values
-   * @param position of the first of them
+   * @param isKeys whether to take the keys or the values
+   * @param position position of the first row
    */
-  private void see(
+  private void setRows(
       WeightRows weights,
       Sequence sequence,
       boolean isKeys,
@@ -254,9 +255,9 @@ final class AttentionTask implements Workers.Task {
   }
 
   /**
-   * A tile of queries of one head over all keys that its last query sees.
+   * Computes attention of a tile of queries of one head over all keys that its last query sees.
    *
-   * @param tile the first of them, counted from the sequence's first row
+   * @param tile first query of the tile, counted from the sequence's first row
    * @param logarithms where the logarithm of the first query's sum goes, or 0
    */
   private void manyQueries(
@@ -292,13 +293,13 @@ final class AttentionTask implements Workers.Task {
     Simd.fill(maxima, panelCount * PANEL, Float.NEGATIVE_INFINITY);
     for (int key = 0; key < start + rows; key += KEYS) {
       int keys = Math.min(KEYS, start + rows - key);
-      int blind = Math.max(0, key - start) / PANEL; // panels whose queries see none of this block
-      int tokens = rows - blind * PANEL;
-      long p = panels + blind * headPanel;
-      long s = scores + blind * scorePanel;
-      see(weights, sequence, true, firstRow, firstPage, head, key, keys);
+      int skippedPanels = Math.max(0, key - start) / PANEL; // they see no key of this block
+      int tokens = rows - skippedPanels * PANEL;
+      long p = panels + skippedPanels * headPanel;
+      long s = scores + skippedPanels * scorePanel;
+      setRows(weights, sequence, true, firstRow, firstPage, head, key, keys);
       Gemm.timesRows(weights, 0, keys, p, headPanel, tokens, s, scorePanel, packed);
-      for (int i = blind; i < panelCount; i++) {
+      for (int i = skippedPanels; i < panelCount; i++) {
         for (int vector = 0; vector < PANEL_VECTORS; vector++) {
           int lane = i * PANEL + vector * LANES;
           if (lane < rows) {
@@ -310,10 +311,10 @@ final class AttentionTask implements Workers.Task {
           }
         }
       }
-      see(weights, sequence, false, firstRow, firstPage, head, key, keys);
+      setRows(weights, sequence, false, firstRow, firstPage, head, key, keys);
       for (int c = 0; c < size; c += Gemm.ROW_BLOCK) {
         int m = Math.min(Gemm.ROW_BLOCK, size - c);
-        long sum = sums + blind * headPanel + c * PANEL_BYTES;
+        long sum = sums + skippedPanels * headPanel + c * PANEL_BYTES;
         Gemm.timesColumns(weights, c, m, s, scorePanel, tokens, sum, headPanel, true, packed);
       }
     }
@@ -324,13 +325,17 @@ final class AttentionTask implements Workers.Task {
       Packing.unpack(sums + i * headPanel, lanes, size, rowsOut, 4L * channels);
     }
     for (int i = 0; logarithms != 0 && i < rows; i++) {
-      double total = Simd.get(totals + 4L * i); // lane after lane, panel after panel
+      double total = Simd.get(totals + 4L * i); // contiguous across lanes and panels
       float logSum = (float) (Math.log(total) + Simd.get(maxima + 4L * i));
       Simd.set(logarithms + 4L * i * heads, logSum);
     }
   }
 
-  /** Scores of keys that lie after a query become −∞; the first lane's query is at a position. */
+  /**
+   * Sets the scores of keys after a query to −∞.
+   *
+   * @param position position of the query on the first lane
+   */
   static void hideFuture(long scores, int keys, int firstKey, int position) {
     for (int j = Math.max(0, position + 1 - firstKey); j < keys; j++) {
       int hidden = Math.min(LANES, firstKey + j - position);
@@ -341,13 +346,14 @@ final class AttentionTask implements Workers.Task {
   }
 
   /**
-   * One block of keys for one vector of queries: scores become weights, sums are rescaled.
+   * Processes one block of keys for one vector of queries: scores become weights, and the sums so
+   * far are rescaled.
    *
    * @param correction scratch of two vectors
    */
   private void softmaxStep(
       long scores, int keys, long maximum, long total, long sum, long correction) {
-    // The correction is exp(old maximum − new maximum): the same loop, with one vector.
+    // The correction is exp(old maximum − new maximum), computed by the same loop on one vector.
     Simd.copy(maximum, correction, VECTOR_BYTES);
     VectorMath.max(scores, PANEL_BYTES, keys, maximum);
     long unused = correction + VECTOR_BYTES;

@@ -12,28 +12,28 @@ import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the machine can do at most, on some of its cores at once: fused multiply-adds that touch no
- * memory, the micro-kernel on operands in the first-level cache, and reading memory. Kernels are
- * held against it.
+ * Measures the ceilings of the machine, on several cores at once: fused multiply-adds that touch no
+ * memory, the micro-kernel on operands in the first-level cache, and memory bandwidth for reads.
+ * Benchmarks report kernels relative to these ceilings.
  */
 public final class CeilingsTask implements AutoCloseable {
   private static final long NANOS_PER_ROUND = 40_000_000;
   private static final int ROUNDS = 12;
-  private static final int SHORT_ROUNDS = 4; // until everything is compiled
+  private static final int SHORT_ROUNDS = 4; // warm-up, until everything is compiled
 
-  // Read in parts, far larger than any last-level cache that a laptop has.
+  // Split between the workers; far larger than the last-level cache of any laptop.
   private static final long BYTES = 512L << 20;
   private static final int STREAMS = 4;
 
   private final Workers workers;
   private final Arena arena = Arena.ofShared();
-  private @Nullable MemorySegment memory; // when it is first read: operations alone do not need it
+  private @Nullable MemorySegment memory; // allocated on first use, not for FLOP/s
   private final long[] tiles; // each worker's own operands
 
   /**
-   * Prepares to measure.
+   * Prepares a measurement.
    *
-   * @param threads that work at once, at least 1
+   * @param threads number of threads that work at once, at least 1
    */
   public CeilingsTask(int threads) {
     workers = new Workers(threads);
@@ -43,23 +43,26 @@ public final class CeilingsTask implements AutoCloseable {
     }
   }
 
-  /** One piece of work of a worker; returns what it did, in FLOP or bytes. */
+  /** A piece of work of one worker; returns the amount of work done, in FLOP or bytes. */
   private interface Work {
     double run(int worker);
   }
 
-  /** Most floating-point operations in a second, an FMA counted as two. */
+  /** Returns the peak rate in FLOP/s; an FMA counts as two operations. */
   public double flops() {
     return Math.max(best(this::multiplyAdd), best(this::tile));
   }
 
-  /** Most bytes read in a second. */
+  /** Returns the peak read bandwidth in bytes per second. */
   public double bytesPerSecond() {
-    memory(); // before the clock runs
+    memory(); // allocated before the clock starts
     return Math.max(best(this::readStreams), best(this::readRows));
   }
 
-  /** The best of some rounds, since on a shared machine the others tell of its neighbours. */
+  /**
+   * Returns the best of several rounds: on a shared machine, slower rounds mostly measure its other
+   * users.
+   */
   private double best(Work work) {
     double best = 0;
     for (int round = 0; round < ROUNDS + SHORT_ROUNDS; round++) {
@@ -70,7 +73,7 @@ public final class CeilingsTask implements AutoCloseable {
   }
 
   private double round(Work work, long nanos) {
-    double[] done = new double[tiles.length * 16]; // a cache line each
+    double[] done = new double[tiles.length * 16]; // 128 bytes each, against false sharing
     long start = System.nanoTime();
     workers.run(worker -> {
       double sum = 0;
@@ -87,7 +90,7 @@ public final class CeilingsTask implements AutoCloseable {
     return total / seconds;
   }
 
-  /** Twelve chains are enough to hide the latency of two units. */
+  /** Runs twelve chains of multiply-adds, enough to hide the latency of two FMA units. */
   private double multiplyAdd(int worker) {
     int steps = 20_000;
     FloatVector a = FloatVector.fromMemorySegment(FLOATS, ALL, tiles[worker], LE);
@@ -144,7 +147,7 @@ public final class CeilingsTask implements AutoCloseable {
     return segment;
   }
 
-  /** A worker's part of the memory, once, as a few streams side by side. */
+  /** Reads a worker's part of the memory once, as a few parallel streams. */
   private double readStreams(int worker) {
     long part = BYTES / tiles.length / STREAMS / (4 * VECTOR_BYTES) * (4 * VECTOR_BYTES);
     long start = memory().address() + worker * part * STREAMS;
@@ -152,7 +155,7 @@ public final class CeilingsTask implements AutoCloseable {
     return (double) part * STREAMS;
   }
 
-  /** The same, as neighbouring rows: what the kernels of one token do. */
+  /** Does the same in neighbouring rows, as the kernels of one token do. */
   private double readRows(int worker) {
     long row = 3072 / (4 * VECTOR_BYTES) * (4 * VECTOR_BYTES);
     long part = BYTES / tiles.length / (STREAMS * row);

@@ -16,15 +16,16 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * The micro-kernel of {@link FewTokens#dots}: three rows of weights times a group of tokens along
- * their channels, each product a vector of partial sums. Eight tokens where there are 32 registers,
- * eleven loads for 24 multiply-adds; four where there may be 16, seven for twelve. BF16 is widened
- * in registers, once for each group: where it was widened into memory first, for all groups, a step
- * of four conversations took a sixth longer and one of sixteen a twelfth.
+ * their channels, each product a vector of partial sums. With 32 registers a group has eight tokens
+ * and needs eleven loads for 24 multiply-adds; where there may be only 16, four tokens and seven
+ * loads for twelve. BF16 is widened in registers, once per group: when it was widened into memory
+ * first, once for all groups, a step of four conversations took a sixth longer and one of sixteen a
+ * twelfth.
  *
- * <p>Written as {@link Tile} is, for the same reasons.
+ * <p>Written like {@link Tile}, for the same reasons.
  */
 final class DotTile {
-  /** Rows in a tile. */
+  /** Rows per tile. */
   static final int ROWS = 3;
 
   private static final int MIN_TOKENS = 4;
@@ -32,15 +33,15 @@ final class DotTile {
   /** Tokens in the largest group. */
   static final int MAX_TOKENS = LANES == 16 ? 8 : 4;
 
-  /** Bytes of the products of the largest group. */
+  /** Bytes needed for the products of the largest group. */
   static final long SUMS_BYTES = (long) ROWS * MAX_TOKENS * VECTOR_BYTES;
 
   private static final long HALF_BYTES = VECTOR_BYTES / 2;
 
   /**
-   * For each length of a run of lanes, from half a vector to one, two vectors of indices: of two
-   * vectors side by side the runs that begin at a multiple of twice that length, and the runs
-   * behind them.
+   * Address of the permutation indices of {@link #addLanes}. For each run length of lanes, from
+   * half a vector down to one, there are two vectors of indices into two concatenated vectors:
+   * those of the even-numbered runs, then those of the odd-numbered runs.
    */
   private static final long RUNS = runs();
 
@@ -61,17 +62,20 @@ final class DotTile {
     return tables;
   }
 
-  /** Tokens in the next group of so many that are left; those that are missing are zeros. */
+  /**
+   * Returns the size of the next group when {@code left} tokens remain; a group is padded with
+   * zeros.
+   */
   static int tokens(int left) {
     return left <= MIN_TOKENS ? MIN_TOKENS : MAX_TOKENS;
   }
 
   /**
-   * Adds the lanes of each of some vectors, lane i to lane i + 8 of 16, then to i + 4 and so on:
-   * two vectors, or one and itself, become one at each step.
+   * Adds up the lanes of each of {@code count} vectors: lane i and lane i + 8 of 16, then i + 4 and
+   * so on. Each step combines two vectors, or one with itself, into one.
    *
-   * @param vectors where they lie; the sums lie there at the end, side by side
-   * @param count a power of 2, at least 4, at most {@link #MAX_TOKENS}
+   * @param vectors address of the vectors; the sums are stored there, contiguously
+   * @param count a power of 2, at least 4 and at most {@link #MAX_TOKENS}
    */
   static void addLanes(long vectors, int count) {
     for (int i = 0; i < count; i += 4) {
@@ -82,52 +86,51 @@ final class DotTile {
     for (int run = LANES / 8; run > 0; run /= 2) {
       IntVector a = IntVector.fromMemorySegment(INTS, ALL, vectors, LE);
       IntVector b = IntVector.fromMemorySegment(INTS, ALL, vectors + other, LE);
-      IntVector front = IntVector.fromMemorySegment(INTS, ALL, table, LE);
-      IntVector behind = IntVector.fromMemorySegment(INTS, ALL, table + VECTOR_BYTES, LE);
-      front
+      IntVector evenRuns = IntVector.fromMemorySegment(INTS, ALL, table, LE);
+      IntVector oddRuns = IntVector.fromMemorySegment(INTS, ALL, table + VECTOR_BYTES, LE);
+      evenRuns
           .selectFrom(a, b)
           .reinterpretAsFloats()
-          .add(behind.selectFrom(a, b).reinterpretAsFloats())
+          .add(oddRuns.selectFrom(a, b).reinterpretAsFloats())
           .intoMemorySegment(ALL, vectors, LE);
       other = 0;
       table += 2 * VECTOR_BYTES;
     }
   }
 
-  /** The first two steps, of four vectors. */
+  /** Does the first two steps for four vectors. */
   private static void addHalves(long vectors, long to) {
-    IntVector front = IntVector.fromMemorySegment(INTS, ALL, RUNS, LE);
-    IntVector behind = IntVector.fromMemorySegment(INTS, ALL, RUNS + VECTOR_BYTES, LE);
+    IntVector evenRuns = IntVector.fromMemorySegment(INTS, ALL, RUNS, LE);
+    IntVector oddRuns = IntVector.fromMemorySegment(INTS, ALL, RUNS + VECTOR_BYTES, LE);
     IntVector a = IntVector.fromMemorySegment(INTS, ALL, vectors, LE);
     IntVector b = IntVector.fromMemorySegment(INTS, ALL, vectors + VECTOR_BYTES, LE);
     FloatVector ab =
-        front
+        evenRuns
             .selectFrom(a, b)
             .reinterpretAsFloats()
-            .add(behind.selectFrom(a, b).reinterpretAsFloats());
+            .add(oddRuns.selectFrom(a, b).reinterpretAsFloats());
     a = IntVector.fromMemorySegment(INTS, ALL, vectors + 2 * VECTOR_BYTES, LE);
     b = IntVector.fromMemorySegment(INTS, ALL, vectors + 3 * VECTOR_BYTES, LE);
     FloatVector cd =
-        front
+        evenRuns
             .selectFrom(a, b)
             .reinterpretAsFloats()
-            .add(behind.selectFrom(a, b).reinterpretAsFloats());
-    front = IntVector.fromMemorySegment(INTS, ALL, RUNS + 2 * VECTOR_BYTES, LE);
-    behind = IntVector.fromMemorySegment(INTS, ALL, RUNS + 3 * VECTOR_BYTES, LE);
+            .add(oddRuns.selectFrom(a, b).reinterpretAsFloats());
+    evenRuns = IntVector.fromMemorySegment(INTS, ALL, RUNS + 2 * VECTOR_BYTES, LE);
+    oddRuns = IntVector.fromMemorySegment(INTS, ALL, RUNS + 3 * VECTOR_BYTES, LE);
     a = ab.reinterpretAsInts();
     b = cd.reinterpretAsInts();
-    front
+    evenRuns
         .selectFrom(a, b)
         .reinterpretAsFloats()
-        .add(behind.selectFrom(a, b).reinterpretAsFloats())
+        .add(oddRuns.selectFrom(a, b).reinterpretAsFloats())
         .intoMemorySegment(ALL, to, LE);
   }
 
   /**
    * Multiplies whole vectors of channels.
    *
-   * @param w0 address of the first row of f32 or, with {@code bf16}, of BF16; w1 and w2 of the
-   *     others
+   * @param w0 address of the first row, F32 or, if {@code bf16}, BF16; w1 and w2 are the other two
    * @param x (k, tokens) vectors
    * @param tokens from {@link #tokens}
    * @param k vectors of channels

@@ -12,38 +12,38 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * A few tokens against many weights, as in a step of several conversations. Packing the weights
- * would cost about as much as multiplying by them, so they are read where they lie: a row of them
- * is a vector along its channels for a product with tokens, and for weighted sums likewise.
+ * Multiplies a few tokens by many weights, as in a step of several conversations. Packing the
+ * weights would cost about as much as multiplying by them, so they are used unpacked: a row of
+ * weights is a vector along the channels, both for dot products with tokens and for weighted sums.
  *
- * <p>Weights come from memory a block of rows at a time, all of it and in its order, before the
- * first of them is used: kernels that read some rows, multiply and read the next lose the
- * processor's prefetchers at each pause, and took half as long again. A block then stays in the
- * second-level cache for all tokens; what is no float is widened there.
+ * <p>A block of rows is prefetched as a whole, in the order of memory, before its first row is
+ * used. Kernels that read some rows, multiply and read the next lose the processor's prefetchers at
+ * each pause, and took half as long again. The block then stays in the second-level cache for all
+ * tokens; weights that are not F32 are widened there.
  */
 final class FewTokens {
-  /** Tokens at most; more are worth packing for. */
+  /** Maximum number of tokens; for more, packing the weights pays off. */
   static final int MAX_ROWS = 48;
 
-  /** Rows in a block of {@link #dots}. */
+  /** Rows per block of {@link #dots}. */
   static final int DOT_ROWS = 48;
 
-  /** Rows in a block of {@link #weightedSums}, whose sum is one chain. */
+  /** Rows per block of {@link #weightedSums}; the sum over a block is one chain. */
   private static final int SUM_ROWS = Tile.SUM_BLOCK;
 
   private FewTokens() {}
 
-  /** Bytes of so many tokens for {@link #dots}. */
+  /** Returns the bytes of the groups of that many tokens. */
   static long groupBytes(int tokens, int channels) {
     return channels / LANES * VECTOR_BYTES * Simd.roundUp(tokens, DotTile.MAX_TOKENS);
   }
 
   /**
-   * Tokens in groups for {@link #dots}, each vector by vector of their channels: (C / LANES, tokens
-   * of the group, LANES).
+   * Packs tokens into groups for {@link #dots}; within a group, vector by vector of the channels:
+   * (C / LANES, tokens of the group, LANES).
    *
    * @param x row-major (tokens, C)
-   * @param to {@link #groupBytes}
+   * @param to memory of {@link #groupBytes}
    */
   static void packGroups(long x, int tokens, int channels, long to) {
     int vectors = channels / LANES;
@@ -67,19 +67,19 @@ final class FewTokens {
     }
   }
 
-  /** Bytes of scratch that {@link #dots} needs. */
+  /** Returns the bytes of scratch that {@link #dots} needs. */
   static long dotsBytes(int channels) {
     return DotTile.SUMS_BYTES + DOT_ROWS * 4L * channels;
   }
 
   /**
-   * Products of all tokens with the rows {@code first} to {@code end} − 1.
+   * Multiplies all tokens by the rows {@code first} to {@code end} − 1.
    *
-   * @param x row-major (tokens, C), for the channels that fill no vector
-   * @param groups the same as {@link #packGroups} has it
-   * @param scores where a token's product with the row {@code first} goes, the next token's {@code
-   *     stride} bytes behind
-   * @param scratch {@link #dotsBytes}
+   * @param x row-major (tokens, C), used for the channels after the last whole vector
+   * @param groups the same tokens, packed by {@link #packGroups}
+   * @param scores where the first token's product with row {@code first} goes; tokens are {@code
+   *     stride} bytes apart
+   * @param scratch memory of {@link #dotsBytes}
    */
   static void dots(
       WeightRows weights,
@@ -117,9 +117,10 @@ final class FewTokens {
   }
 
   /**
-   * Products of one group, which stays in the first-level cache while the rows go by.
+   * Multiplies one group, which stays in the first-level cache, by all rows of a block.
    *
-   * @param inGroup tokens in it, {@code count} of them real
+   * @param inGroup tokens in the group, padding included
+   * @param count tokens in the group without padding
    */
   private static void dots(
       long weights,
@@ -158,38 +159,38 @@ final class FewTokens {
     }
   }
 
-  /** Tiles of tokens that weighted sums run over. */
+  /** Returns the number of tiles of tokens in weighted sums. */
   static int tiles(int tokens) {
     return (tokens + Tile.ROWS - 1) / Tile.ROWS;
   }
 
-  /** Panels of columns that weighted sums run over. */
+  /** Returns the number of panels of columns in weighted sums. */
   static int panels(int columns) {
     return (columns + PANEL - 1) / PANEL;
   }
 
-  /** Bytes of weighted sums: (panels, tiles, 6, PANEL). */
+  /** Returns the bytes of weighted sums, (panels, tiles, 6, PANEL). */
   static long sumBytes(int tokens, int columns) {
     return panels(columns) * sumOffset(tokens, 1, 0);
   }
 
-  /** Where a token's sums of a panel of columns are among them. */
+  /** Returns the byte offset of a token's sums for a panel of columns. */
   static long sumOffset(int tokens, int panel, int token) {
     return ((long) panel * tiles(tokens) * Tile.ROWS + token) * PANEL_BYTES;
   }
 
-  /** Bytes of scratch that {@link #weightedSums} needs. */
+  /** Returns the bytes of scratch that {@link #weightedSums} needs. */
   static long weightedSumsBytes(int columns) {
     return SUM_ROWS * PANEL_BYTES * panels(columns);
   }
 
   /**
-   * The rows {@code first} to {@code end} − 1, each times its θ, summed up for each token.
+   * Computes for each token the sum of the rows {@code first} to {@code end} − 1, each times its θ.
    *
-   * @param thetas tiles (rows, 6) of θ, the next tile {@code tileStride} bytes behind, from the row
-   *     {@code first} on
-   * @param sums {@link #sumBytes}
-   * @param scratch {@link #weightedSumsBytes}
+   * @param thetas tiles (rows, 6) of θ that start at row {@code first}, {@code tileStride} bytes
+   *     apart
+   * @param sums memory of {@link #sumBytes}
+   * @param scratch memory of {@link #weightedSumsBytes}
    */
   static void weightedSums(
       WeightRows weights,
@@ -208,7 +209,7 @@ final class FewTokens {
       long step = panels * PANEL_BYTES;
       if (steps > 0) {
         Simd.setInt(scratch, weights.prefetch(row, steps));
-        // A panel is read whole, so where the columns end in one, the rows are copied.
+        // A panel is read as a whole, so rows are copied if the last panel is not full.
         at =
             columns % PANEL == 0
                 ? weights.floats(row, steps, 0, columns, scratch, step)

@@ -11,20 +11,21 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL_VECTORS;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Blocks of weights times tokens: packs the weights piece by piece into a scratch buffer that stays
- * in the second-level cache, and runs {@link Tile} over all tokens while they are there.
+ * Multiplies blocks of weights by tokens: packs the weights piece by piece into a scratch buffer
+ * that stays in the second-level cache, and runs {@link Tile} over all tokens while they are there.
  *
- * <p>Weights are the tiles and tokens the panels, which is how the two products of a Pattention
- * follow each other without packing in between; only {@link #project} has it the other way round.
+ * <p>Weights are the tiles and tokens the panels, so that the two products of a Pattention need no
+ * packing in between. Only {@link #project} swaps the roles.
  */
 final class Gemm {
   /**
-   * Steps of k at a time, whole {@linkplain Tile#SUM_BLOCK sums} and whole groups of quantised
-   * weights: a piece of a panel of this length stays in the first-level cache.
+   * Steps of k per block, a multiple of {@link Tile#SUM_BLOCK} and of the groups of quantised
+   * weights. With two vectors per panel, a piece of a panel of this length stays in the first-level
+   * cache.
    */
   static final int K_BLOCK = 256;
 
-  /** Rows of weights in a block: whole tiles and whole panels. */
+  /** Rows of weights per block, a whole number of tiles and of panels. */
   static final int ROW_BLOCK = PANEL_VECTORS * 8 * Tile.ROWS;
 
   private static final long RESULT_BYTES = Tile.ROWS * PANEL_BYTES;
@@ -33,19 +34,20 @@ final class Gemm {
   private static final long RESULT = WIDENED + WeightRows.WIDENED_BYTES;
 
   /**
-   * Bytes of scratch that one thread needs for packed weights, for those of other types as floats,
-   * and for the result of a tile.
+   * Bytes of scratch per thread: packed weights, weights of other types widened to floats, and the
+   * result of one tile.
    */
   static final long PACKED_BYTES = RESULT + RESULT_BYTES;
 
   private Gemm() {}
 
   /**
-   * Rows of weights in a piece of work, at most {@link #ROW_BLOCK}: the same number of pieces for
-   * each thread, so that none waits for the last one. No result depends on it.
+   * Returns the rows of weights per piece of work, at most {@link #ROW_BLOCK}, such that each
+   * thread gets the same number of pieces and none has to wait for the last one. No result depends
+   * on it.
    *
    * @param wanted rows of all pieces together
-   * @param unit what a piece is a multiple of, a divisor of ROW_BLOCK
+   * @param unit a piece is a multiple of it; a divisor of ROW_BLOCK
    */
   static int piece(int wanted, int unit, int threads) {
     int pieces = Simd.roundUp((wanted + ROW_BLOCK - 1) / ROW_BLOCK, threads);
@@ -53,11 +55,11 @@ final class Gemm {
   }
 
   /**
-   * Scores: C[i, t] = Σₚ A[row + i, p]·B[p, t] for up to {@link #ROW_BLOCK} rows of A.
+   * Computes scores: C[i, t] = Σₚ A[row + i, p]·B[p, t] for up to {@link #ROW_BLOCK} rows of A.
    *
-   * @param m rows of A that are wanted
+   * @param m number of rows of A
    * @param b panels (columns of A, PANEL), {@code panelStride} bytes apart
-   * @param tokens in all panels together
+   * @param tokens number of tokens in all panels
    * @param c panels (m, PANEL), {@code resultStride} bytes apart
    * @param packed scratch of {@link #PACKED_BYTES}
    */
@@ -79,8 +81,8 @@ final class Gemm {
   }
 
   /**
-   * Weighted sums: C[i, t] += Σₚ A[p, column + i]·B[p, t] for up to {@link #ROW_BLOCK} columns of
-   * A. The other operands as in {@link #timesRows}.
+   * Computes weighted sums: C[i, t] = Σₚ A[p, column + i]·B[p, t] for up to {@link #ROW_BLOCK}
+   * columns of A, added to C if {@code accumulate}. For the other operands see {@link #timesRows}.
    */
   static void timesColumns(
       WeightRows a,
@@ -93,7 +95,7 @@ final class Gemm {
       long resultStride,
       boolean accumulate,
       long packed) {
-    for (int p = 0; p == 0 || p < a.rows(); p += K_BLOCK) { // no rows: sums of 0
+    for (int p = 0; p == 0 || p < a.rows(); p += K_BLOCK) { // without rows the sums are 0
       int steps = Math.min(K_BLOCK, a.rows() - p);
       a.packColumns(column, m, p, steps, packed, packed + WIDENED);
       boolean add = accumulate || p > 0;
@@ -102,14 +104,15 @@ final class Gemm {
   }
 
   /**
-   * Activations times the transpose of weights, as rows: C[t, j] = Σₚ A[t, p]·W[j, p], for up to
-   * {@link #ROW_BLOCK} rows of W. Here activations are the tiles and weights the panels, so that
-   * nothing has to be unpacked.
+   * Multiplies activations by the transpose of weights, with row-major results: C[t, j] = Σₚ A[t,
+   * p]·W[row + j, p] for up to {@link #ROW_BLOCK} rows of W. Here activations are the tiles and
+   * weights the panels, so that nothing has to be unpacked.
    *
-   * @param a tokens as {@link Packing#tiles} packs them
-   * @param row of W, the first
-   * @param m rows of W
-   * @param c row-major, from the first token's result for that row on, {@code stride} bytes apart
+   * @param a tokens packed by {@link Packing#tiles}
+   * @param row first row of W
+   * @param m number of rows of W
+   * @param c row-major, starting at the first token's result for that row, {@code stride} bytes
+   *     apart
    * @param packed scratch of {@link #PACKED_BYTES}
    */
   static void project(
@@ -133,12 +136,13 @@ final class Gemm {
   }
 
   /**
-   * Sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A. Blocks
-   * of {@link #K_BLOCK} tokens are summed by themselves: what C holds may be much larger than one
-   * token's part, which would be rounded away.
+   * Adds sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A.
+   * Blocks of {@link #K_BLOCK} tokens are summed separately: C may hold values much larger than the
+   * contribution of one token, which would be rounded away.
    *
-   * @param a panels of tokens (rows, PANEL), {@code panelStride} bytes apart, from the first row
-   * @param tokens in all panels together
+   * @param a panels of tokens (rows, PANEL) starting at the first row, {@code panelStride} bytes
+   *     apart
+   * @param tokens number of tokens in all panels
    * @param b panels of channels (tokens, PANEL), {@code channelStride} bytes apart
    * @param c row-major, {@code stride} bytes apart
    * @param packed scratch of {@link #PACKED_BYTES}
@@ -166,7 +170,9 @@ final class Gemm {
     }
   }
 
-  /** A panel's part of a row-major result, six rows at a time: summed by itself, then added. */
+  /**
+   * Adds one panel's part of a row-major result, six rows at a time, each summed separately first.
+   */
   private static void addTiles(
       long packed, int m, int k, long b, int lanes, long c, long stride, long result) {
     for (int i = 0; i < m; i += Tile.ROWS) {
@@ -216,13 +222,13 @@ final class Gemm {
   }
 
   /**
-   * Tiles times one panel: C ← A·B, or C ← C + A·B.
+   * Multiplies tiles by one panel: C ← A·B, or C ← C + A·B.
    *
-   * @param a tiles (k, 6), zeros in the last beyond row m
+   * @param a tiles (k, 6), with zeros after row m in the last one
    * @param b panel, (k, PANEL)
-   * @param vectors of the panel's rows that are wanted, from {@link Tile#vectors}
+   * @param vectors number of vectors per panel row to compute, from {@link Tile#vectors}
    * @param c row-major, (m, lanes), {@code stride} bytes apart
-   * @param lanes of those vectors that C has
+   * @param lanes number of lanes of those vectors that C has
    * @param result scratch of {@link #RESULT_BYTES}
    */
   private static void tiles(
@@ -241,7 +247,7 @@ final class Gemm {
       if (lanes == vectors * LANES && rows == Tile.ROWS) {
         Tile.multiply(a, b, k, vectors, c, stride, accumulate);
       } else {
-        // What lies behind the last row or column is not ours to write.
+        // Memory after the last row or column of C must not be written.
         if (accumulate) {
           copyRows(c, stride, result, PANEL_BYTES, rows, lanes);
         }

@@ -14,22 +14,24 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * One token against many weights: every weight is read once, in the order in which the file has
- * them, so memory bandwidth is the limit. Nothing is packed.
+ * Multiplies one token by many weights. Every weight is read once, in the order of the file, so
+ * memory bandwidth is the limit. Nothing is packed.
  *
- * <p>One row after the other, since a single stream of addresses is what the processors'
- * prefetchers follow best: four rows side by side reached two thirds of it. BF16 is widened by a
- * shift, written out at each place: as a method of its own it was boxed. The steps of the addresses
- * are parameters for the reason that {@link Tile} gives.
+ * <p>Rows are read one after another, since the processors' prefetchers follow a single stream of
+ * addresses best: four rows side by side reached two thirds of the bandwidth. BF16 is widened by a
+ * shift that is written out at each use: as a method of its own, it was boxed. The address steps
+ * are parameters for the reason given in {@link Tile}.
  */
 final class Gemv {
-  /** Rows whose sums are kept as vectors until their lanes are added, all rows together. */
+  /**
+   * Rows whose sums are kept as vectors before their lanes are added, for all these rows together.
+   */
   static final int ROWS = 16;
 
   /** Bytes of scratch that {@link #dots} needs. */
   static final long SCRATCH_BYTES = ROWS * VECTOR_BYTES;
 
-  /** Elements of a row in one step: eight chains hide the latency of the multiply-add. */
+  /** Elements of a row per step: eight chains hide the latency of the multiply-add. */
   private static final int UNROLLED = 8 * LANES;
 
   private static final long HALF_BYTES = VECTOR_BYTES / 2;
@@ -37,7 +39,7 @@ final class Gemv {
   private Gemv() {}
 
   /**
-   * scores[i] = A[i]·x for m rows of A.
+   * Computes scores[i] = A[i]·x for m rows of A.
    *
    * @param a row-major, {@code stride} bytes apart
    * @param x k floats
@@ -206,7 +208,10 @@ final class Gemv {
     s0.add(s4).intoMemorySegment(ALL, sum, LE);
   }
 
-  /** The lanes of a stored vector, added in a fixed order; {@code reduceLanes} has none. */
+  /**
+   * Returns the sum of the lanes of a stored vector, added in a fixed order; {@code reduceLanes}
+   * guarantees none.
+   */
   static double sum(long vector) {
     double sum = 0;
     for (int lane = 0; lane < LANES; lane++) {
@@ -216,12 +221,12 @@ final class Gemv {
   }
 
   /**
-   * y ← y + Σₚ θ[p]·A[p] over k rows of A: a chain of fused multiply-adds in the order of p for
-   * each column.
+   * Computes y ← y + Σₚ θ[p]·A[p] over k rows of A; for each column this is one chain of fused
+   * multiply-adds in the order of p.
    *
    * @param a row-major, {@code stride} bytes apart
    * @param theta k floats
-   * @param y as many floats as columns
+   * @param y one float per column
    */
   static void weightedSum(
       long a, long stride, boolean bf16, int k, long theta, int columns, long y) {

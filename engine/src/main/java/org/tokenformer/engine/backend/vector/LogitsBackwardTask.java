@@ -7,7 +7,10 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Backward through the product with the embedding table: dx = dlogits·E, dE = dlogitsᵀ·x. */
+/**
+ * Computes the backward pass of the product with the embedding table: dx = dlogits·E, dE =
+ * dlogitsᵀ·x.
+ */
 final class LogitsBackwardTask implements Workers.Task {
   private final Workers workers;
   private final Scratch scratch;
@@ -61,7 +64,7 @@ final class LogitsBackwardTask implements Workers.Task {
     }
   }
 
-  /** Pieces are blocks of columns of the panels: a panel is V wide. */
+  /** Packs the operands. A panel is V wide, so pieces are blocks of its columns. */
   private void pack(int first, int inTile) {
     int panelCount = (inTile + PANEL - 1) / PANEL;
     int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;

@@ -5,7 +5,9 @@ import static org.tokenformer.engine.backend.vector.Simd.PANEL;
 import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** The product with the embedding table: a Pattention's first half. */
+/**
+ * Computes the product with the embedding table, the same operation as the scores of a Pattention.
+ */
 final class LogitsTask implements Workers.Task {
   private final Workers workers;
   private final Scratch scratch;
@@ -52,7 +54,10 @@ final class LogitsTask implements Workers.Task {
     }
   }
 
-  /** All tokens go through a block of the table before the next one; see the Pattention of such. */
+  /**
+   * Multiplies all tokens by one block of the table before the next; see {@link
+   * PattentionTokenTask}.
+   */
   private void tokenByToken(int worker) {
     long sums = scratch.packed(worker);
     int blocks = (vocabulary + Gemm.ROW_BLOCK - 1) / Gemm.ROW_BLOCK;

@@ -11,19 +11,19 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Moves matrices of floats into the layouts that {@link Tile} reads and out of the one it writes.
+ * Copies matrices of floats into the layouts that {@link Tile} reads, and from the one it writes.
  */
 final class Packing {
-  /** Columns that {@link #wholeVectors} reads for the six of a tile. */
+  /** Columns that {@link #wholeVectors} reads for the six columns of a tile. */
   private static final int COPIED = Simd.roundUp(Tile.ROWS, LANES);
 
-  /** Steps behind its last that {@link #wholeVectors} overwrites. */
+  /** Steps that {@link #wholeVectors} overwrites after the last one it copies. */
   private static final int OVERWRITTEN = Math.ceilDiv(COPIED - Tile.ROWS, Tile.ROWS);
 
   private Packing() {}
 
   /**
-   * Up to six rows of a row-major matrix as a tile, (k, 6), zeros where the rows end.
+   * Packs up to six rows of a row-major matrix as a tile, (k, 6), with zeros for missing rows.
    *
    * @param from address of the first element
    * @param stride bytes from one row to the next
@@ -45,10 +45,10 @@ final class Packing {
   }
 
   /**
-   * Rows of panels as tiles, for sums over tokens: tile i holds (tokens, 6) numbers of the panels'
-   * rows 6i to 6i + 5.
+   * Packs rows of panels as tiles, for sums over tokens: tile i holds (tokens, 6) numbers of the
+   * panels' rows 6i to 6i + 5.
    *
-   * @param from address of the first row wanted in the first panel
+   * @param from address of the first row in the first panel
    * @param panelStride bytes from one panel to the next
    */
   static void panelRows(long from, long panelStride, int rows, int tokens, long to) {
@@ -64,7 +64,7 @@ final class Packing {
     }
   }
 
-  /** One row of a tile; the address is that of its first element in the tile. */
+  /** Packs one row of a tile; {@code to} is the address of its first element in the tile. */
   static void row(long from, int k, long to) {
     for (int p = 0; p < k; p++) {
       Simd.set(to + p * Tile.ROW_BYTES, Simd.get(from + 4L * p));
@@ -72,10 +72,10 @@ final class Packing {
   }
 
   /**
-   * Up to six columns of k rows of a row-major matrix as a tile, (k, 6), zeros where the columns
-   * end.
+   * Packs up to six columns of k rows of a row-major matrix as a tile, (k, 6), with zeros for
+   * missing columns.
    *
-   * @param readable columns that the matrix has from here on, at least {@code columns}
+   * @param readable number of columns that may be read from here on, at least {@code columns}
    */
   static void columns(long from, long stride, int columns, int readable, int k, long to) {
     boolean vectors = columns == Tile.ROWS && readable >= COPIED;
@@ -84,7 +84,7 @@ final class Packing {
     someColumns(from + whole * stride, stride, columns, k - whole, to + whole * Tile.ROW_BYTES);
   }
 
-  /** Copies whole vectors: what they hold too much is overwritten by the next rows'. */
+  /** Copies whole vectors; the columns copied beyond the tile are overwritten by the next rows. */
   private static void wholeVectors(long from, long stride, int k, long to, long toStep) {
     for (int p = 0; p < k; p++) {
       FloatVector.fromMemorySegment(FLOATS, ALL, from, LE).intoMemorySegment(ALL, to, LE);
@@ -111,8 +111,8 @@ final class Packing {
   }
 
   /**
-   * Rows of activations as a panel: (columns, PANEL), token t on lane t, zeros on the lanes beyond
-   * the last token.
+   * Packs rows of activations as a panel, (columns, PANEL): token t on lane t, zeros on the lanes
+   * after the last token.
    */
   static void panel(long from, long stride, int tokens, int columns, float scale, long to) {
     for (int c = 0; c < columns; c += LANES) {
@@ -144,9 +144,9 @@ final class Packing {
   }
 
   /**
-   * Rows of activations as tiles for {@link Gemm#project}; the workers share them out. Blocks of
-   * {@link Gemm#K_BLOCK} columns lie one after the other, and in each the tiles of all rows, as the
-   * product reads them.
+   * Packs rows of activations as tiles for {@link Gemm#project}; the work is divided among the
+   * workers. The blocks of {@link Gemm#K_BLOCK} columns follow each other, each with the tiles of
+   * all rows, in the order in which the product reads them.
    */
   static void tiles(Workers workers, long from, int columns, int rows, long to) {
     long stride = 4L * columns;
@@ -161,9 +161,9 @@ final class Packing {
   }
 
   /**
-   * Bytes from the first of those tiles to one of a block of columns.
+   * Returns the byte offset of a tile within those tiles.
    *
-   * @param p first column of the block
+   * @param p first column of the tile's block
    * @param k columns of the block
    */
   static long tileOffset(int p, int k, int tile, int rows) {
@@ -171,7 +171,7 @@ final class Packing {
     return ((long) p * tiles + (long) tile * k) * Tile.ROW_BYTES;
   }
 
-  /** All panels of a tile of rows; the workers share them out. */
+  /** Packs all panels of a tile of rows; the work is divided among the workers. */
   static void panels(Workers workers, long from, int columns, int tokens, long to) {
     for (int i = workers.next(); i * PANEL < tokens; i = workers.next()) {
       int lanes = Math.min(PANEL, tokens - i * PANEL);
@@ -181,8 +181,8 @@ final class Packing {
   }
 
   /**
-   * Rows of activations as panels of channels: (columns rounded up to PANEL / PANEL, tokens,
-   * PANEL), channel c on lane c, zeros on the lanes beyond the last channel.
+   * Packs rows of activations as panels of channels, (⌈columns / PANEL⌉, tokens, PANEL): channel c
+   * on lane c, zeros on the lanes after the last channel.
    *
    * @param panelStride bytes from one panel to the next
    */
@@ -211,7 +211,7 @@ final class Packing {
     }
   }
 
-  /** Panels back to rows of activations. */
+  /** Unpacks panels to rows of activations. */
   static void unpackAll(
       long from, long panelStride, int tokens, int columns, long to, long stride) {
     for (int i = 0; i * PANEL < tokens; i++) {
@@ -220,7 +220,7 @@ final class Packing {
     }
   }
 
-  /** A panel back to rows of activations. */
+  /** Unpacks one panel to rows of activations. */
   static void unpack(long from, int tokens, int columns, long to, long stride) {
     for (int c = 0; c < columns; c += LANES) {
       int n = Math.min(LANES, columns - c);
@@ -247,7 +247,7 @@ final class Packing {
     }
   }
 
-  /** Panels, which are lost, times a factor, added to rows of activations. */
+  /** Adds panels times a factor to rows of activations; the contents of the panels are lost. */
   static void addAll(
       long from, long panelStride, int tokens, int columns, float scale, long to, long stride) {
     for (int i = 0; i * PANEL < tokens; i++) {

@@ -15,9 +15,9 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Backward through one Pattention, in tiles of tokens: dθ = dy·Wᵀ, through Θ to ds and θ anew, and
- * then dx = ds·K, dK = dsᵀ·x and dW = θᵀ·dy, all pieces of these three in one phase. The sums over
- * tokens go on from tile to tile, in the order of the tokens for each weight.
+ * Computes the backward pass of one Pattention, in tiles of tokens: dθ = dy·Wᵀ; then back through Θ
+ * to ds, recomputing θ; then dx = ds·K, dK = dsᵀ·x and dW = θᵀ·dy in one phase. Sums over tokens
+ * are accumulated from tile to tile, so each weight adds the tokens in their order.
  */
 final class PattentionBackwardTask implements Workers.Task {
   private final Workers workers;
@@ -39,7 +39,7 @@ final class PattentionBackwardTask implements Workers.Task {
   private long xChannels; // (panels of C, TILE, PANEL)
   private long outChannels; // (panels of C', TILE, PANEL)
   private long channelStride;
-  private long ds; // (panels of a tile, N, PANEL), before: dθ
+  private long ds; // (panels of a tile, N, PANEL); holds dθ first
   private long thetas; // likewise
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
@@ -132,7 +132,7 @@ final class PattentionBackwardTask implements Workers.Task {
     }
   }
 
-  /** dθ = dy·Wᵀ: pieces are blocks of values. */
+  /** Computes dθ = dy·Wᵀ; pieces are blocks of values. */
   private void thetaGradient(int worker, int inTile) {
     long packed = scratch.packed(worker);
     long panelStride = outputs * PANEL_BYTES;
@@ -145,7 +145,7 @@ final class PattentionBackwardTask implements Workers.Task {
   }
 
   /**
-   * dx += ds·K: pieces are blocks of channels. Those behind the last one are of {@link
+   * Computes dx += ds·K; pieces are blocks of channels. Higher piece numbers belong to {@link
    * #weightGradients}.
    */
   private void inputGradient(int worker, int first, int inTile) {
@@ -167,7 +167,10 @@ final class PattentionBackwardTask implements Workers.Task {
     weightGradients(worker, inTile, blocks, block);
   }
 
-  /** dK += dsᵀ·x and dW += θᵀ·dy: pieces are blocks of parameter tokens, first keys then values. */
+  /**
+   * Computes dK += dsᵀ·x and dW += θᵀ·dy; pieces are blocks of parameter tokens, alternately keys
+   * and values.
+   */
   private void weightGradients(int worker, int inTile, int piecesBefore, int firstPiece) {
     List<ParameterTokens.Segment> segments = tokens.segments();
     long packed = scratch.packed(worker);

@@ -8,14 +8,15 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A Pattention of a few tokens that nothing is learned from: {@link FewTokens} in blocks of
- * parameter tokens, whose sums are added in their order, whoever computed them.
+ * Computes a Pattention of a few tokens without saving scores: {@link FewTokens} on blocks of
+ * parameter tokens. The sums of the blocks are added in their order, whichever worker computed
+ * them.
  */
 final class PattentionFewTask implements Workers.Task {
   /** Keys per piece. */
   private static final int KEYS = FewTokens.DOT_ROWS;
 
-  /** Values per piece. Their sums are added in order, so it is fixed. */
+  /** Values per piece; fixed, since the sums of the pieces are added in order. */
   private static final int VALUES = 96;
 
   private final Workers workers;
@@ -29,7 +30,7 @@ final class PattentionFewTask implements Workers.Task {
   private int count;
   private long scores; // (T, N), then θ
   private long scoreStride;
-  private long sums; // (blocks of values) as FewTokens has them
+  private long sums; // one block of FewTokens sums per block of values
   private long sumStride;
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
@@ -55,7 +56,7 @@ final class PattentionFewTask implements Workers.Task {
   }
 
   private int valueBlocks() {
-    return Math.max(1, (count + VALUES - 1) / VALUES); // no values: sums of 0
+    return Math.max(1, (count + VALUES - 1) / VALUES); // without values the sums are 0
   }
 
   @Override
@@ -70,7 +71,7 @@ final class PattentionFewTask implements Workers.Task {
             Math.max(
                 groupBytes + FewTokens.dotsBytes(channels),
                 thetaBytes + FewTokens.weightedSumsBytes(values.columns())));
-    // Every worker packs for itself, which takes no longer than a barrier.
+    // Every worker packs its own copy, which takes no longer than a barrier.
     FewTokens.packGroups(x, rows, channels, groups);
     int keyBlocks = (count + KEYS - 1) / KEYS;
     for (int i = workers.next(keyBlocks); i < keyBlocks; i = workers.next(keyBlocks)) {

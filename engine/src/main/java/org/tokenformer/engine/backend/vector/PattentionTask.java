@@ -14,11 +14,11 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A Pattention of many tokens, in tiles, so that the scores of a tile stay in cache: panels of x,
- * scores, Θ, weighted sums, each phase cut by blocks of weights.
+ * Computes a Pattention of many tokens, in tiles of tokens whose scores stay in cache. The phases
+ * are packing x into panels, scores, Θ and weighted sums; each is divided among the workers.
  */
 final class PattentionTask implements Workers.Task {
-  /** Tokens in a tile: enough to pay for packing the weights once for all of them. */
+  /** Tokens per tile, enough to pay for packing the weights once for all of them. */
   static final int TILE = 1024;
 
   /** Parameter tokens per piece of the second pass of Θ. */
@@ -38,7 +38,7 @@ final class PattentionTask implements Workers.Task {
   private int count;
   private long panels; // of x: (panels of a tile, C, PANEL)
   private long saved; // scores of all rows, (panels, N, PANEL), or 0
-  private long thetas; // of a tile, (panels, N, PANEL); before, its scores if those are not saved
+  private long thetas; // of a tile, (panels, N, PANEL); first its scores, if those are not saved
   private long factors; // (panels, PANEL)
 
   @SuppressWarnings("NullAway.Init") // every run sets the operands first
@@ -82,14 +82,14 @@ final class PattentionTask implements Workers.Task {
   }
 
   /**
-   * Some rows.
+   * Processes one tile of rows.
    *
    * @param s where their scores go, (panels, N, PANEL)
    */
   private void tile(int worker, int first, int inTile, long s) {
     Packing.panels(workers, x + 4L * first * channels, channels, inTile, panels);
     workers.barrier(worker);
-    score(worker, inTile, s);
+    scores(worker, inTile, s);
     workers.barrier(worker);
     int vectors = (inTile + LANES - 1) / LANES;
     long own = scratch.packed(worker);
@@ -113,17 +113,17 @@ final class PattentionTask implements Workers.Task {
       }
     }
     workers.barrier(worker);
-    weigh(worker, first, inTile);
+    weightedSums(worker, first, inTile);
   }
 
-  /** Where a vector of tokens of the tile has its first score. */
+  /** Returns the byte offset of the first score of a vector of the tile's tokens. */
   private long offsetOf(int vector) {
     return (long) (vector / PANEL_VECTORS) * count * PANEL_BYTES
         + (long) (vector % PANEL_VECTORS) * VECTOR_BYTES;
   }
 
-  /** Scores of a tile: pieces are blocks of keys. */
-  private void score(int worker, int inTile, long s) {
+  /** Computes the scores of a tile; pieces are blocks of keys. */
+  private void scores(int worker, int inTile, long s) {
     long packed = scratch.packed(worker);
     long panelStride = channels * PANEL_BYTES;
     int piece = Gemm.piece(count, Tile.ROWS, workers.threads());
@@ -134,8 +134,8 @@ final class PattentionTask implements Workers.Task {
     }
   }
 
-  /** Weighted sums of a tile: pieces are blocks of output channels. */
-  private void weigh(int worker, int first, int inTile) {
+  /** Computes the weighted sums of a tile; pieces are blocks of output channels. */
+  private void weightedSums(int worker, int first, int inTile) {
     long packed = scratch.packed(worker);
     int panelCount = (inTile + PANEL - 1) / PANEL;
     int piece = Gemm.piece(outputs, Tile.ROWS, workers.threads());

@@ -5,20 +5,20 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A Pattention of one token, or of very few, that nothing is learned from. Blocks of parameter
- * tokens are handed out, their positions fixed: keys and values are read as one stream each, and
- * the sums of the blocks are added in their order, whoever computed them. All tokens go through a
- * block before the next one, while it is in the second-level cache; so each gets the bits that it
- * would get alone.
+ * Computes a Pattention of one or two tokens without saving scores. Work is divided into blocks of
+ * parameter tokens at fixed positions; keys and values are each read as one stream, and the sums of
+ * the blocks are added in their order, whichever worker computed them. A block is used for all
+ * tokens before the next one, while it is in the second-level cache, so each token's result is
+ * bit-identical to that of the token alone.
  */
 final class PattentionTokenTask implements Workers.Task {
-  /** Tokens at most; {@link FewTokens} is faster for more. */
+  /** Maximum number of tokens; {@link FewTokens} is faster for more. */
   static final int MAX_ROWS = 2;
 
-  /** Parameter tokens per piece. Their sums are added in order, so it is fixed. */
+  /** Parameter tokens per piece; fixed, since the sums of the pieces are added in order. */
   private static final int BLOCK = 64;
 
-  /** Columns per piece when those sums are added: whole cache lines, on any width. */
+  /** Columns per piece when those sums are added: whole cache lines at any vector width. */
   private static final int COLUMN_BLOCK = 64;
 
   private final Workers workers;

@@ -19,27 +19,27 @@ import jdk.incubator.vector.VectorOperators;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * {@link Gemv} for weights of few bits: one token against rows in the layout of {@link
- * org.tokenformer.engine.tensor.Quantized}. The integers of a group are summed up as floats, and
- * the sum is scaled once.
+ * {@link Gemv} for quantised weights: multiplies one token by rows in the layout of {@link
+ * org.tokenformer.engine.tensor.Quantized}. The integers of a group are summed as floats, and the
+ * sum is scaled once.
  */
 final class QuantizedGemv {
-  /** Bytes of x or y from one nibble of an int to its next. */
+  /** Bytes of x or y from one nibble of an int to the next. */
   private static final long NIBBLE = BLOCK_INTS * (long) Float.BYTES;
 
-  /** Bytes of x or y of a group. */
+  /** Bytes of x or y per group. */
   private static final long GROUP_FLOATS = GROUP * (long) Float.BYTES;
 
   /**
-   * Rows that are read in the order of memory before they are summed two by two, which is no stream
-   * that the processor's prefetchers follow.
+   * Rows that are prefetched in the order of memory before they are summed two at a time, an access
+   * pattern that the processor's prefetchers do not follow.
    */
-  private static final int TOUCHED_ROWS = 32;
+  private static final int PREFETCHED_ROWS = 32;
 
   private QuantizedGemv() {}
 
   /**
-   * scores[i] = A[i]·x for m rows of A.
+   * Computes scores[i] = A[i]·x for m rows of A.
    *
    * @param type I8 or I4
    * @param a {@code stride} bytes from row to row
@@ -84,7 +84,10 @@ final class QuantizedGemv {
     }
   }
 
-  /** How many weights of a row are read as vectors; the others one by one. */
+  /**
+   * Returns the number of weights of a row that are read as vectors; the others are read one by
+   * one.
+   */
   private static int whole(boolean bytes, int k) {
     if (!bytes) {
       return k / BLOCK_INTS * BLOCK_INTS;
@@ -236,14 +239,14 @@ final class QuantizedGemv {
   }
 
   /**
-   * y ← y + Σₚ θ[p]·A[p] over k rows of A, in the order of p for each column.
+   * Computes y ← y + Σₚ θ[p]·A[p] over k rows of A, in the order of p for each column.
    *
    * @param type I8 or I4
    * @param a {@code stride} bytes from row to row
    * @param scales {@code scaleStride} bytes from row to row
    * @param theta k floats
-   * @param y as many floats as columns
-   * @param scratch of an int
+   * @param y one float per column
+   * @param scratch memory of one int
    */
   static void weightedSum(
       DType type,
@@ -258,9 +261,9 @@ final class QuantizedGemv {
       long scratch) {
     boolean bytes = type == DType.I8;
     int whole = whole(bytes, columns);
-    int touched = 0;
+    int prefetched = 0;
     for (int p = 0; p < k; p += 2) {
-      // Two rows for each time that y is read and written; an odd one goes with itself times 0.
+      // Two rows each time y is read and written; an odd last row is paired with itself times 0.
       boolean pair = p + 1 < k;
       float weight = Simd.get(theta + 4L * p);
       float weight2 = pair ? Simd.get(theta + 4L * (p + 1)) : 0;
@@ -268,9 +271,9 @@ final class QuantizedGemv {
       long row2 = pair ? row + stride : row;
       long scale = scales + p * scaleStride;
       long scale2 = pair ? scale + scaleStride : scale;
-      if (p % TOUCHED_ROWS == 0) {
-        int rows = Math.min(TOUCHED_ROWS, k - p);
-        touched |= Simd.prefetch(row, (rows - 1) * stride + type.rowBytes(columns));
+      if (p % PREFETCHED_ROWS == 0) {
+        int rows = Math.min(PREFETCHED_ROWS, k - p);
+        prefetched |= Simd.prefetch(row, (rows - 1) * stride + type.rowBytes(columns));
       }
       if (bytes) {
         addRowsI8(
@@ -284,10 +287,10 @@ final class QuantizedGemv {
         Simd.set(at, Math.fma(get(bytes, row2, scale2, c), weight2, sum));
       }
     }
-    Simd.setInt(scratch, touched);
+    Simd.setInt(scratch, prefetched);
   }
 
-  /** y ← (y + θ·A) + θ₂·A₂ for one row each of A and A₂. */
+  /** Computes y ← (y + θ·A) + θ₂·A₂ for one row each of A and A₂. */
   private static void addRowsI8(
       long a,
       long scales,

@@ -10,18 +10,18 @@ import jdk.incubator.vector.FloatVector;
 import org.tokenformer.engine.backend.AdamW;
 
 /**
- * What is done to one row of activations by itself. Each row is one worker's. Sums over a row are
- * in double arithmetic, in an order that is the same at every vector width: an error of theirs
- * would scale the whole row, and a training run has the same bits on every machine.
+ * Operations on single rows. Each row is processed by one worker. Sums over a row use double
+ * arithmetic, in an order that is the same at every vector width: an error in such a sum would
+ * scale the whole row, and training runs are to be bit-identical on every machine.
  */
 final class RowKernels {
-  /** Logits whose exponentials are in memory at a time, until they are added. */
+  /** Number of exponentials of logits that are held in memory until they are added. */
   private static final int EXPONENTIALS = 1024;
 
   private RowKernels() {}
 
   /**
-   * Layer normalisation of one row.
+   * Computes the layer normalisation of one row.
    *
    * @param weight address of C floats, or 0 for none
    * @param bias address of C floats, or 0 for none
@@ -39,8 +39,8 @@ final class RowKernels {
   }
 
   /**
-   * Backward through the layer normalisation of one row: with n the normalised row and g the
-   * gradient times the weight, the row's gradient grows by (g − mean(g) − n·mean(g·n))/σ.
+   * Computes the backward pass of the layer normalisation of one row: with n the normalised row and
+   * g the gradient times the weight, adds (g − mean(g) − n·mean(g·n))/σ to the row's gradient.
    *
    * @param weight address of C floats, or 0 for none
    */
@@ -50,7 +50,7 @@ final class RowKernels {
     float scale = scale(x, channels, mean, epsilon);
     double sum = 0;
     double dot = 0;
-    double oddSum = 0; // two chains: a chain waits for each addition
+    double oddSum = 0; // two chains hide the latency of the additions
     double oddDot = 0;
     int c = 0;
     for (; c <= channels - 2; c += 2) {
@@ -88,16 +88,16 @@ final class RowKernels {
     }
   }
 
-  /** The gradient of a normalised number, before its weight. */
+  /** Returns the gradient of a normalised number, before the weight was applied. */
   private static float gradient(long outGradient, long weight, int c) {
     return Simd.get(outGradient + 4L * c) * (weight == 0 ? 1 : Simd.get(weight + 4L * c));
   }
 
   /**
-   * What one row adds to the gradients of a layer normalisation's weight and bias.
+   * Adds the contribution of one row to the gradients of a layer normalisation's weight and bias.
    *
-   * @param weightGradient address of C floats, or 0 if it is not wanted
-   * @param biasGradient address of C floats, or 0 if it is not wanted
+   * @param weightGradient address of C floats, or 0 if not needed
+   * @param biasGradient address of C floats, or 0 if not needed
    */
   static void layerNormParameters(
       long x,
@@ -150,12 +150,12 @@ final class RowKernels {
     return s0 + s1 + (s2 + s3);
   }
 
-  /** 1/√(variance + ε). */
+  /** Returns 1/√(variance + ε). */
   private static float scale(long x, int channels, float mean, float epsilon) {
     return (float) (1 / Math.sqrt(squares(x, channels, mean) / channels + epsilon));
   }
 
-  /** The sum of the squares of what n numbers are above {@code zero}. */
+  /** Returns the sum of the squares of the differences between n numbers and {@code zero}. */
   static double squares(long x, int n, double zero) {
     double s0 = 0;
     double s1 = 0;
@@ -202,7 +202,7 @@ final class RowKernels {
     }
   }
 
-  /** out ← x + y; {@code out} may be one of them. */
+  /** Computes out ← x + y; {@code out} may be one of them. */
   static void add(long x, long y, int n, long out) {
     int c = 0;
     for (; c <= n - LANES; c += LANES) {
@@ -232,9 +232,9 @@ final class RowKernels {
   }
 
   /**
-   * −ln softmax(logits)[target].
+   * Returns −ln softmax(logits)[target].
    *
-   * @param scratch of {@link Gemm#PACKED_BYTES}, like a worker's own
+   * @param scratch memory of {@link Gemm#PACKED_BYTES}, such as the worker's own
    */
   static float crossEntropy(long logits, int n, int target, long scratch) {
     int vectors = n / LANES;
@@ -262,9 +262,9 @@ final class RowKernels {
   }
 
   /**
-   * The loss of one row, whose logits become weight·(softmax − one at the target).
+   * Returns the loss of one row, and replaces its logits with weight·(softmax − one-hot target).
    *
-   * @param scratch as in {@link #crossEntropy}
+   * @param scratch see {@link #crossEntropy}
    */
   static float crossEntropyBackward(long logits, int n, int target, float weight, long scratch) {
     float loss = crossEntropy(logits, n, target, scratch);
@@ -282,12 +282,12 @@ final class RowKernels {
       double p = Math.exp((double) Simd.get(logits + 4L * c) - logSum);
       Simd.set(logits + 4L * c, (float) (weight * p));
     }
-    // 1 − p without cancellation where the model is sure.
+    // p − 1 without cancellation when p is near 1.
     Simd.set(logits + 4L * target, (float) (weight * Math.expm1((double) -loss)));
     return loss;
   }
 
-  /** One step of AdamW on n weights; see {@code Backend.adamw}. */
+  /** Does one step of AdamW on n weights; see {@code Backend.adamw}. */
   static void adamw(AdamW step, long weights, long gradient, long first, long second, int n) {
     float beta1 = step.beta1();
     float beta2 = step.beta2();

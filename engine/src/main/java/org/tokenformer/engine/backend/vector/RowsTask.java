@@ -4,12 +4,14 @@ import java.util.List;
 import org.tokenformer.engine.backend.AdamW;
 import org.tokenformer.engine.backend.Sequence;
 
-/** An operation that treats each row by itself: blocks of rows are handed out. */
+/**
+ * An operation that processes each row independently; blocks of rows are handed out to the workers.
+ */
 abstract class RowsTask implements Workers.Task {
-  /** Elements below which a barrier costs more than it saves. */
+  /** Number of elements below which a barrier costs more than several threads save. */
   private static final long SMALL = 1 << 15;
 
-  /** Elements in a block of rows. */
+  /** Elements per block of rows. */
   private static final long BLOCK = 1 << 13;
 
   private final Workers workers;
@@ -23,13 +25,13 @@ abstract class RowsTask implements Workers.Task {
   }
 
   /**
-   * Does one row.
+   * Processes one row.
    *
-   * @param own scratch of {@link Gemm#PACKED_BYTES}, the worker's own
+   * @param own the worker's own scratch of {@link Gemm#PACKED_BYTES}
    */
   abstract void row(int row, long own);
 
-  /** Does all rows, each of about as many elements. */
+  /** Processes all rows; {@code elements} is the approximate size of each. */
   final void run(int rowCount, int elements) {
     rows = rowCount;
     rowsInBlock = (int) Math.max(1, BLOCK / Math.max(1, elements));
@@ -112,7 +114,7 @@ abstract class RowsTask implements Workers.Task {
     }
   }
 
-  /** {@code Backend.crossEntropy} and, in one pass with it, its gradient. */
+  /** {@code Backend.crossEntropy} and, in the same pass, its gradient. */
   static final class CrossEntropy extends RowsTask {
     long logits;
     int vocabulary;
@@ -165,9 +167,9 @@ abstract class RowsTask implements Workers.Task {
     }
   }
 
-  /** {@code Backend.zero}: a row is a piece of the tensor, seen as one array. */
+  /** {@code Backend.zero}: a row is a piece of the tensor, viewed as one array. */
   static final class Zero extends RowsTask {
-    /** Elements in a row. */
+    /** Elements per row. */
     static final int PIECE = 1 << 12;
 
     long x;
@@ -184,9 +186,9 @@ abstract class RowsTask implements Workers.Task {
     }
   }
 
-  /** {@code Backend.adamw}: a row is a piece of the tensors, seen as one array. */
+  /** {@code Backend.adamw}: a row is a piece of the tensors, viewed as one array. */
   static final class AdamStep extends RowsTask {
-    /** Elements in a row. */
+    /** Elements per row. */
     static final int PIECE = 1 << 12;
 
     AdamW step = NO_STEP;
@@ -211,9 +213,9 @@ abstract class RowsTask implements Workers.Task {
     }
   }
 
-  /** {@code Backend.sumOfSquares}: the sum of each piece of the tensor, seen as one array. */
+  /** {@code Backend.sumOfSquares}: one sum per piece of the tensor, viewed as one array. */
   static final class SumOfSquares extends RowsTask {
-    /** Elements in a row. */
+    /** Elements per row. */
     static final int PIECE = 1 << 12;
 
     long x;

@@ -4,12 +4,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The working memory of a backend's operations, kept from one to the next: a shared part that the
- * phases of an operation hand to each other, and two parts for each worker. It grows to what the
- * largest operation needs and never shrinks.
+ * Working memory that a backend's operations reuse: a shared part that the phases of an operation
+ * pass to each other, and two parts per worker. It grows to what the largest operation needs and
+ * never shrinks.
  *
- * <p>Automatic arenas: a buffer that was outgrown goes with the next garbage collection, since
- * closing a shared arena in the middle of work would stop all threads and deoptimise their code.
+ * <p>It uses automatic arenas, so the garbage collector frees a buffer that has been replaced by a
+ * larger one: closing a shared arena during work would stop all threads and deoptimise their code.
  */
 final class Scratch {
   private static final int ALIGNMENT = 64;
@@ -30,7 +30,9 @@ final class Scratch {
     }
   }
 
-  /** Address of at least that many bytes; the contents of the last operation are lost. */
+  /**
+   * Returns the address of at least that many bytes; the contents of the last operation are lost.
+   */
   long shared(long bytes) {
     if (shared.byteSize() < bytes) {
       shared = allocate(bytes + bytes / 4);
@@ -38,17 +40,19 @@ final class Scratch {
     return shared.address();
   }
 
-  /** Address of {@link Gemm#PACKED_BYTES} bytes of one worker. */
+  /** Returns the address of one worker's {@link Gemm#PACKED_BYTES} bytes. */
   long packed(int worker) {
     return packed[worker].address();
   }
 
-  /** One worker's view of what serves as weights for a moment. */
+  /** Returns one worker's reusable view of matrices that temporarily serve as weights. */
   WeightRows weights(int worker) {
     return weights[worker];
   }
 
-  /** Address of at least that many bytes of one worker; called by that worker only. */
+  /**
+   * Returns the address of at least that many bytes of one worker; only that worker may call it.
+   */
   long local(int worker, long bytes) {
     if (local[worker].byteSize() < bytes) {
       local[worker] = allocate(bytes + bytes / 4);

@@ -8,14 +8,18 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The width of this machine's vectors and the one memory segment that all addresses are offsets of.
+ * The vector width in use, and the memory segment in which all addresses are offsets.
  *
- * <p>All of it is static and final, since C2 compiles vectors well only when their species is a
- * constant. The system property {@value #WIDTH_PROPERTY} caps the width: tests force 128, 256 and
- * 512 bits with it, and chips that clock down under wide vectors may want less than they have.
+ * <p>Everything is static and final, since C2 compiles vectors well only if their species is a
+ * constant. The system property {@value #WIDTH_PROPERTY} sets the width: tests force 128, 256 and
+ * 512 bits, and processors that lower their clock for wide vectors may be faster with less than
+ * their maximum.
  */
 final class Simd {
-  /** Bits of a vector; the machine's preferred width, at most 512, where it is not set. */
+  /**
+   * System property for the bits of a vector; the default is the machine's preferred width, at most
+   * 512.
+   */
   static final String WIDTH_PROPERTY = "tokenformer.vector.bits";
 
   static final VectorSpecies<Float> FLOATS = species();
@@ -23,25 +27,25 @@ final class Simd {
   static final VectorSpecies<Short> HALF_SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
-  /** As many bytes as there are lanes, or the fewest that a vector holds. */
+  /** Holds one byte per lane, but at least 8 bytes, the smallest vector. */
   static final VectorSpecies<Byte> BYTES =
       VectorSpecies.of(
           byte.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 4)));
 
-  /** What a vector of bytes reads; lanes beyond {@link #LANES} are not used. */
+  /** Bytes read by a vector of bytes; those after {@link #LANES} are not used. */
   static final int BYTES_READ = BYTES.length();
 
   static final int LANES = FLOATS.length();
   static final long VECTOR_BYTES = (long) LANES * Float.BYTES;
 
   /**
-   * Vectors of tokens in a panel. Two, with 6 rows of parameter tokens, are 12 accumulators: they
-   * hide the latency of the multiply-add and fit the 16 registers that machines without AVX-512
-   * have. Four are for those with 32.
+   * Vectors of tokens per panel. Two of them, with 6 rows of parameter tokens, need 12
+   * accumulators, which hide the latency of the multiply-add and fit in the 16 registers of
+   * machines without AVX-512. Four are for machines with 32 registers.
    */
   static final int PANEL_VECTORS = LANES == 16 ? 4 : 2;
 
-  /** Tokens in a panel. */
+  /** Tokens per panel. */
   static final int PANEL = PANEL_VECTORS * LANES;
 
   /** Bytes from one row of a panel to the next. */
@@ -52,7 +56,7 @@ final class Simd {
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LE);
   static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LE);
 
-  /** All memory: an address is an offset in it. One constant base is what compiles best. */
+  /** All memory: an address is an offset in this segment. A single constant base compiles best. */
   static final MemorySegment ALL = everything();
 
   private Simd() {}
@@ -77,7 +81,7 @@ final class Simd {
 
   private static final long CACHE_LINE = 64;
 
-  /** The float at an address. */
+  /** Returns the float at an address. */
   static float get(long address) {
     return ALL.get(FLOAT, address);
   }
@@ -86,27 +90,29 @@ final class Simd {
     ALL.set(FLOAT, address, value);
   }
 
-  /** The float whose upper half lies at an address. */
+  /** Returns the BF16 number at an address as a float. */
   static float getBf16(long address) {
     return Float.intBitsToFloat(ALL.get(SHORT, address) << 16);
   }
 
-  /** The byte at an address. */
+  /** Returns the byte at an address. */
   static byte getByte(long address) {
     return ALL.get(ValueLayout.JAVA_BYTE, address);
   }
 
-  /** The int at an address. */
+  /** Returns the int at an address. */
   static int getInt(long address) {
     return ALL.get(INT, address);
   }
 
   /**
-   * Reads an int of every cache line, in the order of memory. There is no instruction to prefetch
-   * with; but where rows are used in bursts with long work between them, or two at a time, the
-   * processor's prefetchers lose them, and reading them in order a little before brings them back.
+   * Reads one int of every cache line, in the order of memory. The Vector API has no prefetch
+   * instruction. When rows are used in bursts with long computations between them, or two at a
+   * time, the processor's prefetchers lose track; reading the rows in order shortly before restores
+   * them.
    *
-   * @return made of what was read: the caller stores it somewhere, or nothing would be read
+   * @return a value that depends on everything read; the caller must store it, or the compiler
+   *     removes the reads
    */
   static int prefetch(long address, long bytes) {
     int all = 0;
@@ -120,7 +126,10 @@ final class Simd {
     ALL.set(INT, address, value);
   }
 
-  /** Writes zeros; {@code bytes} is a multiple of 4. A slice to fill would be an object a call. */
+  /**
+   * Writes zeros; {@code bytes} is a multiple of 4. Filling a slice of the segment would allocate
+   * an object per call.
+   */
   static void clear(long address, long bytes) {
     FloatVector zero = FloatVector.zero(FLOATS);
     long end = address + bytes;
@@ -138,12 +147,12 @@ final class Simd {
     }
   }
 
-  /** Copies bytes; the ranges do not overlap. */
+  /** Copies bytes; the ranges must not overlap. */
   static void copy(long from, long to, long bytes) {
     MemorySegment.copy(ALL, from, ALL, to, bytes);
   }
 
-  /** The smallest multiple of {@code step} that is not less than {@code n}. */
+  /** Returns the smallest multiple of {@code step} that is not less than {@code n}. */
   static int roundUp(int n, int step) {
     return (n + step - 1) / step * step;
   }

@@ -8,30 +8,30 @@ import org.tokenformer.engine.backend.Dropout;
 import org.tokenformer.engine.backend.Theta;
 
 /**
- * Θ in two passes over the scores: {@code reduce} finds what each token's scores are scaled by,
- * after replacing them by gelu or exp where the kind norms those; {@code apply} does the rest. The
- * second pass may be cut anywhere, the first runs over all N.
+ * Computes Θ in two passes over the scores. The {@code reduce} pass computes each token's scale
+ * factor; kinds that normalise gelu or exp of the scores store those in θ on the way. The {@code
+ * apply} pass does the rest. The second pass may be divided anywhere, the first runs over all N.
  */
 final class ThetaKernel {
-  // Scratch is five vectors: for a factor, a sum, a maximum, and two that backward adds.
+  // Scratch holds five vectors: a factor, a sum, a maximum, and two for the backward pass.
   private static final int SUM = 1;
   private static final int MAX = 2;
   private static final int DOT = 3;
   private static final int FACTOR = 4;
 
   /**
-   * What gelu is multiplied by before its norm is taken, which changes nothing else: where a token
-   * has only scores far below 0, the squares of gelu's tail would be 0.
+   * Factor of gelu before its norm is computed; it cancels out. Without it, the squares would
+   * underflow to 0 for a token whose scores are all in the far negative tail of gelu.
    */
   private static final float GELU_UNITS = 1 << 24;
 
   private ThetaKernel() {}
 
   /**
-   * First pass, for one vector of tokens of a panel.
+   * Does the first pass for one vector of a panel's tokens.
    *
    * @param s address of that vector's first score, (n, PANEL)
-   * @param theta where θ goes, likewise; may be {@code s}
+   * @param theta where θ goes, with the same layout; may be {@code s}
    * @param factors where that vector's factors go
    * @param scratch three vectors
    */
@@ -41,19 +41,22 @@ final class ThetaKernel {
     factors(kind, tau, scratch + SUM * VECTOR_BYTES, factors);
   }
 
-  /** Second pass, for some rows of one vector of tokens of a panel; the rest as in the first. */
+  /**
+   * Does the second pass for some rows of one vector of a panel's tokens; for the parameters see
+   * {@link #reducePanel}.
+   */
   static void applyPanel(Theta kind, long s, long theta, int n, long factors) {
     apply(kind, s, theta, PANEL_BYTES, n, factors);
   }
 
   /**
-   * Both passes, for one token whose scores lie side by side.
+   * Does both passes for one token with contiguous scores.
    *
-   * @param s n scores and room up to a whole vector, which is used
+   * @param s n scores, with space up to a whole vector, which is overwritten
    * @param scratch three vectors
    */
   static void applyRow(Theta kind, float tau, long s, int n, long scratch) {
-    // Sums run lane by lane over whole vectors, so that zeros appended by growth change no bit.
+    // Sums run lane by lane over whole vectors, so that zero rows appended by growth change no bit.
     int padded = Simd.roundUp(n, LANES);
     for (int i = n; i < padded; i++) {
       Simd.set(s + 4L * i, kind == Theta.SOFTMAX ? Float.NEGATIVE_INFINITY : 0);
@@ -65,12 +68,12 @@ final class ThetaKernel {
   }
 
   /**
-   * Backward, for one vector of tokens of a panel: θ is computed anew and the gradient of θ becomes
-   * that of s.
+   * Does the backward pass for one vector of a panel's tokens: recomputes θ and replaces the
+   * gradient of θ with that of s.
    *
    * @param s address of that vector's first score, (n, PANEL)
-   * @param d address of its first gradient, likewise
-   * @param theta where θ goes, likewise
+   * @param d address of its first gradient, with the same layout
+   * @param theta where θ goes, with the same layout
    * @param scratch five vectors
    */
   static void backwardPanel(
@@ -118,11 +121,11 @@ final class ThetaKernel {
   }
 
   /**
-   * Leaves out some of θ, or of its gradient, for one vector of tokens of a panel.
+   * Applies dropout to θ, or to its gradient, for one vector of a panel's tokens.
    *
-   * @param row of the activations, of the first lane
+   * @param row row of the activations on the first lane
    * @param theta address of that vector's n values, (n, PANEL)
-   * @param first index of the first of them
+   * @param first parameter-token index of the first of them
    * @param hashes scratch of one vector
    */
   static void dropout(Dropout dropout, int row, long theta, int first, int n, long hashes) {
@@ -132,7 +135,7 @@ final class ThetaKernel {
     VectorMath.dropout(theta, PANEL_BYTES, first, n, hashes, dropout.threshold(), dropout.scale());
   }
 
-  /** Leaves the sum that the kind norms by in the second vector of the scratch. */
+  /** Stores the sum that the kind normalises by in the second vector of the scratch. */
   private static void reduce(Theta kind, long s, long theta, long step, int count, long scratch) {
     long sum = scratch + SUM * VECTOR_BYTES;
     switch (kind) {
@@ -148,7 +151,7 @@ final class ThetaKernel {
         long max = scratch + MAX * VECTOR_BYTES;
         Simd.fill(max, LANES, Float.NEGATIVE_INFINITY);
         VectorMath.max(s, step, count, max);
-        if (step == VECTOR_BYTES) { // one token has one maximum
+        if (step == VECTOR_BYTES) { // the lanes belong to one token, which has one maximum
           Simd.fill(max, LANES, largest(max));
         }
         Simd.fill(sum, LANES, 0);
@@ -176,7 +179,7 @@ final class ThetaKernel {
     return norm == 0 ? 0 : tau / norm;
   }
 
-  /** The largest lane of a stored vector; NaN wins. */
+  /** Returns the largest lane of a stored vector; NaN wins. */
   static float largest(long vector) {
     float max = Float.NEGATIVE_INFINITY;
     for (int lane = 0; lane < LANES; lane++) {

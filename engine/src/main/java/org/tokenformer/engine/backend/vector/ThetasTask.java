@@ -11,8 +11,9 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * θ of scores that {@link PattentionTask} kept, back in rows. Pieces are panels of tokens, each
- * computed in the worker's own memory, since the scores stay as they are for a backward pass.
+ * Computes θ, in row-major order, from scores that {@link PattentionTask} saved. Pieces are panels
+ * of tokens, each computed in the worker's own memory, since the scores must remain unchanged for a
+ * backward pass.
  */
 final class ThetasTask implements Workers.Task {
   private final Workers workers;

@@ -12,63 +12,66 @@ import static org.tokenformer.engine.backend.vector.Simd.VECTOR_BYTES;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The micro-kernel: six rows of one matrix times a panel of the other, in registers: four vectors
- * of it where there are 32 registers, two where there may be 16. With four, ten loads serve 24
- * multiply-adds, with two, eight serve twelve: on a core by itself both run at the limit of the
- * multiply-adds, on one whose other hardware thread is busy four are a fifth faster.
+ * The micro-kernel: multiplies six rows of one matrix by a panel of the other in registers, with
+ * four vectors of the panel where there are 32 registers and two where there may be 16. With four,
+ * ten loads serve 24 multiply-adds; with two, eight serve twelve. On a core of its own both run at
+ * the limit of the multiply-adds; on one whose other hardware thread is busy, four are a fifth
+ * faster.
  *
  * <p>Every accumulator is a named local and every store is written out, because a vector that
  * crosses a call or an array is boxed: the same loop with a helper for the stores ran at a fifth of
- * the speed. The rows come packed, six to a step of k, so that one address serves them all; with
- * six row addresses the bounds checks alone cost a third. The steps of the addresses in the loop
- * are parameters on purpose: where C2 knows them as constants it rewrites the loop, and it runs at
- * half the speed. The loop is one over addresses, since C2 cuts a counted one into three, and to
- * enter and leave those cost a twentieth of a short chain; with two vectors it does two steps a
- * round.
+ * the speed. The rows are packed, six values per step of k, so that one address serves them all;
+ * with six row addresses, the bounds checks alone cost a third. The address steps in the loop are
+ * parameters on purpose: if C2 knows them as constants, it rewrites the loop, which then runs at
+ * half the speed. The loop runs over addresses, since C2 splits a counted loop into three, and
+ * entering and leaving those costs a twentieth of a short chain. With two vectors, an iteration
+ * does two steps.
  *
- * <p>A method must not be much larger than these. C1 may run out of virtual registers for one that
- * counts calls and branches and still compile the one that does not: then the method stays there
- * for good, C2 never gets a profile, and the tile is a hundred times slower. So the second half of
- * the rows moves to the first half's names to be stored by the same lines.
+ * <p>A method must not be much larger than these. For a larger one, C1 may run out of virtual
+ * registers in the version that counts calls and branches, yet compile the version that does not.
+ * The method then stays in that version permanently: C2 never gets a profile, and the tile is a
+ * hundred times slower. Hence the second half of the rows is moved to the names of the first half
+ * and stored by the same lines.
  */
 final class Tile {
-  /** Rows in a tile. */
+  /** Rows per tile. */
   static final int ROWS = 6;
 
-  /** Bytes of one step of packed rows. */
+  /** Bytes per step of packed rows. */
   static final long ROW_BYTES = ROWS * (long) Float.BYTES;
 
   /**
-   * Steps of k that are one chain. A chain loses about as many of its last bits as it is long, so
-   * short ones keep the error of a model near that of its single roundings; they cost a fortieth of
-   * the speed, and half as long ones a tenth of a training step. A call for each block: with the
-   * loop over the blocks in one method with the tile, C2 left the tile a fifth slower.
+   * Steps of k per chain. A chain of additions loses accuracy in its last bits in proportion to its
+   * length, so short chains keep the error of a model near that of its single roundings. They cost
+   * a fortieth of the speed; chains of half this length would cost a tenth of a training step.
+   * There is one call per block: when the loop over the blocks was in one method with the tile, C2
+   * made the tile a fifth slower.
    */
   static final int SUM_BLOCK = 32;
 
-  /** Vectors of a panel, or of the part of one that the kernels of twelve chains serve. */
+  /** Vectors per panel row, or per part of one, in the kernels with twelve chains. */
   private static final int NARROW = 2;
 
   private Tile() {}
 
-  /** Vectors of a panel that must be computed for so many lanes of it. */
+  /** Returns the number of vectors of a panel that must be computed for that many of its lanes. */
   static int vectors(int lanes) {
     return lanes <= NARROW * LANES ? NARROW : PANEL_VECTORS;
   }
 
   /**
-   * C ← A·B, or C ← C + A·B. Each element is summed in blocks of {@link #SUM_BLOCK} steps of k,
-   * each one chain of fused multiply-adds in the order of k, and the blocks are added in their
-   * order.
+   * Computes C ← A·B, or C ← C + A·B. Each element is summed in blocks of {@link #SUM_BLOCK} steps
+   * of k. A block is one chain of fused multiply-adds in the order of k, and the blocks are added
+   * in their order.
    *
    * @param a packed rows, (k, 6)
    * @param b panel, (k, PANEL)
-   * @param vectors of each row of the panel, from {@link #vectors}
-   * @param c six rows of as many vectors, {@code stride} bytes apart
+   * @param vectors vectors per row of the panel, from {@link #vectors}
+   * @param c six rows of that many vectors, {@code stride} bytes apart
    */
   static void multiply(
       long a, long b, int k, int vectors, long c, long stride, boolean accumulate) {
-    for (int p = 0; p == 0 || p < k; p += SUM_BLOCK) { // of nothing, the sum is 0
+    for (int p = 0; p == 0 || p < k; p += SUM_BLOCK) { // an empty sum is 0
       int steps = Math.min(SUM_BLOCK, k - p);
       chain(a, b, PANEL_BYTES, steps, vectors, c, stride, accumulate || p > 0);
       a += steps * ROW_BYTES;
@@ -77,13 +80,13 @@ final class Tile {
   }
 
   /**
-   * C ← A·B, or C ← C + A·B, as one chain of at most {@link #SUM_BLOCK} steps, with rows of B that
-   * lie anywhere.
+   * Computes C ← A·B, or C ← C + A·B, as one chain of at most {@link #SUM_BLOCK} steps; the rows of
+   * B may be at any distance.
    *
    * @param a packed, (k, 6)
    * @param b rows, {@code bStep} bytes apart
-   * @param vectors of each row, from {@link #vectors}
-   * @param c six rows of as many vectors, {@code stride} bytes apart
+   * @param vectors vectors per row, from {@link #vectors}
+   * @param c six rows of that many vectors, {@code stride} bytes apart
    */
   static void chain(
       long a, long b, long bStep, int k, int vectors, long c, long stride, boolean accumulate) {
@@ -94,7 +97,7 @@ final class Tile {
     }
   }
 
-  /** The chain with four vectors. */
+  /** Computes the chain with four vectors. */
   private static void wide(
       long a, long aStep, long b, long bStep, int k, long c, long stride, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(FLOATS);
@@ -211,7 +214,7 @@ final class Tile {
     }
   }
 
-  /** The chain with two vectors, two steps of k a round. */
+  /** Computes the chain with two vectors, two steps of k per iteration. */
   private static void narrow(
       long a, long aStep, long b, long bStep, int k, long c, long stride, boolean accumulate) {
     FloatVector c00 = FloatVector.zero(FLOATS);

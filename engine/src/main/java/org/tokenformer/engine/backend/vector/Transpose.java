@@ -10,14 +10,13 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Square blocks of numbers, as many rows as a vector has lanes, to their transposes by permuting
- * registers. With rows and lanes counted in base four, a number at row (r₁, r₀) and lane (c₁, c₀)
- * first changes r₀ for c₀ and then r₁ for c₁; of vectors with eight lanes the second digit has base
- * two, of those with four there is none. Each change works on four (or two) vectors at a time, so
+ * Transposes square blocks of floats, with as many rows as a vector has lanes, by permuting
+ * registers. With rows and lanes written in base four, a number at row (r₁, r₀) and lane (c₁, c₀)
+ * first swaps r₀ and c₀, then r₁ and c₁. For vectors with eight lanes the second digit has base
+ * two; for those with four there is none. Each swap works on four (or two) vectors at a time, so
  * that the numbers stay in registers.
  *
- * <p>Integers and no vectors of another width, for the reasons that {@link Interleave} and {@link
- * FewTokens} give.
+ * <p>Floats are permuted as ints, for the reason given in {@link Interleave}.
  */
 final class Transpose {
   private static final int BASE = 4;
@@ -38,22 +37,22 @@ final class Transpose {
   /**
    * Transposes one block.
    *
-   * @param from its first row, the next {@code fromStride} bytes behind
-   * @param scale what all numbers are multiplied by
-   * @param to where the first row of the transpose goes, the next {@code toStride} bytes behind;
+   * @param from address of its first row; rows are {@code fromStride} bytes apart
+   * @param scale factor of all numbers
+   * @param to where the first row of the transpose goes; rows are {@code toStride} bytes apart. It
    *     may be {@code from} if the strides are the same
    */
   static void block(long from, long fromStride, float scale, long to, long toStride) {
-    changeFirst(from, fromStride, BASE * fromStride, scale, to, toStride, BASE * toStride);
+    swapFirst(from, fromStride, BASE * fromStride, scale, to, toStride, BASE * toStride);
     if (LANES == BASE * BASE) {
-      changeSecond(to, BASE * toStride, toStride);
+      swapSecond(to, BASE * toStride, toStride);
     } else if (LANES == 2 * BASE) {
-      changeHalves(to, BASE * toStride, toStride);
+      swapHalves(to, BASE * toStride, toStride);
     }
   }
 
-  /** Multiplies, and changes r₀ for c₀ in each group of four rows. */
-  private static void changeFirst(
+  /** Multiplies by the scale, and swaps r₀ and c₀ in each group of four rows. */
+  private static void swapFirst(
       long from, long step, long group, float scale, long to, long toStep, long toGroup) {
     FloatVector factor = FloatVector.broadcast(FLOATS, scale);
     for (int i = 0; i < LANES; i += BASE) {
@@ -84,8 +83,8 @@ final class Transpose {
     }
   }
 
-  /** Changes r₁ for c₁ in base four, in place. */
-  private static void changeSecond(long at, long step, long group) {
+  /** Swaps r₁ and c₁ in base four, in laneDigit. */
+  private static void swapSecond(long at, long step, long group) {
     for (int i = 0; i < BASE; i++) {
       IntVector a = IntVector.fromMemorySegment(INTS, ALL, at, LE);
       IntVector b = IntVector.fromMemorySegment(INTS, ALL, at + step, LE);
@@ -103,8 +102,8 @@ final class Transpose {
     }
   }
 
-  /** Changes r₁ for c₁ in base two, in place. */
-  private static void changeHalves(long at, long step, long group) {
+  /** Swaps r₁ and c₁ in base two, in laneDigit. */
+  private static void swapHalves(long at, long step, long group) {
     for (int i = 0; i < BASE; i++) {
       IntVector a = IntVector.fromMemorySegment(INTS, ALL, at, LE);
       IntVector b = IntVector.fromMemorySegment(INTS, ALL, at + step, LE);
@@ -115,33 +114,34 @@ final class Transpose {
   }
 
   /**
-   * Of two vectors a and b, at each value of the other digit: a and b at {@code digit}, then a and
-   * b at the digit behind.
+   * Returns indices that select from two vectors a and b, for each value of the other digit: a and
+   * b at {@code digit}, then a and b at {@code digit} + 1.
    *
-   * @param unit lanes from one value of the digit that is changed to the next
+   * @param unit lanes from one value of the swapped digit to the next
    */
   private static IntVector pairs(int unit, int digit) {
     int[] indices = new int[LANES];
     for (int lane = 0; lane < LANES; lane++) {
-      int place = lane / unit % BASE;
-      indices[lane] = lane + (digit + place / 2 - place) * unit + place % 2 * LANES;
+      int laneDigit = lane / unit % BASE;
+      indices[lane] = lane + (digit + laneDigit / 2 - laneDigit) * unit + laneDigit % 2 * LANES;
     }
     return IntVector.fromArray(INTS, indices, 0);
   }
 
   /**
-   * Of two vectors made so, the two lanes from {@code digit} on of the first, then the second's.
+   * Returns indices that select from two vectors made by {@link #pairs}: the lanes of {@code digit}
+   * and {@code digit} + 1 of the first, then those of the second.
    */
   private static IntVector joined(int unit, int digit) {
     int[] indices = new int[LANES];
     for (int lane = 0; lane < LANES; lane++) {
-      int place = lane / unit % BASE;
-      indices[lane] = lane + (digit + place % 2 - place) * unit + place / 2 * LANES;
+      int laneDigit = lane / unit % BASE;
+      indices[lane] = lane + (digit + laneDigit % 2 - laneDigit) * unit + laneDigit / 2 * LANES;
     }
     return IntVector.fromArray(INTS, indices, 0);
   }
 
-  /** Half of a vector from {@code first} on, then that of a second one. */
+  /** Returns indices of the half starting at {@code first} of one vector, then of a second one. */
   private static IntVector halves(int first) {
     int[] indices = new int[LANES];
     for (int lane = 0; lane < LANES; lane++) {

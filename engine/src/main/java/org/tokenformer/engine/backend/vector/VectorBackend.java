@@ -16,14 +16,16 @@ import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The CPU with its vectors and cores. Operations take a lock, since they share the workers and the
- * scratch memory; the tasks are made once and filled anew, so that a step allocates nothing.
+ * Computes on the CPU with vector instructions and several threads. Operations take a lock, since
+ * they share the workers and the scratch memory. The tasks are created once and refilled by each
+ * operation, so that a step allocates nothing.
  */
 public final class VectorBackend extends HostBackend {
   /**
-   * A prompt of so few ids, for a model so small that reading its weights once for each stays below
-   * so many bytes, goes id by id. That costs some milliseconds at most, and a program that has just
-   * started saves more: the kernels of many rows need not be compiled before the first word.
+   * Maximum ids of a short prompt. A short prompt is processed id by id if reading the weights once
+   * per id stays within {@link #SHORT_BYTES}. That costs a few milliseconds at most and saves more
+   * in a program that has just started: the kernels for many rows need not be compiled before the
+   * first token.
    */
   private static final int SHORT_PROMPT = 8;
 
@@ -52,24 +54,25 @@ public final class VectorBackend extends HostBackend {
   /**
    * Starts the workers.
    *
-   * @param threads at least 1, the caller's included
+   * @param threads number of threads including the caller's, at least 1
    */
   public VectorBackend(int threads) {
     this(threads, 0);
   }
 
   /**
-   * Starts the workers for a program that has just started: while the JVM compiles the kernels, one
-   * thread is through with them sooner than several that compete with it for the processors.
+   * Starts the workers of a program that has just started: while the JVM compiles the kernels, one
+   * thread finishes sooner than several that compete with the compiler for the processors.
    *
-   * @param threads at least 1, the caller's included
-   * @param aloneNanos for so long only the caller's thread computes; that changes no result
+   * @param threads number of threads including the caller's, at least 1
+   * @param singleThreadNanos time during which only the caller's thread computes; it affects no
+   *     result
    */
-  public VectorBackend(int threads, long aloneNanos) {
+  public VectorBackend(int threads, long singleThreadNanos) {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
     }
-    workers = new Workers(threads, aloneNanos);
+    workers = new Workers(threads, singleThreadNanos);
     Scratch scratch = new Scratch(threads);
     layerNormTask = new RowsTask.LayerNorm(workers, scratch);
     addTask = new RowsTask.Add(workers, scratch);
@@ -90,7 +93,7 @@ public final class VectorBackend extends HostBackend {
     adamTask = new RowsTask.AdamStep(workers, scratch);
   }
 
-  /** Bits of the vectors in use. */
+  /** Returns the bits of the vectors in use. */
   public static int vectorBits() {
     return Simd.FLOATS.vectorBitSize();
   }
@@ -307,7 +310,7 @@ public final class VectorBackend extends HostBackend {
       task.xGradient = HostBuffer.addressOf(xGradient);
       task.run(Math.toIntExact(x.rows()), task.channels);
       if (weightGradient != null || biasGradient != null) {
-        // The last normalisation of a model only: one chain over the rows, not worth its threads.
+        // Only a model's final normalisation has these: one chain over the rows, not worth threads.
         for (int t = 0; t < x.rows(); t++) {
           long offset = 4L * task.channels * t;
           RowKernels.layerNormParameters(

@@ -11,20 +11,21 @@ import jdk.incubator.vector.VectorOperators;
 import org.tokenformer.engine.backend.Dropout;
 
 /**
- * Loops over vectors of exp and gelu, in multiplications and additions only: the same bits on every
- * machine.
+ * Loops over vectors that compute exp, gelu and sums with basic arithmetic only, so results are
+ * bit-identical on every machine.
  *
- * <p>They are loops, not functions of a vector, and the polynomials stand in them written out: C2
- * has a budget for inlining, and where it runs out in the middle of a large caller, a vector that
- * is passed to a method is boxed, once per number.
+ * <p>They are loops rather than functions of a vector, and the polynomials are written out in them:
+ * C2 has an inlining budget, and if it runs out within a large caller, a vector that is passed to a
+ * method is boxed, once per number.
  *
- * <p>Sums keep what each addition loses (Knuth's two-sum; Ogita, Rump and Oishi's dot product) and
- * add it at the end. An error of a sum scales a whole row, so it does not average out as those of
- * single numbers do: without this it was most of a model's error.
+ * <p>Sums keep track of what each addition loses (Knuth's two-sum; Ogita, Rump and Oishi's dot
+ * product) and add it at the end. The error of a sum scales a whole row, so it does not average out
+ * like the errors of single numbers: without compensation it was most of a model's error.
  *
- * <p>What goes round a loop is an argument of operations, never the vector that they are called on:
- * C2 would look up its class by the profile, and in one process of forty it then had to be an
- * object in every round. So total + chain is 1·chain + total, the same bits.
+ * <p>Loop-carried vectors are arguments of operations, never the receiver: C2 would look up the
+ * receiver's class from the profile, and in one process of forty the vector then had to be an
+ * object in every iteration. Hence total + chain is written as 1·chain + total, which is
+ * bit-identical.
  */
 final class VectorMath {
   private static final float LOG2_E = 1.442695f;
@@ -33,10 +34,10 @@ final class VectorMath {
   private static final float LN2_LOW = -2.1219444e-4f;
   // Adding 1.5·2^23 rounds to an integer and leaves it in the lowest bits.
   private static final float ROUND = 12582912f;
-  // e^x for x below is nearly denormal: 0.
+  // Below this, e^x is nearly denormal and becomes 0.
   private static final float SMALLEST = -87f;
 
-  // e^x ≈ 1 + x + x²·E(x) for |x| ≤ 0.347, fitted by reweighted least squares: off by 3e-9.
+  // e^x ≈ 1 + x + x²·E(x) for |x| ≤ 0.347, fitted by reweighted least squares: error 3e-9.
   private static final float E0 = 0.49999994f;
   private static final float E1 = 0.1666652f;
   private static final float E2 = 0.041668396f;
@@ -44,7 +45,7 @@ final class VectorMath {
   private static final float E4 = 0.0013814437f;
 
   // Φ(−a)·e^(a²/2) ≈ t·H(t) with t = 1/(1 + 0.34·a) for 0 ≤ a ≤ 13.3, fitted likewise against 40
-  // digits: off by 2.5e-8 relative before rounding.
+  // digits: relative error 2.5e-8 before rounding.
   private static final float TAIL_SCALE = 0.34f;
   private static final float H0 = 0.13561887f;
   private static final float H1 = 0.13614237f;
@@ -55,26 +56,27 @@ final class VectorMath {
   private static final float H6 = -0.27641293f;
   private static final float H7 = 0.14114949f;
   private static final float H8 = -0.026471762f;
-  // Beyond it e^(−a²/2) would be denormal.
+  // Above this, e^(−a²/2) would be denormal.
   private static final float TAIL_END = 13.1f;
   private static final int SIGN = 1 << 31;
   private static final float DENSITY = 0.3989423f; // 1/√(2π)
 
-  /** Squares that are one chain, before what an addition loses is kept. */
+  /** Squares per chain; the rounding errors of adding the chains are kept. */
   private static final int SQUARES = 8;
 
   private VectorMath() {}
 
   /**
-   * to ← exp(from − max), and the sum of it all is added to a vector in memory. Within 2 units in
-   * the last place; exactly 1 at the maximum and 0 from 87 below it on. NaN stays NaN.
+   * Computes to ← exp(from − max) and adds the sum of the results to a vector in memory. The error
+   * is within 2 units in the last place; the result is exactly 1 at the maximum and 0 more than 87
+   * below it. NaN stays NaN.
    *
    * @param from address of the first vector
    * @param step bytes to the next one
-   * @param count vectors
-   * @param max address of a vector, nowhere less than the numbers
+   * @param count number of vectors
+   * @param max address of a vector that no number exceeds
    * @param to address of the first result, which may be {@code from}
-   * @param toStep bytes to the next result; 0 where only the sum is wanted
+   * @param toStep bytes to the next result; 0 if only the sum is needed
    * @param sum address of a vector
    */
   static void exp(long from, long step, int count, long max, long to, long toStep, long sum) {
@@ -121,13 +123,13 @@ final class VectorMath {
   }
 
   /**
-   * y ← gelu(factor·x), the exact one: z·Φ(z), within 4e-7 relative down to −13, since models that
-   * norm behind gelu may have nothing but its tail. NaN stays NaN.
+   * Computes y ← gelu(factor·x), the exact gelu z·Φ(z), with a relative error of at most 4e-7 down
+   * to −13, since in models that normalise after gelu all values may be in its tail. NaN stays NaN.
    *
    * @param x address of the first vector
    * @param y address of the first result, which may be {@code x}
    * @param step bytes to the next one of either
-   * @param count vectors
+   * @param count number of vectors
    * @param factor address of a vector
    */
   static void gelu(long x, long y, long step, int count, long factor) {
@@ -146,7 +148,7 @@ final class VectorMath {
       h = h.fma(t, FloatVector.broadcast(FLOATS, H2));
       h = h.fma(t, FloatVector.broadcast(FLOATS, H1));
       h = h.fma(t, FloatVector.broadcast(FLOATS, H0)).mul(t);
-      // e^(−a²/2), with what the square loses
+      // e^(−a²/2), corrected for the rounding of the square
       FloatVector square = a.mul(a);
       FloatVector lost = a.fma(a, square.neg());
       FloatVector w = square.mul(-0.5f);
@@ -170,7 +172,7 @@ final class VectorMath {
                   .add(127)
                   .lanewise(VectorOperators.LSHL, 23)
                   .reinterpretAsFloats());
-      // z·(1 − tail) where z is above 0, and z·tail below
+      // z·(1 − tail) for z above 0, and z·tail below
       FloatVector above = z.max(FloatVector.zero(FLOATS));
       z.abs().neg().fma(e.mul(h), above).intoMemorySegment(ALL, y, LE);
       x += step;
@@ -179,14 +181,15 @@ final class VectorMath {
   }
 
   /**
-   * Backward through y = gelu(u), u = factor·x: y is computed anew, its gradient d becomes that of
-   * u, and the products u·d are added to a vector in memory. gelu'(u) = Φ(u) + u·e^(−u²/2)/√(2π).
+   * Computes the backward pass of y = gelu(u), u = factor·x: recomputes y, replaces its gradient d
+   * with that of u, and adds the products u·d to a vector in memory. gelu'(u) = Φ(u) +
+   * u·e^(−u²/2)/√(2π).
    *
    * @param x address of the first vector
    * @param d address of the first gradient
    * @param y address of the first result
    * @param step bytes to the next one of each
-   * @param count vectors
+   * @param count number of vectors
    * @param factor address of a vector
    * @param products address of a vector
    */
@@ -208,7 +211,7 @@ final class VectorMath {
       h = h.fma(t, FloatVector.broadcast(FLOATS, H2));
       h = h.fma(t, FloatVector.broadcast(FLOATS, H1));
       h = h.fma(t, FloatVector.broadcast(FLOATS, H0)).mul(t);
-      // e^(−a²/2), with what the square loses
+      // e^(−a²/2), corrected for the rounding of the square
       FloatVector square = a.mul(a);
       FloatVector lost = a.fma(a, square.neg());
       FloatVector w = square.mul(-0.5f);
@@ -235,7 +238,7 @@ final class VectorMath {
       FloatVector tail = e.mul(h);
       FloatVector above = z.max(FloatVector.zero(FLOATS));
       z.abs().neg().fma(tail, above).intoMemorySegment(ALL, y, LE);
-      // Φ is 1 − tail above 0 and tail below: ½ with z's sign tells which. C2 boxed a mask here.
+      // Φ is 1 − tail above 0 and tail below; ½ with z's sign selects. C2 boxed a mask here.
       FloatVector half =
           z.reinterpretAsInts().and(SIGN).or(Float.floatToRawIntBits(0.5f)).reinterpretAsFloats();
       FloatVector phi = half.mul(-2f).fma(tail, half.add(0.5f));
@@ -250,7 +253,7 @@ final class VectorMath {
     total.intoMemorySegment(ALL, products, LE);
   }
 
-  /** The products of x and y are added to a vector in memory. */
+  /** Adds the products of x and y to a vector in memory. */
   static void products(long x, long y, long step, int count, long sum) {
     FloatVector total = FloatVector.fromMemorySegment(FLOATS, ALL, sum, LE);
     for (int i = 0; i < count; i++) {
@@ -262,7 +265,7 @@ final class VectorMath {
     total.intoMemorySegment(ALL, sum, LE);
   }
 
-  /** d ← a·d − b·x, with two vectors a and b for all. */
+  /** Computes d ← a·d − b·x, with two vectors a and b for all. */
   static void difference(long d, long x, long step, int count, long a, long b) {
     FloatVector f = FloatVector.fromMemorySegment(FLOATS, ALL, a, LE);
     FloatVector minus = FloatVector.fromMemorySegment(FLOATS, ALL, b, LE).neg();
@@ -275,7 +278,7 @@ final class VectorMath {
     }
   }
 
-  /** d ← p·(d − mean): softmax's gradient, with one mean vector for all. */
+  /** Computes d ← p·(d − mean), the gradient of softmax, with one mean vector for all. */
   static void softmaxBackward(long d, long p, long step, int count, long mean) {
     FloatVector m = FloatVector.fromMemorySegment(FLOATS, ALL, mean, LE);
     for (int i = 0; i < count; i++) {
@@ -287,11 +290,11 @@ final class VectorMath {
   }
 
   /**
-   * x ← x·scale, or 0 where {@link Dropout} leaves it out.
+   * Computes x ← x·scale, or 0 for numbers that {@link Dropout} drops.
    *
    * @param x address of the first vector
    * @param rowHashes address of a vector of hashes, one for each lane's row
-   * @param first index n of the first vector's parameter token
+   * @param first parameter-token index of the first vector
    */
   static void dropout(
       long x, long step, int first, int count, long rowHashes, int threshold, float scale) {
@@ -311,7 +314,7 @@ final class VectorMath {
     }
   }
 
-  /** y ← factor·x, for count vectors; y may be x. */
+  /** Computes y ← factor·x for {@code count} vectors; y may be x. */
   static void scale(long x, long y, long step, int count, long factor) {
     FloatVector scale = FloatVector.fromMemorySegment(FLOATS, ALL, factor, LE);
     for (int i = 0; i < count; i++) {
@@ -323,8 +326,9 @@ final class VectorMath {
   }
 
   /**
-   * The sum of the squares of count vectors, written to {@code sum}. Chains of eight, whose sums
-   * are added with what that loses: zeros that growth appends change no bit.
+   * Writes the sum of the squares of {@code count} vectors to {@code sum}. The chains have eight
+   * squares, and their sums are added with error compensation; zeros appended by growth change no
+   * bit.
    */
   static void squares(long x, long step, int count, long sum) {
     FloatVector total = FloatVector.zero(FLOATS);
@@ -349,10 +353,11 @@ final class VectorMath {
   }
 
   /**
-   * max ← the largest of what is in {@code max} and of count vectors. NaN wins.
+   * Computes the maximum of {@code max} and {@code count} vectors, lane by lane. NaN wins.
    *
-   * <p>The largest so far goes round the loop in memory: as a variable C2 sometimes checked its
-   * class in every round, and so made it an object, for as long as the process ran.
+   * <p>The running maximum is carried from iteration to iteration in memory: for a variable, C2
+   * sometimes checked its class in every iteration and so made it an object for the lifetime of the
+   * process.
    */
   static void max(long x, long step, int count, long max) {
     int i = 0;

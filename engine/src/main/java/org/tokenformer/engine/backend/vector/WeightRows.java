@@ -13,17 +13,20 @@ import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A matrix of weights whose rows lie in one tensor or, as those of parameter tokens may, in several
- * segments, one after the other. To the kernels it is one matrix: positions of rows are counted
- * over all segments, so where it is cut changes no order of additions.
+ * A matrix of weights whose rows are in one tensor or, for parameter tokens, in several consecutive
+ * segments. To the kernels it is one matrix: row numbers count through all segments, so the order
+ * of additions does not depend on how it is divided.
  *
- * <p>Filled anew by each operation, before its workers start, so that it allocates nothing.
+ * <p>Each operation refills it before the workers start, so that nothing is allocated.
  */
 final class WeightRows {
-  /** Rows of another type that are widened at a time, to be packed by columns. */
+  /** Rows of other types that are widened at a time before they are packed by columns. */
   private static final int WIDENED_ROWS = 16;
 
-  /** Floats of such a row: a block of columns, and the group before it that it begins in. */
+  /**
+   * Floats of such a row: a block of columns, plus the start of the group that its first column is
+   * in.
+   */
   private static final int WIDENED_COLUMNS = Simd.roundUp(Gemm.ROW_BLOCK, GROUP) + GROUP;
 
   /** Bytes of scratch for rows that are widened before they are packed. */
@@ -34,37 +37,36 @@ final class WeightRows {
   private long[] addresses = new long[1];
   private long[] strides = new long[1];
   private DType[] types = new DType[1];
-  private long[] scales =
-      new long[1]; // address of the first row's first scale, where there are any
+  private long[] scales = new long[1]; // address of the first row's first scale, or 0
   private long[] scaleStrides = new long[1];
-  private int[] starts = new int[2]; // position of each segment's first row, and the number of rows
+  private int[] starts = new int[2]; // first row number of each segment, then the total
   private int columns;
 
-  /** Rows of F32 in one place, {@code stride} bytes apart. */
+  /** Sets F32 rows, {@code stride} bytes apart. */
   void set(long address, int rows, int width, long stride) {
     clear(width);
     add(address, rows, stride, DType.F32);
   }
 
-  /** Without any rows; {@link #add(long, int, long, DType)} gives it some. */
+  /** Removes all rows; {@link #add(long, int, long, DType)} adds new ones. */
   void clear(int width) {
     segments = 0;
     columns = width;
   }
 
-  /** More rows of floats, {@code stride} bytes apart. */
+  /** Adds rows of a floating-point type, {@code stride} bytes apart. */
   void add(long address, int rows, long stride, DType type) {
     add(address, rows, stride, type, 0);
   }
 
-  /** All rows of a matrix. */
+  /** Sets all rows of a matrix. */
   void set(Tensor matrix) {
     segments = 0;
     columns = Math.toIntExact(matrix.columns());
     add(matrix, matrix.rows());
   }
 
-  /** The keys in use, (N, C). */
+  /** Sets the keys in use, (N, C). */
   void setKeys(ParameterTokens tokens) {
     List<ParameterTokens.Segment> parts = tokens.segments();
     segments = 0;
@@ -74,7 +76,7 @@ final class WeightRows {
     }
   }
 
-  /** The values in use, (N, C'). */
+  /** Sets the values in use, (N, C'). */
   void setValues(ParameterTokens tokens) {
     List<ParameterTokens.Segment> parts = tokens.segments();
     segments = 0;
@@ -112,7 +114,7 @@ final class WeightRows {
     segments++;
   }
 
-  /** Rows of all segments together. */
+  /** Returns the number of rows of all segments. */
   int rows() {
     return starts[segments];
   }
@@ -121,7 +123,7 @@ final class WeightRows {
     return columns;
   }
 
-  /** Address of a row's first weight. */
+  /** Returns the address of a row's first weight. */
   private long address(int segment, int row) {
     return addresses[segment] + (row - starts[segment]) * strides[segment];
   }
@@ -130,15 +132,15 @@ final class WeightRows {
     return scales[segment] + (row - starts[segment]) * scaleStrides[segment];
   }
 
-  /** Address of a row's first weight. */
+  /** Returns the address of a row's first weight. */
   long address(int row) {
     return address(segmentOf(row), row);
   }
 
   /**
-   * Reads some rows in the order of memory; see {@link Simd#prefetch}.
+   * Prefetches some rows in the order of memory; see {@link Simd#prefetch}.
    *
-   * @return made of what was read
+   * @return a value that depends on everything read
    */
   int prefetch(int row, int count) {
     int all = 0;
@@ -152,13 +154,13 @@ final class WeightRows {
     return all;
   }
 
-  /** Whether some rows are all BF16 and lie in one segment. */
+  /** Returns whether some rows are all BF16 and in one segment. */
   boolean areBf16(int row, int count) {
     int segment = segmentOf(row);
     return types[segment] == DType.BF16 && row + count <= starts[segment + 1];
   }
 
-  /** Bytes from a row to the next of its segment. */
+  /** Returns the bytes from a row to the next of its segment. */
   long stride(int row) {
     return strides[segmentOf(row)];
   }
@@ -172,12 +174,12 @@ final class WeightRows {
   }
 
   /**
-   * Where some columns of some rows can be read as floats: where they lie, {@link #stride} bytes
+   * Returns the address of some columns of some rows as floats: in place, {@link #stride} bytes
    * from row to row, or copied.
    *
-   * @param column the first of them: where a group begins, if the weights are quantised
+   * @param column first column; for quantised weights the start of a group
    * @param scratch where copies go, {@code scratchStride} bytes from row to row
-   * @return the address of the first; {@code scratch} if they were copied
+   * @return address of the first float; {@code scratch} if they were copied
    */
   long floats(int row, int count, int column, int width, long scratch, long scratchStride) {
     int segment = segmentOf(row);
@@ -187,7 +189,7 @@ final class WeightRows {
     return copied(row, count, column, width, scratch, scratchStride);
   }
 
-  /** As {@link #floats}, always copied. */
+  /** Does the same as {@link #floats}, but always copies. */
   long copied(int row, int count, int column, int width, long scratch, long scratchStride) {
     int segment = segmentOf(row);
     for (int i = row; i < row + count; segment++) {
@@ -217,9 +219,9 @@ final class WeightRows {
 
   /**
    * Packs rows as tiles, for products with the transpose: tile i holds (k, 6) weights of the rows
-   * from {@code row} + 6i on, zeros beyond the last.
+   * starting at {@code row} + 6i, with zeros after the last one.
    *
-   * @param column the first of the k that are packed, a multiple of {@link Quantized#GROUP}
+   * @param column first of the k columns to pack, a multiple of {@link Quantized#GROUP}
    * @param widened scratch of {@link #WIDENED_BYTES}
    */
   void packRows(int row, int count, int column, int k, long to, long widened) {
@@ -233,9 +235,9 @@ final class WeightRows {
 
   /**
    * Packs rows as panels, for products with the transpose: panel i holds (k, PANEL) weights of the
-   * rows from {@code row} + i·PANEL on, zeros beyond the last.
+   * rows starting at {@code row} + i·PANEL, with zeros after the last one.
    *
-   * @param column the first of the k that are packed, a multiple of {@link Quantized#GROUP}
+   * @param column first of the k columns to pack, a multiple of {@link Quantized#GROUP}
    * @param widened scratch of {@link #WIDENED_BYTES}
    */
   void packPanels(int row, int count, int column, int k, long to, long widened) {
@@ -243,11 +245,11 @@ final class WeightRows {
       int n = Math.min(PANEL, row + count - first);
       long from = floats(first, n, column, k, widened, 4L * k);
       long stride = from == widened ? 4L * k : stride(first);
-      int touched = 0; // sixteen rows side by side are no stream for the prefetchers
+      int prefetched = 0; // the prefetchers do not follow sixteen rows side by side
       for (int i = 0; i < n; i++) {
-        touched |= Simd.prefetch(from + i * stride, 4L * k);
+        prefetched |= Simd.prefetch(from + i * stride, 4L * k);
       }
-      Simd.setInt(to, touched);
+      Simd.setInt(to, prefetched);
       Packing.panel(from, stride, n, k, 1, to);
       to += k * PANEL_BYTES;
     }
@@ -255,10 +257,10 @@ final class WeightRows {
 
   /**
    * Packs columns as tiles, for products with the matrix itself: tile i holds (k, 6) weights of the
-   * columns from {@code column} + 6i on, zeros beyond the last.
+   * columns starting at {@code column} + 6i, with zeros after the last one.
    *
-   * @param count columns, at most {@link Gemm#ROW_BLOCK}
-   * @param row the first of the k that are packed
+   * @param count number of columns, at most {@link Gemm#ROW_BLOCK}
+   * @param row first of the k rows to pack
    * @param widened scratch of {@link #WIDENED_BYTES}
    */
   void packColumns(int column, int count, int row, int k, long to, long widened) {
@@ -287,10 +289,10 @@ final class WeightRows {
   }
 
   /**
-   * Some steps of all tiles.
+   * Packs some steps of all tiles.
    *
    * @param end column at which the rows of {@code from} end
-   * @param k all steps of a tile
+   * @param k number of steps of a whole tile
    */
   private static void packColumns(
       long from, long stride, int column, int count, int end, int steps, long to, int k) {
@@ -302,9 +304,9 @@ final class WeightRows {
   }
 
   /**
-   * Products of one token with the rows {@code first} to {@code end} − 1; see {@link Gemv#dots}.
+   * Multiplies one token by the rows {@code first} to {@code end} − 1; see {@link Gemv#dots}.
    *
-   * @param scores where the first of them goes
+   * @param scores where the first product goes
    */
   void dots(int first, int end, long x, long scores, long sums) {
     for (int s = 0; s < segments; s++) {
@@ -334,10 +336,10 @@ final class WeightRows {
   }
 
   /**
-   * Adds the rows {@code first} to {@code end} − 1, each times its weight, to one row.
+   * Adds the rows {@code first} to {@code end} − 1, each times its weight, to {@code sum}.
    *
-   * @param weights address of the first of them
-   * @param scratch of an int
+   * @param weights address of the first weight
+   * @param scratch memory of one int
    */
   void weightedSum(int first, int end, long weights, long sum, long scratch) {
     for (int s = 0; s < segments; s++) {

@@ -21,23 +21,23 @@ import jdk.incubator.vector.VectorOperators;
 import org.tokenformer.engine.tensor.DType;
 
 /**
- * Weights of any type as floats, for kernels that know one type only: what many tokens are
- * multiplied by is widened once for all of them.
+ * Widens weights of any type to floats, for kernels that support floats only. Weights that many
+ * tokens are multiplied by are widened once for all of them.
  */
 final class Widening {
-  /** Floats from one nibble of an int to its next. */
+  /** Bytes of floats from one nibble of an int to the next. */
   private static final long NIBBLE_STEP = BLOCK_INTS * (long) Float.BYTES;
 
   private Widening() {}
 
   /**
-   * Some columns of some rows.
+   * Widens some columns of some rows.
    *
-   * @param from address of the first row's first weight, the next row's {@code stride} bytes behind
-   * @param scales address of its first scale, {@code scaleStride} bytes apart, for the types that
-   *     have them
-   * @param column the first wanted; for the types with scales where a group begins
-   * @param to floats, {@code toStride} bytes from row to row
+   * @param from address of the first row's first weight; rows are {@code stride} bytes apart
+   * @param scales address of its first scale, {@code scaleStride} bytes from row to row, for types
+   *     that have scales
+   * @param column first column to widen; for types with scales the start of a group
+   * @param to where the floats go, {@code toStride} bytes from row to row
    */
   static void rows(
       DType type,
@@ -89,7 +89,8 @@ final class Widening {
           }
         }
       }
-      default -> throw new IllegalArgumentException("weights of " + type);
+      default ->
+          throw new IllegalArgumentException("weights must be F32, BF16, I8 or I4, not " + type);
     }
   }
 
@@ -113,7 +114,7 @@ final class Widening {
   }
 
   private static void i8(long from, long step, float scale, int n, long to, long toStep) {
-    // As far as a vector may read, which at 128 bits reads more than its lanes.
+    // As far as a vector may read; at 128 bits it reads more bytes than it has lanes.
     int i = (n - BYTES_READ + LANES) / LANES * LANES;
     long end = from + i - 4L * LANES;
     while (from <= end) {
@@ -157,7 +158,7 @@ final class Widening {
     }
   }
 
-  /** A whole block. */
+  /** Widens a whole block. */
   private static void i4(long block, float scale, long to) {
     for (int lane = 0; lane < BLOCK_INTS; lane += LANES) {
       IntVector packed = IntVector.fromMemorySegment(INTS, ALL, block + 4L * lane, LE);
@@ -181,7 +182,7 @@ final class Widening {
     }
   }
 
-  /** The i-th integer of a block. */
+  /** Returns the i-th integer of a block. */
   static int nibble(long block, int i) {
     int packed = Simd.getInt(block + 4L * (i % BLOCK_INTS));
     return packed << (28 - i / BLOCK_INTS * 4) >> 28;

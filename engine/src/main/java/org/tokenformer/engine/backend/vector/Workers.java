@@ -6,30 +6,31 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A fixed team of threads that run one task at a time, phase by phase. The caller is one of them.
+ * A fixed team of threads that run one task at a time, phase by phase. The caller is one of its
+ * members.
  *
- * <p>A token takes some two hundred phases, so starting and joining must cost well under a
- * microsecond: a thread that waits spins for a bounded time, and then parks, so that a shared
- * machine is left in peace. Within a phase work is handed out by a counter, which keeps cores of
- * different speed busy; results do not depend on who does what.
+ * <p>A token takes about two hundred phases, so starting and joining must cost well under a
+ * microsecond: a waiting thread spins for a limited time and then parks, to leave a shared machine
+ * to others. Within a phase, a counter hands out the work, which keeps cores of different speed
+ * busy. Results do not depend on which member does what.
  *
- * <p>Used by one caller at a time: the backend's lock sees to it.
+ * <p>It supports one caller at a time; the backend's lock ensures that.
  */
 final class Workers implements AutoCloseable {
-  /** What the team does together: every member runs it, and every member meets every barrier. */
+  /** Work of the whole team: every member runs it, and every member must reach every barrier. */
   interface Task {
     /**
-     * One member's part.
+     * Does one member's part.
      *
-     * @param worker 0 to threads − 1
+     * @param worker number of the member, 0 to threads − 1
      */
     void run(int worker);
   }
 
   private static final long SPIN_NANOS = 50_000;
-  private static final int SPINS_PER_LOOK_AT_THE_CLOCK = 64;
+  private static final int SPINS_PER_CLOCK_READ = 64;
 
-  /** Thrown out of a barrier that will never be complete, because another member failed. */
+  /** Thrown from a barrier that cannot complete because another member failed. */
   private static final class AbandonedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -38,7 +39,7 @@ final class Workers implements AutoCloseable {
     }
   }
 
-  /** What a member may wait for; each is a counter that moves on. */
+  /** Events that a member may wait for; each is a counter that increases. */
   private enum Event {
     START,
     PHASE,
@@ -52,11 +53,11 @@ final class Workers implements AutoCloseable {
   private final AtomicInteger arrived = new AtomicInteger();
   private final AtomicInteger next = new AtomicInteger();
   private final AtomicIntegerArray parked;
-  private final Thread[] members; // 0 is the caller of the moment
+  private final Thread[] members; // 0 is the current caller
   private final long spinNanos;
   private final long start = System.nanoTime();
-  private long aloneNanos; // since then; 0 when they are over
-  private int team; // members that run the task of the moment
+  private long singleThreadNanos; // counted from start; 0 once they have passed
+  private int team; // members that run the current task
   private volatile @Nullable Task task;
   private volatile @Nullable Throwable failure;
   private volatile boolean closed;
@@ -67,13 +68,13 @@ final class Workers implements AutoCloseable {
   }
 
   /**
-   * Starts {@code threads − 1} daemon threads, which sleep at first.
+   * Starts {@code threads − 1} daemon threads, which are idle at first.
    *
-   * @param aloneNanos for so long the caller runs every task by itself
+   * @param singleThreadNanos time during which the caller runs every task alone
    */
-  Workers(int threads, long aloneNanos) {
-    this.aloneNanos = aloneNanos;
-    // With more threads than cores the others need this core to make progress.
+  Workers(int threads, long singleThreadNanos) {
+    this.singleThreadNanos = singleThreadNanos;
+    // With more threads than cores, the others need this core to make progress.
     spinNanos = threads > Runtime.getRuntime().availableProcessors() ? 0 : SPIN_NANOS;
     parked = new AtomicIntegerArray(threads);
     members = new Thread[threads];
@@ -90,7 +91,7 @@ final class Workers implements AutoCloseable {
       for (int i = 1; i < threads; i++) {
         members[i].start();
       }
-    } catch (Error e) { // no more threads to be had: those that started end, too
+    } catch (Error e) { // no more threads available: end those that have started
       close();
       throw e;
     }
@@ -100,16 +101,16 @@ final class Workers implements AutoCloseable {
     return members.length;
   }
 
-  /** Runs a task on all members and returns when all are through with it. */
+  /** Runs a task on all members and returns when all have finished it. */
   void run(Task newTask) {
     if (closed) {
       throw new IllegalStateException("the backend is closed");
     }
     members[0] = Thread.currentThread();
-    if (aloneNanos > 0 && System.nanoTime() - start >= aloneNanos) {
-      aloneNanos = 0;
+    if (singleThreadNanos > 0 && System.nanoTime() - start >= singleThreadNanos) {
+      singleThreadNanos = 0;
     }
-    team = aloneNanos > 0 ? 1 : members.length;
+    team = singleThreadNanos > 0 ? 1 : members.length;
     task = newTask;
     failure = null;
     arrived.set(0);
@@ -128,16 +129,19 @@ final class Workers implements AutoCloseable {
     }
   }
 
-  /** The next piece of work of this phase, from 0 on; each number is handed out once. */
+  /**
+   * Returns the next piece of work of this phase, counted from 0; each number is handed out once.
+   */
   int next() {
     return next.getAndIncrement();
   }
 
   /**
-   * The next of so many pieces that lie one behind the other in memory, or a number that is not
-   * below {@code count} if none is left. The pieces are as many runs as there are members, and a
-   * piece of each run is handed out in turns: while all are equally fast, each of them reads along
-   * a run of its own. From memory that is a tenth to a quarter faster than every second piece.
+   * Returns the next of {@code count} pieces that are contiguous in memory, or a number of at least
+   * {@code count} if none is left. The pieces are divided into as many runs as there are members,
+   * and pieces of the runs are handed out in turn: while all members are equally fast, each reads
+   * along a run of its own. From memory that is a tenth to a quarter faster than reading every
+   * second piece.
    */
   int next(int count) {
     int n = next();
@@ -145,11 +149,11 @@ final class Workers implements AutoCloseable {
       return n;
     }
     int run = n % team;
-    int longer = count % team; // so many runs have a piece more
+    int longer = count % team; // this many runs have one piece more
     return run * (count / team) + Math.min(run, longer) + n / team;
   }
 
-  /** Waits until every member is here; then the pieces of work start from 0 again. */
+  /** Waits until every member has arrived; then the pieces of work start from 0 again. */
   void barrier(int worker) {
     int phase = phases.get();
     if (arrived.incrementAndGet() == team) {
@@ -162,7 +166,7 @@ final class Workers implements AutoCloseable {
     }
   }
 
-  /** Ends the threads; the running task, if there is one, is finished first by its caller. */
+  /** Ends the threads; no task may be running. */
   @Override
   public void close() {
     closed = true;
@@ -188,7 +192,7 @@ final class Workers implements AutoCloseable {
     try {
       current.run(worker);
     } catch (AbandonedException e) {
-      // The failure that counts is already noted.
+      // The original failure is already recorded.
     } catch (Throwable e) {
       failure = e;
       wakeAll(worker);
@@ -196,7 +200,7 @@ final class Workers implements AutoCloseable {
   }
 
   /**
-   * Waits until a counter has moved on from {@code old} by {@code steps}.
+   * Waits until a counter has advanced from {@code old} by {@code steps}.
    *
    * @return false if the team was closed instead
    */
@@ -210,7 +214,7 @@ final class Workers implements AutoCloseable {
       if (event == Event.PHASE && failure != null) {
         throw new AbandonedException();
       }
-      if (++spins % SPINS_PER_LOOK_AT_THE_CLOCK != 0) {
+      if (++spins % SPINS_PER_CLOCK_READ != 0) {
         Thread.onSpinWait();
         continue;
       }
@@ -218,7 +222,7 @@ final class Workers implements AutoCloseable {
       if (deadline == 0) {
         deadline = now + spinNanos;
       } else if (now >= deadline) {
-        // Announce first and look again after: whoever ends the waiting looks at the flag later.
+        // Set the flag before checking again: whoever ends the wait reads the flag afterwards.
         parked.set(worker, 1);
         boolean abandoned = event == Event.PHASE && failure != null;
         if (counter.get() - old < steps && !closed && !abandoned) {

@@ -1,16 +1,19 @@
 /**
- * The speed: the operations on {@code jdk.incubator.vector}, the only package that imports it.
+ * The fast backend: operations implemented with {@code jdk.incubator.vector}. This is the only
+ * package that imports it.
  *
- * <p>Many tokens lie on the lanes. Activations are transposed into <i>panels</i> of a few vectors
- * of tokens, parameter tokens are broadcast, and one register-blocked micro-kernel serves keys,
- * values, the head and attention over the cache alike. Norms, Θ and softmax are then plain
- * arithmetic down the lanes, without a horizontal sum. Each result is one chain of fused
- * multiply-adds in the order of the parameter tokens, whatever the blocking, the width and the
- * number of threads, so that appended zero rows change no bit. A single token streams the weights
- * instead.
+ * <p>Many tokens are spread over the lanes. Activations are transposed into <i>panels</i> of a few
+ * vectors of tokens, parameter tokens are broadcast, and one register-blocked micro-kernel serves
+ * keys, values, the output head and attention over the KV cache alike. Norms, Θ and softmax are
+ * then plain arithmetic down the lanes, without horizontal sums. One or two tokens read the weights
+ * row by row instead ({@link Gemv}), up to 48 in blocks of rows ({@link FewTokens}).
  *
- * <p>Kernels take bare addresses and check nothing: {@code CheckedBackend} did. Vectors never leave
- * a method that is not inlined, or they would be boxed.
+ * <p>Sums are added in the order of the parameter tokens, in chunks whose positions are fixed,
+ * whatever the number of threads and the cuts between segments. Appended zero rows therefore change
+ * no bit of a result.
+ *
+ * <p>Kernels take raw addresses and check nothing: {@code CheckedBackend} has checked the
+ * arguments. Vectors never leave a method that is not inlined; otherwise they would be boxed.
  */
 @NullMarked
 package org.tokenformer.engine.backend.vector;

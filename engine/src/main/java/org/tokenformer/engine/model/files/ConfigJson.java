@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
-/** Our own {@code config.json}: {@link StrictJson} without unknown fields. */
+/** Reads and writes a model folder's {@code config.json}; unknown fields are errors. */
 public final class ConfigJson {
   private static final String MODEL_TYPE = "tokenformer";
   private static final List<String> FIELDS =
@@ -45,7 +45,7 @@ public final class ConfigJson {
     if (!Files.exists(file)) {
       throw new ModelFormatException(
           file
-              + ": no such file; a model folder has config.json, model.safetensors and"
+              + ": no such file; a model folder contains config.json, model.safetensors and"
               + " tokenizer.json (see tokenformer import --help)");
     }
     Settings settings = new Settings(file.toString(), StrictJson.read(file));
@@ -54,7 +54,7 @@ public final class ConfigJson {
       throw settings.problem("model_type", quote(type) + " is not '" + MODEL_TYPE + "'");
     }
     for (String key : settings.unknown(FIELDS)) {
-      throw settings.problem(key, "is unknown; known are " + String.join(", ", FIELDS));
+      throw settings.problem(key, "is unknown; the known fields are " + String.join(", ", FIELDS));
     }
     int vocabulary = settings.integer("vocab_size");
     int ids =
@@ -70,8 +70,8 @@ public final class ConfigJson {
   }
 
   /**
-   * What tells a model from another, for a message: the first field of {@code config.json} with
-   * another value, with both values.
+   * Describes a difference between two models for a message: the first field of {@code config.json}
+   * with different values, with both values.
    *
    * @return null if the two are equal
    */
@@ -119,7 +119,7 @@ public final class ConfigJson {
     return fields;
   }
 
-  /** A number where all layers have the same one, else a list. */
+  /** Returns a single number if all layers have the same one, otherwise a list. */
   static Object oneOrAll(List<LayerSizes> layers, ToIntFunction<LayerSizes> size) {
     List<Integer> all = layers.stream().mapToInt(size).boxed().toList();
     return all.stream().distinct().count() == 1 ? all.getFirst() : all;

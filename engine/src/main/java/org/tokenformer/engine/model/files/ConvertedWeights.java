@@ -16,17 +16,17 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Quantized;
 import org.tokenformer.engine.tensor.Shape;
 
-/** A model's weights in another type. */
+/** A model's weights, converted to another type. */
 public final class ConvertedWeights implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final SequencedMap<String, NamedTensor> tensors;
 
   /**
-   * Converts all of them now.
+   * Converts all weights immediately.
    *
-   * @param weights as {@link ModelFolder#tensors} has them, open for as long as this is; what need
-   *     not be converted is a view of them
-   * @param type narrowing to BF16 rounds to nearest, ties to even
+   * @param weights as {@link ModelFolder#tensors} returns them; must stay open as long as this
+   *     object, since those that need no conversion are views of them
+   * @param type the target type; narrowing to BF16 rounds to nearest, ties to even
    */
   public ConvertedWeights(
       TokenFormerConfig config, Map<String, NamedTensor> weights, WeightType type) {
@@ -34,9 +34,9 @@ public final class ConvertedWeights implements AutoCloseable {
   }
 
   /**
-   * The same, in memory of the caller's.
+   * Converts all weights into memory of the caller.
    *
-   * @param arena holds what had to be converted
+   * @param arena holds the weights that need conversion
    */
   public static SequencedMap<String, NamedTensor> convert(
       TokenFormerConfig config, Map<String, NamedTensor> weights, WeightType type, Arena arena) {
@@ -70,8 +70,8 @@ public final class ConvertedWeights implements AutoCloseable {
     if (target == DType.F32) {
       return dequantized(shape, tensor, scales, arena);
     }
-    try (Arena brief = Arena.ofConfined()) {
-      NamedTensor floats = dequantized(shape, tensor, scales, brief);
+    try (Arena temporary = Arena.ofConfined()) {
+      NamedTensor floats = dequantized(shape, tensor, scales, temporary);
       return convert(tensor.name(), floats, target, arena);
     }
   }
@@ -95,8 +95,8 @@ public final class ConvertedWeights implements AutoCloseable {
     MemorySegment elements = arena.allocate(shape.bytes(target), 64);
     Shape scaleShape = QuantizedTensors.scales(shape);
     MemorySegment factors = arena.allocate(scaleShape.bytes(DType.F32), 64);
-    try (Arena brief = Arena.ofConfined()) {
-      NamedTensor floats = toFloats(shape, tensor, scales, DType.F32, brief);
+    try (Arena temporary = Arena.ofConfined()) {
+      NamedTensor floats = toFloats(shape, tensor, scales, DType.F32, temporary);
       Quantization.quantize(shape, floats.data(), target, elements, factors);
     }
     Shape stored = QuantizedTensors.stored(target, shape);
@@ -104,7 +104,7 @@ public final class ConvertedWeights implements AutoCloseable {
     put(to, new NamedTensor(QuantizedTensors.scales(name), DType.F32, scaleShape, factors));
   }
 
-  /** A tensor of floats in another floating-point type, under a name that may be another. */
+  /** Converts a floating-point tensor and renames it; a vector becomes F32 whatever the type. */
   static NamedTensor convert(String name, NamedTensor tensor, DType type, Arena arena) {
     DType target = tensor.shape().rank() == 1 ? DType.F32 : type;
     if (target == tensor.dtype()) {
@@ -115,7 +115,9 @@ public final class ConvertedWeights implements AutoCloseable {
     return new NamedTensor(name, target, tensor.shape(), data);
   }
 
-  /** By name, matrices as a file holds them; valid until this is closed. */
+  /**
+   * Returns the tensors by name, in the form in which files store them; valid until this is closed.
+   */
   public Map<String, NamedTensor> byName() {
     return tensors;
   }

@@ -11,20 +11,20 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Named values of a file, whatever its syntax. In names {@code -} and {@code _} are the same. What
- * is missing or of another kind is refused with the file, the name and the value.
+ * Named values of a file in any syntax. In names, {@code -} and {@code _} are equivalent. Missing
+ * values and values of the wrong kind are rejected with the file, the name and the value.
  */
 public class Fields {
   private final String file;
   private final Map<String, @Nullable Object> values = new LinkedHashMap<>();
 
-  /** Of a file of strict JSON: one object, at most a megabyte, no name twice. */
+  /** Reads a file of strict JSON: one object, at most a megabyte, no duplicate names. */
   public static Fields of(Path file) throws IOException {
     return new Fields(file.toString(), StrictJson.read(file));
   }
 
   /**
-   * Takes the values over.
+   * Creates fields from these values.
    *
    * @param file named in messages
    * @param values strings, numbers, booleans, lists and maps
@@ -41,7 +41,7 @@ public class Fields {
     }
   }
 
-  /** An error that names the file and the field. */
+  /** Returns an exception that names the file and the field. */
   public final ModelFormatException problem(String key, String what) {
     Object value = values.get(key);
     boolean plain = key.matches("\\w{1,60}");
@@ -53,12 +53,12 @@ public class Fields {
     return quote(String.valueOf(value));
   }
 
-  /** Whether it is given, and not as null. */
+  /** Returns whether the value is given and not null. */
   public final boolean has(String key) {
     return values.get(key) != null;
   }
 
-  /** Names that are none of these. */
+  /** Returns the names that are not among these. */
   public final List<String> unknown(List<String> known) {
     List<String> unknown = new ArrayList<>(values.keySet());
     unknown.removeAll(known);
@@ -73,7 +73,7 @@ public class Fields {
     return value;
   }
 
-  /** A whole number that fits an int. */
+  /** Returns a required whole number that fits an int. */
   public final int integer(String key) throws ModelFormatException {
     return integer(key, required(key));
   }
@@ -86,7 +86,9 @@ public class Fields {
     throw problem(key, quoted(value) + (large ? " is far too large" : " is not a whole number"));
   }
 
-  /** A whole number of at most 2⁵³, up to which JSON's readers agree. */
+  /**
+   * Returns a required whole number of magnitude at most 2⁵³, up to which all JSON readers agree.
+   */
   public final long whole(String key) throws ModelFormatException {
     if (required(key) instanceof Number number
         && number.doubleValue() % 1 == 0
@@ -96,13 +98,13 @@ public class Fields {
     throw problem(key, quoted(values.get(key)) + " is not a whole number up to 2^53");
   }
 
-  /** A number that must be given. */
+  /** Returns a required number. */
   public final double number(String key) throws ModelFormatException {
     required(key);
     return number(key, 0);
   }
 
-  /** A number, or this one where it is not given. */
+  /** Returns a number, or the default if it is not given. */
   public final double number(String key, double defaultValue) throws ModelFormatException {
     Object value = has(key) ? values.get(key) : Double.valueOf(defaultValue);
     if (value instanceof Number number) {
@@ -111,7 +113,7 @@ public class Fields {
     throw problem(key, quoted(value) + " is not a number");
   }
 
-  /** True or false, or this where it is not given. */
+  /** Returns true or false, or the default if it is not given. */
   public final boolean flag(String key, boolean defaultValue) throws ModelFormatException {
     Object value = has(key) ? values.get(key) : Boolean.valueOf(defaultValue);
     if (value instanceof Boolean flag) {
@@ -120,21 +122,21 @@ public class Fields {
     throw problem(key, quoted(value) + " is neither true nor false");
   }
 
-  /** A text that must be given. */
+  /** Returns a required string. */
   public final String text(String key) throws ModelFormatException {
     if (required(key) instanceof String text) {
       return text;
     }
-    throw problem(key, quoted(values.get(key)) + " is not text");
+    throw problem(key, quoted(values.get(key)) + " is not a string");
   }
 
-  /** A list of texts that must be given. */
+  /** Returns a required list of strings. */
   public final List<String> texts(String key) throws ModelFormatException {
     List<String> texts = new ArrayList<>();
     if (required(key) instanceof List<?> list) {
       for (Object item : list) {
         if (!(item instanceof String text)) {
-          throw problem(key, quoted(item) + " is not text");
+          throw problem(key, quoted(item) + " is not a string");
         }
         texts.add(text);
       }
@@ -143,7 +145,7 @@ public class Fields {
     throw problem(key, quoted(values.get(key)) + " is not a list");
   }
 
-  /** The one of these that is called so. */
+  /** Returns the choice whose string form is the required value. */
   public final <T> T oneOf(String key, T[] choices) throws ModelFormatException {
     String text = text(key);
     for (T choice : choices) {
@@ -158,7 +160,7 @@ public class Fields {
     return values.get(key);
   }
 
-  /** The file, as it is named in messages. */
+  /** Returns the file as it is named in messages. */
   public final String file() {
     return file;
   }

@@ -27,11 +27,11 @@ import org.tokenformer.engine.tensor.Shape;
 
 /**
  * A model on disk: {@code config.json}, {@code model.safetensors} and {@code tokenizer.json} in one
- * folder. Open, it gives views of the tensors, all of them there, none too many, of the right
+ * folder. An open folder provides views of the tensors: exactly those of the model, in the right
  * shapes.
  */
 public final class ModelFolder implements AutoCloseable {
-  /** The tokenizer's file; the engine copies it and never reads it. */
+  /** The tokenizer's file, which the engine copies and never reads. */
   public static final String TOKENIZER_FILE = "tokenizer.json";
 
   /** The configuration's file. */
@@ -40,7 +40,7 @@ public final class ModelFolder implements AutoCloseable {
   /** The weights' file. */
   public static final String WEIGHTS_FILE = "model.safetensors";
 
-  /** Names of all its files. */
+  /** Names of all files of a model folder. */
   public static final Set<String> FILES = Set.of(CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE);
 
   private final Path folder;
@@ -56,7 +56,7 @@ public final class ModelFolder implements AutoCloseable {
   /**
    * Opens and checks a folder; nothing is copied with {@link LoadMode#MAP}.
    *
-   * @throws IOException with one line for people, if it is not a model
+   * @throws IOException with one human-readable line, if the folder is not a model
    */
   public static ModelFolder open(Path folder, LoadMode mode) throws IOException {
     if (!Files.isDirectory(folder)) {
@@ -78,7 +78,9 @@ public final class ModelFolder implements AutoCloseable {
     }
   }
 
-  /** Every tensor of the model, and nothing else, in its shape and a type of weights. */
+  /**
+   * Checks that these are exactly the model's tensors, each with its shape and a valid weight type.
+   */
   static void check(Path file, TokenFormerConfig config, Map<String, ? extends TensorInfo> tensors)
       throws ModelFormatException {
     Map<String, Shape> shapes = TensorNames.shapes(config);
@@ -93,7 +95,7 @@ public final class ModelFolder implements AutoCloseable {
         check(file, tensor, shape);
         if (!tensor.dtype().isFloat()) {
           throw new ModelFormatException(
-              "%s: tensor %s is %s, weights are F32, BF16, F16 or F64, or I8 or U8 with scales"
+              "%s: tensor %s is %s; weights must be F32, BF16, F16 or F64, or I8 or U8 with scales"
                   .formatted(file, name, tensor.dtype()));
         }
       } else {
@@ -105,14 +107,15 @@ public final class ModelFolder implements AutoCloseable {
         check(file, scales, scalesShape);
         if (scales.dtype() != DType.F32) {
           throw new ModelFormatException(
-              "%s: tensor %s is %s, scales are F32".formatted(file, scalesName, scales.dtype()));
+              "%s: tensor %s is %s; scales must be F32"
+                  .formatted(file, scalesName, scales.dtype()));
         }
       }
     }
     for (TensorInfo tensor : tensors.values()) {
       if (!known.contains(tensor.name())) {
         throw new ModelFormatException(
-            "%s: tensor %s %s belongs to no part of the configured model"
+            "%s: tensor %s %s is not part of the configured model"
                 .formatted(file, quote(tensor.name()), tensor.shape()));
       }
     }
@@ -131,16 +134,17 @@ public final class ModelFolder implements AutoCloseable {
   private static void check(Path file, TensorInfo tensor, Shape shape) throws ModelFormatException {
     if (!tensor.shape().equals(shape)) {
       throw new ModelFormatException(
-          "%s: tensor %s is %s, the configuration asks for %s"
+          "%s: tensor %s is %s, but the configuration requires %s"
               .formatted(file, tensor.name(), tensor.shape(), shape));
     }
   }
 
   /**
-   * Writes a model as a whole or not at all.
+   * Saves a model: all of it or nothing.
    *
-   * @param tokenizer the tokenizer's file, copied as it is
-   * @throws IOException with one line for people, if it cannot be written; nothing is left behind
+   * @param tokenizer the tokenizer's file, copied unchanged
+   * @throws IOException with one human-readable line, if the model cannot be written; nothing is
+   *     left behind
    */
   public static void save(
       Path folder,
@@ -154,7 +158,7 @@ public final class ModelFolder implements AutoCloseable {
     check(folder.resolve(WEIGHTS_FILE), config, byName);
     if (!Files.isRegularFile(tokenizer)) {
       throw new ModelFormatException(
-          tokenizer + ": no such file; a model folder needs its tokenizer's " + TOKENIZER_FILE);
+          tokenizer + ": no such file; a model folder needs a " + TOKENIZER_FILE);
     }
     List<PendingTensor> pending = tensors.stream().map(PendingTensor::of).toList();
     byte[] bytes = Files.readAllBytes(tokenizer);
@@ -163,7 +167,7 @@ public final class ModelFolder implements AutoCloseable {
   }
 
   /**
-   * Writes the three files of a model into a folder that is there, for one that holds more.
+   * Writes the three files of a model into an existing folder, which may contain other files too.
    *
    * @param tensors in a model's shapes, see {@link TensorNames#shapes}
    * @param tokenizer the contents of the tokenizer's file
@@ -176,58 +180,58 @@ public final class ModelFolder implements AutoCloseable {
     Files.write(folder.resolve(TOKENIZER_FILE), tokenizer);
   }
 
-  /** Copies what the file holds and not its permissions: a read-only copy could not be synced. */
+  /** Copies the file's contents but not its permissions: a read-only copy could not be synced. */
   static void copyTokenizer(Path tokenizer, Path folder) throws IOException {
     try (InputStream in = Files.newInputStream(tokenizer)) {
       Files.copy(in, folder.resolve(TOKENIZER_FILE));
     }
   }
 
-  /** Where it lies. */
+  /** Returns the folder. */
   public Path path() {
     return folder;
   }
 
-  /** The file of the weights. */
+  /** Returns the weights' file. */
   public Path weightsFile() {
     return folder.resolve(WEIGHTS_FILE);
   }
 
-  /** What the model is made of. */
+  /** Returns the model's configuration. */
   public TokenFormerConfig config() {
     return config;
   }
 
   /**
-   * The tensors by name, as {@link TensorNames} has them; valid until this is closed. Those of a
-   * quantised model are its integers, with their scales beside them.
+   * Returns the tensors by name, as {@link TensorNames} has them; valid until this is closed. Those
+   * of a quantised model are its integers and, as separate tensors, their scales.
    */
   public SequencedMap<String, NamedTensor> tensors() {
     return weights.tensors();
   }
 
   /**
-   * The tensors of a model whose weights are floats.
+   * Returns the tensors of a model with floating-point weights.
    *
-   * @throws ModelFormatException if they are quantised
+   * @throws ModelFormatException if the weights are quantised
    */
   public SequencedMap<String, NamedTensor> floatTensors() throws ModelFormatException {
     if (isQuantized()) {
       throw new ModelFormatException(
-          ("%s: the weights are quantised, which is for running a model; make floats of them with"
-                  + " 'tokenformer quantize --type f32' first")
+          ("%s: the weights are quantised, but this operation needs floating-point weights;"
+                  + " convert them with 'tokenformer quantize --type f32' first")
               .formatted(weightsFile()));
     }
     return tensors();
   }
 
-  /** Whether weights are of few bits, with scales. */
+  /** Returns whether the weights are quantised, with scales. */
   public boolean isQuantized() {
     return tensors().values().stream().anyMatch(tensor -> !tensor.dtype().isFloat());
   }
 
   /**
-   * Refuses a model that holds weights which are no numbers.
+   * Rejects a model with NaN or infinite weights.
    *
    * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
    */

@@ -6,20 +6,20 @@ import org.tokenformer.engine.error.EngineProblem;
 import org.tokenformer.engine.model.ConfigException;
 
 /**
- * Files that are sound by themselves but make no model together. The message is one line for
- * people: the file, the field or tensor, both values, what to do.
+ * Model files that are invalid or do not form a model together. The message is one human-readable
+ * line: the file, the field or tensor, both values, what to do.
  */
 public final class ModelFormatException extends IOException implements EngineProblem {
   private static final long serialVersionUID = 1L;
 
   private final Details details;
 
-  /** One line for people. */
+  /** Creates an exception with one human-readable line. */
   public ModelFormatException(String message) {
     this(message, null);
   }
 
-  /** One line for people, and what led to it. */
+  /** Creates an exception with one human-readable line and its cause. */
   public ModelFormatException(String message, @Nullable Throwable cause) {
     this(message, Details.NONE, cause);
   }
@@ -30,9 +30,9 @@ public final class ModelFormatException extends IOException implements EnginePro
   }
 
   /**
-   * About one field of a file: {@code file: name: problem}.
+   * Returns an exception about one field of a file: {@code file: name: problem}.
    *
-   * @param name of the field, fit to be shown
+   * @param name of the field, safe to print
    * @param value null if it is missing
    */
   static ModelFormatException of(String file, String name, @Nullable String value, String problem) {
@@ -40,7 +40,10 @@ public final class ModelFormatException extends IOException implements EnginePro
         file + ": " + name + ": " + problem, new Details(name, value, null), null);
   }
 
-  /** What is wrong with a value that was read from a file, which has the field by that name. */
+  /**
+   * Returns an exception about an invalid value that was read from the field of the same name in a
+   * file.
+   */
   public static ModelFormatException of(Object file, ConfigException wrong) {
     return new ModelFormatException(file + ": " + wrong.getMessage(), wrong.details(), wrong);
   }

@@ -23,7 +23,9 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Puts the tensors of files into a backend's memory and makes a {@link TokenFormer} of them. */
+/**
+ * Loads the tensors of files into a backend's memory and creates a {@link TokenFormer} from them.
+ */
 public final class ModelLoader {
   private final Backend backend;
   private final MemoryScope scope;
@@ -34,9 +36,9 @@ public final class ModelLoader {
   }
 
   /**
-   * Loads an open folder, without a copy where the backend computes on mapped memory.
+   * Loads an open folder, without a copy if the backend computes on mapped memory.
    *
-   * @param folder is closed with the model, or at once if this fails
+   * @param folder is closed with the model, or immediately if this fails
    * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
    */
   public static TokenFormer load(ModelFolder folder, Backend backend) throws IOException {
@@ -44,11 +46,12 @@ public final class ModelLoader {
   }
 
   /**
-   * Loads an open folder to compute with some of its parameter tokens, or with others after them.
+   * Loads an open folder to compute with a selection of its parameter tokens, or with attached ones
+   * after them.
    *
-   * @param folder is closed with the model, or at once if this fails
-   * @param onClose runs when the memory of attached tokens is no longer in use, or at once if this
-   *     fails
+   * @param folder is closed with the model, or immediately if this fails
+   * @param onClose runs when the memory of attached tokens is no longer in use, or immediately if
+   *     this fails
    * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite
    */
   public static TokenFormer load(
@@ -69,9 +72,9 @@ public final class ModelLoader {
   }
 
   /**
-   * A model of tensors in memory, without a copy where the backend can compute on them.
+   * Creates a model from tensors in memory, without a copy if the backend can compute on them.
    *
-   * @param tensors every one that {@link TensorNames#shapes} lists; their memory outlives the model
+   * @param tensors all that {@link TensorNames#shapes} lists; their memory must outlive the model
    * @param onClose runs when that memory is no longer in use, but not if this fails
    * @throws IllegalArgumentException naming a tensor that is missing
    */
@@ -104,12 +107,12 @@ public final class ModelLoader {
   }
 
   /**
-   * A model of copies in F32 in the backend's own memory, which can be written.
+   * Creates a model from F32 copies in the backend's own memory, which is writable.
    *
-   * @param tensors of floats, every one that {@link TensorNames#shapes} lists; not needed after
-   *     this
-   * @param frozenRows how many rows of a weight, the first, training leaves as they are; by the
-   *     weight's name, none where it is not there
+   * @param tensors floating-point tensors, all that {@link TensorNames#shapes} lists; not needed
+   *     afterwards
+   * @param frozenRows by weight name, the number of leading rows that training leaves unchanged;
+   *     none if the name is absent
    * @throws IllegalArgumentException naming a tensor that is missing
    */
   public static TokenFormer copy(
@@ -147,7 +150,7 @@ public final class ModelLoader {
     return views;
   }
 
-  /** Matrices stay of the type that they have if it can be computed with; all else becomes F32. */
+  /** Keeps the type of a matrix if the backend can compute with it; all else becomes F32. */
   private Tensor view(Map<String, NamedTensor> tensors, String name, Shape shape) {
     NamedTensor tensor = get(tensors, name);
     NamedTensor scales = tensors.get(QuantizedTensors.scales(name));

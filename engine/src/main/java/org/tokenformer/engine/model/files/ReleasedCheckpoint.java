@@ -17,7 +17,7 @@ import org.tokenformer.engine.checkpoint.TorchCheckpointWriter;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.tensor.DType;
 
-/** Released checkpoints in and out of model folders. */
+/** Imports released checkpoints into model folders, and exports them. */
 public final class ReleasedCheckpoint {
   private static final String WEIGHTS_FILE = "pytorch_model.bin";
   private static final String SETTINGS_FILE = "config.yml";
@@ -34,8 +34,8 @@ public final class ReleasedCheckpoint {
    * @param weights the checkpoint
    * @param settingsFile named in messages; {@code settings} are its values
    * @param settings strings, numbers, booleans, lists and maps
-   * @param tokenizer copied as it is
-   * @param tokenizerIds how many ids it has
+   * @param tokenizer copied unchanged
+   * @param tokenizerIds number of ids of the tokenizer
    */
   public record Source(
       Path weights,
@@ -45,19 +45,20 @@ public final class ReleasedCheckpoint {
       int tokenizerIds) {}
 
   /**
-   * What an import made.
+   * The result of an import.
    *
    * @param config of the new model
-   * @param notFinite tensors that hold NaN or an infinity: it can be looked at but not run
+   * @param notFinite tensors with NaN or infinite weights: such a model can be inspected but not
+   *     run
    */
   public record Imported(TokenFormerConfig config, List<String> notFinite) {}
 
   /**
-   * Makes a model folder. All is checked, the checksums of the weights too, before anything is
-   * written; and it is written as a whole or not at all.
+   * Creates a model folder: all of it or nothing. Everything, including the checksums of the
+   * weights, is checked before anything is written.
    *
-   * @param type F32 or BF16, or null for what loses nothing: BF16 stays, the others become F32
-   * @throws IOException with one line for people
+   * @param type F32 or BF16, or null to keep BF16 and convert all other types to F32
+   * @throws IOException with one human-readable line
    */
   public static Imported toFolder(
       Source source, @Nullable DType type, Path folder, AtomicFolder.IfExists ifExists)
@@ -80,11 +81,11 @@ public final class ReleasedCheckpoint {
   }
 
   /**
-   * Writes {@link #FILES} into a new folder, as a whole or not at all. PyTorch opens the weights
-   * with {@code weights_only=True}.
+   * Writes {@link #FILES} into a new folder: all of them or nothing. PyTorch opens the weights with
+   * {@code weights_only=True}.
    *
-   * @throws IOException with one line for people; where the layout cannot hold the model, it says
-   *     why
+   * @throws IOException with one human-readable line, which gives the reason if the layout cannot
+   *     represent the model
    */
   public static void fromFolder(ModelFolder model, Path folder, AtomicFolder.IfExists ifExists)
       throws IOException {
@@ -92,7 +93,7 @@ public final class ReleasedCheckpoint {
       TokenFormerConfig config = model.config();
       List<NamedTensor> tensors =
           ReleasedLayout.toReleased(model.path(), config, model.floatTensors(), arena);
-      // JSON is YAML, and the released settings are written as such.
+      // JSON is valid YAML, and the released settings are written that way.
       Gson gson = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
       String settings = gson.toJson(ReleasedLayout.settings(config)) + "\n";
       AtomicFolder.write(

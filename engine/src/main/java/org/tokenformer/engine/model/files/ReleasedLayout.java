@@ -22,26 +22,26 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * The layout of the released checkpoints: names of a pipeline of layers, and settings of the
- * training code, of which only those matter that change the mathematics.
+ * The layout of the released checkpoints: tensor names of a pipeline of layers, and settings of the
+ * training code, of which only those that change the mathematics are used.
  */
 public final class ReleasedLayout {
   private static final String EMBEDDING = "sequential.0.word_embeddings.weight";
 
-  // A buffer of some checkpoints that says nothing which the settings do not.
+  // A buffer of some checkpoints whose contents follow from the settings.
   private static final String ROTARY_BUFFER = ".attention.rotary_emb.inv_freq";
 
   private ReleasedLayout() {}
 
   /**
-   * The configuration of a released checkpoint.
+   * Returns the configuration of a released checkpoint.
    *
    * @param file the settings' file, named in messages
    * @param settings its values
    * @param checkpoint the weights' file, named in messages
    * @param tensors the weights by their released names
-   * @param tokenizerIds ids of the tokenizer that comes with it
-   * @throws ModelFormatException if settings, tensors and tokenizer do not make a model
+   * @param tokenizerIds number of ids of the accompanying tokenizer
+   * @throws ModelFormatException if settings, tensors and tokenizer do not form a model
    */
   public static TokenFormerConfig config(
       Path file,
@@ -55,22 +55,22 @@ public final class ReleasedLayout {
     values.only("norm", "layernorm_nonparam");
     values.only("final_norm", "layernorm");
     values.only("use_bias_in_attn_linear", false);
-    attentionIsTokenFormer(values);
+    checkAttention(values);
     NamedTensor embedding = tensors.get(EMBEDDING);
     if (embedding == null || embedding.shape().rank() != 2) {
       throw new ModelFormatException(
-          checkpoint + ": tensor " + EMBEDDING + " is missing or no matrix");
+          checkpoint + ": tensor " + EMBEDDING + " is missing or not a matrix");
     }
     long rows = embedding.shape().size(0);
     if (tokenizerIds > rows) {
       throw new ModelFormatException(
-          "%s: the embedding table has %d rows, the tokenizer has %d ids"
+          "%s: the embedding table has %d rows, but the tokenizer has %d ids"
               .formatted(checkpoint, rows, tokenizerIds));
     }
     return values.config((int) Math.min(rows, Integer.MAX_VALUE), tokenizerIds);
   }
 
-  /** {@code seq_length} stands in where the positions are not given. */
+  /** Uses {@code seq_length} if {@code max_position_embeddings} is not given. */
   private static Map<String, @Nullable Object> withContext(
       Map<String, ? extends @Nullable Object> settings) {
     Map<String, @Nullable Object> values = new LinkedHashMap<>(settings);
@@ -82,8 +82,10 @@ public final class ReleasedLayout {
     return values;
   }
 
-  /** As {@code [[["tokenformer"], 12]]}: every layer must be one. */
-  private static void attentionIsTokenFormer(Settings values) throws ModelFormatException {
+  /**
+   * Checks a list such as {@code [[["tokenformer"], 12]]}: every layer must be a TokenFormer layer.
+   */
+  private static void checkAttention(Settings values) throws ModelFormatException {
     Object attention = values.raw("attention_config");
     if (attention == null) {
       return;
@@ -97,7 +99,7 @@ public final class ReleasedLayout {
     }
   }
 
-  /** Our name → released name, for every tensor of a model. */
+  /** Returns the mapping from our name to the released name, for every tensor of a model. */
   public static Map<String, String> names(TokenFormerConfig config) {
     Map<String, String> names = new LinkedHashMap<>();
     int layers = config.layers().size();
@@ -120,10 +122,11 @@ public final class ReleasedLayout {
   }
 
   /**
-   * The tensors of a released checkpoint under our names, checked against the configuration.
+   * Returns the tensors of a released checkpoint under our names, checked against the
+   * configuration.
    *
-   * @param type F32 or BF16, or null for what loses nothing: BF16 stays, the others become F32
-   * @param arena for what has to be converted; the other tensors are views of the checkpoint
+   * @param type F32 or BF16, or null to keep BF16 and convert all other types to F32
+   * @param arena holds the converted tensors; the others are views of the checkpoint
    */
   public static List<NamedTensor> fromReleased(
       Path checkpoint,
@@ -146,26 +149,26 @@ public final class ReleasedLayout {
       }
       if (!tensor.shape().equals(shape) || !tensor.dtype().isFloat()) {
         throw new ModelFormatException(
-            "%s: tensor %s is %s%s, the configuration asks for %s"
+            "%s: tensor %s is %s%s, but the configuration requires floats of shape %s"
                 .formatted(checkpoint, tensor.name(), tensor.dtype(), tensor.shape(), shape));
       }
-      DType lossless = tensor.dtype() == DType.BF16 ? DType.BF16 : DType.F32;
-      DType wanted = type == null ? lossless : type;
+      DType defaultType = tensor.dtype() == DType.BF16 ? DType.BF16 : DType.F32;
+      DType wanted = type == null ? defaultType : type;
       tensors.add(ConvertedWeights.convert(expected.getKey(), tensor, wanted, arena));
     }
     for (NamedTensor tensor : rest.values()) {
       throw new ModelFormatException(
-          "%s: tensor %s %s belongs to no part of the configured model"
+          "%s: tensor %s %s is not part of the configured model"
               .formatted(checkpoint, quote(tensor.name()), tensor.shape()));
     }
     return tensors;
   }
 
   /**
-   * A model's tensors under their released names. A τ that the layout cannot hold is folded into
-   * the values where the kind allows it.
+   * Returns a model's tensors under their released names. A τ that the layout cannot represent is
+   * folded into the values if Θ allows it.
    *
-   * @param arena for values that change
+   * @param arena holds the values that change
    * @throws ModelFormatException if layers differ in size or a τ cannot be folded
    */
   public static List<NamedTensor> toReleased(
@@ -174,14 +177,14 @@ public final class ReleasedLayout {
     if (config.layers().stream().distinct().count() != 1) {
       throw new ModelFormatException(
           model
-              + ": its layers differ in parameter tokens, and the released layout has one number"
-              + " for all of them; grow them to one size first");
+              + ": its layers differ in their numbers of parameter tokens, but the released layout"
+              + " has one number for all layers; grow them to one size first");
     }
     Map<String, Float> factors = new LinkedHashMap<>();
     for (Map.Entry<String, Float> tau : config.taus().entrySet()) {
       NamedTensor values = tensors.get(TensorNames.values(tau.getKey()));
       if (values == null) {
-        continue; // found missing below
+        continue; // reported as missing below
       }
       float defaultTau = config.theta().defaultTau(values.shape().size(0));
       if (tau.getValue() == defaultTau) {
@@ -189,8 +192,8 @@ public final class ReleasedLayout {
       }
       if (config.theta() == Theta.L2_NORM_GELU) {
         throw new ModelFormatException(
-            ("%s: τ = %s of %s is not the default, and under l2_norm_gelu it cannot be folded into"
-                    + " the values, so the released layout cannot hold this model")
+            ("%s: τ = %s of %s is not the default, and with l2_norm_gelu it cannot be folded into"
+                    + " the values, so the released layout cannot represent this model")
                 .formatted(model, tau.getValue(), tau.getKey()));
       }
       factors.put(values.name(), tau.getValue() / defaultTau);
@@ -220,7 +223,9 @@ public final class ReleasedLayout {
     return new NamedTensor(tensor.name(), DType.F32, tensor.shape(), data);
   }
 
-  /** The settings of an exported model, in the released configurations' names and order. */
+  /**
+   * Returns the settings of an exported model, with the released configurations' names and order.
+   */
   public static Map<String, Object> settings(TokenFormerConfig config) {
     LayerSizes sizes = config.layers().getFirst();
     int layers = config.layers().size();

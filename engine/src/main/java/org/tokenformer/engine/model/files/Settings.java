@@ -15,17 +15,17 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 
 /**
- * Named values of a configuration file, whatever its syntax, as a {@link TokenFormerConfig}. The
- * names are those of the released configurations, where {@code -} and {@code _} are the same; our
- * own {@code config.json} adds {@code vocab_size}, {@code tokenizer_vocab_size}, {@code tau}, and
- * lists where layers differ.
+ * Named values of a configuration file in any syntax, convertible to a {@link TokenFormerConfig}.
+ * The names are those of the released configurations, in which {@code -} and {@code _} are
+ * equivalent; our own {@code config.json} adds {@code vocab_size}, {@code tokenizer_vocab_size},
+ * {@code tau}, {@code history}, and lists if layers differ.
  */
 final class Settings extends Fields {
   private static final List<String> SIZES =
       List.of("num_layers", "qkv_slot_num", "proj_slot_num", "ffn_slot_num");
 
   /**
-   * Takes the values over.
+   * Creates settings from these values.
    *
    * @param file named in messages
    * @param values strings, numbers, booleans, lists and maps
@@ -35,19 +35,19 @@ final class Settings extends Fields {
     super(file, values);
   }
 
-  /** Refuses any value but one; a missing name counts as that one. */
+  /** Rejects any other value; a missing one counts as allowed. */
   void only(String key, Object allowed) throws ModelFormatException {
     if (has(key) && !allowed.equals(raw(key))) {
       throw problem(key, quoted(raw(key)) + " is not supported, only '" + allowed + "' is");
     }
   }
 
-  /** One number for all layers, or a list of one for each. */
+  /** Returns the numbers of all layers, given as one number or as a list of one per layer. */
   private int[] perLayer(String key, int layers) throws ModelFormatException {
     int[] numbers = new int[layers];
     if (required(key) instanceof List<?> list) {
       if (list.size() != layers) {
-        throw problem(key, "a list of " + list.size() + " for num_layers " + layers);
+        throw problem(key, "is a list of length " + list.size() + ", but num_layers is " + layers);
       }
       for (int i = 0; i < layers; i++) {
         numbers[i] = integer(key, list.get(i));
@@ -67,7 +67,7 @@ final class Settings extends Fields {
     }
     throw problem(
         "norm_activation_type",
-        quote(name) + " is unknown; known are l2_norm_gelu, gelu_l2_norm and softmax");
+        quote(name) + " is unknown; use l2_norm_gelu, gelu_l2_norm or softmax");
   }
 
   private Map<String, Float> taus() throws ModelFormatException {
@@ -88,11 +88,11 @@ final class Settings extends Fields {
     return taus;
   }
 
-  /** One entry of numbers of parameter tokens for each layer. */
+  /** Returns the numbers of parameter tokens of each layer. */
   private List<LayerSizes> layers() throws ModelFormatException {
     int count = integer("num_layers");
-    if (count < 1 || count > TokenFormerConfig.MAX_LAYERS) { // before as many are made
-      throw problem("num_layers", count + " is not in 1 to " + TokenFormerConfig.MAX_LAYERS);
+    if (count < 1 || count > TokenFormerConfig.MAX_LAYERS) { // before allocating that many
+      throw problem("num_layers", count + " is not between 1 and " + TokenFormerConfig.MAX_LAYERS);
     }
     int[] qkv = perLayer("qkv_slot_num", count);
     int[] proj = perLayer("proj_slot_num", count);
@@ -116,7 +116,7 @@ final class Settings extends Fields {
         map.forEach((name, field) -> fields.put(String.valueOf(name), field));
         Settings sizes = new Settings(file() + ": history", fields);
         for (String key : sizes.unknown(SIZES)) {
-          throw sizes.problem(key, "is unknown; known are " + String.join(", ", SIZES));
+          throw sizes.problem(key, "is unknown; the known fields are " + String.join(", ", SIZES));
         }
         history.add(sizes.layers());
       }
@@ -126,7 +126,7 @@ final class Settings extends Fields {
     return history;
   }
 
-  /** The configuration that these values describe, for a table and a tokenizer of these sizes. */
+  /** Returns the configuration for an embedding table and a tokenizer of these sizes. */
   TokenFormerConfig config(int vocabularySize, int tokenizerVocabularySize)
       throws ModelFormatException {
     try {

@@ -20,22 +20,25 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException;
 
-/** Files that are one JSON object: at most a megabyte, strict, no field twice, not deep. */
+/**
+ * Reads files of one JSON object: at most a megabyte, strict, no duplicate fields, limited depth.
+ */
 final class StrictJson {
-  private static final long LARGEST_FILE = 1 << 20;
-  private static final int DEEPEST = 8;
+  private static final long MAX_BYTES = 1 << 20;
+  private static final int MAX_DEPTH = 8;
 
   private StrictJson() {}
 
-  /** Strings, doubles, booleans, nulls, lists and maps by their names. */
+  /** Returns the values by name: strings, doubles, booleans, nulls, lists and maps. */
   static Map<String, @Nullable Object> read(Path file) throws IOException {
     if (!Files.isRegularFile(file)) {
       throw new ModelFormatException(
-          file + (Files.exists(file) ? ": is not a plain file" : ": no such file"));
+          file + (Files.exists(file) ? ": is not a regular file" : ": no such file"));
     }
-    if (Files.size(file) > LARGEST_FILE) {
+    if (Files.size(file) > MAX_BYTES) {
       throw new ModelFormatException(
-          file + ": " + Files.size(file) + " bytes, such a file has at most " + LARGEST_FILE);
+          "%s: has %d bytes, but at most %d are allowed"
+              .formatted(file, Files.size(file), MAX_BYTES));
     }
     String json;
     try {
@@ -66,19 +69,20 @@ final class StrictJson {
     } catch (ModelFormatException e) {
       throw e;
     } catch (IOException e) {
-      throw new ModelFormatException(file + ": is cut short or not valid JSON: " + firstLine(e), e);
+      throw new ModelFormatException(file + ": is truncated or not valid JSON: " + firstLine(e), e);
     }
   }
 
   private static String firstLine(Exception e) {
     String line = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-    String plain = line.replaceAll("\\p{Cntrl}", "?"); // it quotes names of the file
+    String plain = line.replaceAll("\\p{Cntrl}", "?"); // it quotes names from the file
     return plain.length() > 200 ? plain.substring(0, 200) + "…" : plain;
   }
 
   private static @Nullable Object value(JsonReader reader, int depth) throws IOException {
-    if (depth > DEEPEST) {
-      throw new MalformedJsonException("nested deeper than " + DEEPEST + " at " + reader.getPath());
+    if (depth > MAX_DEPTH) {
+      throw new MalformedJsonException(
+          "nested deeper than " + MAX_DEPTH + " at " + reader.getPath());
     }
     return switch (reader.peek()) {
       case BEGIN_OBJECT -> {

@@ -10,7 +10,7 @@ import java.util.List;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
 
-/** Looks for weights that are no numbers: one of them turns all that a model says into nonsense. */
+/** Finds NaN and infinite weights: a single one makes all output of a model meaningless. */
 public final class WeightCheck {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -18,13 +18,13 @@ public final class WeightCheck {
 
   private WeightCheck() {}
 
-  /** Refuses weights with NaN or an infinity, naming the first such tensor. */
+  /** Rejects tensors with NaN or infinite weights, naming the first one. */
   static void refuseNotFinite(Path file, Collection<NamedTensor> tensors)
       throws ModelFormatException {
     List<String> bad = notFinite(tensors);
     if (!bad.isEmpty()) {
       throw new ModelFormatException(
-          "%s: tensor %s%s holds NaN or infinite weights; the model is damaged, take another copy"
+          "%s: tensor %s%s holds NaN or infinite weights: the model is damaged; use another copy"
               .formatted(
                   file,
                   bad.getFirst(),
@@ -32,7 +32,7 @@ public final class WeightCheck {
     }
   }
 
-  /** Names of the tensors that hold NaN or an infinity. */
+  /** Returns the names of the tensors with NaN or infinite weights. */
   public static List<String> notFinite(Collection<NamedTensor> tensors) {
     List<String> names = new ArrayList<>();
     for (NamedTensor tensor : tensors) {
@@ -44,8 +44,8 @@ public final class WeightCheck {
   }
 
   /**
-   * Eight bytes at a time, without a branch per number: where all exponent bits are set, adding one
-   * at their lowest bit carries into the sign, which is masked out before.
+   * Checks eight bytes at a time, without a branch per number: if all exponent bits are set, adding
+   * one at the lowest of them carries into the sign bit, which is masked out beforehand.
    */
   private static boolean isFinite(NamedTensor tensor) {
     long exponent =
@@ -78,7 +78,9 @@ public final class WeightCheck {
     return tailIsFinite(tensor.dtype(), data, whole, exponent);
   }
 
-  /** Over an array, because that is quick before it is compiled: most programs load one model. */
+  /**
+   * Uses an array because that is fast even before JIT compilation: most programs load one model.
+   */
   private static boolean carries(long[] block, int count, long exponent, long lowest) {
     long signs = (exponent << 1) & ~exponent; // the sign bits, above each exponent
     long carried = 0;

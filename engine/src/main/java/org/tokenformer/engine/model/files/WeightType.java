@@ -6,23 +6,23 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Quantized;
 
 /**
- * What the weights of a model are stored as. The vectors of layer normalisations are F32 in any
- * case: they are few.
+ * The type in which the weights of a model are stored. The vectors of layer normalisations are
+ * always F32, since they are small.
  */
 public enum WeightType {
-  /** 32 bits, what training has. */
+  /** 32-bit floats, as in training. */
   F32,
-  /** The upper half of those. */
+  /** 16 bits: the upper half of F32. */
   BF16,
   /** {@linkplain Quantized Quantised} to 8 bits, 8.25 with the scales. */
   Q8,
   /**
    * Parameter tokens quantised to 4 bits, 4.25 with the scales; embedding and head to 8, since
-   * every token's way begins and ends there.
+   * every token passes through them.
    */
   Q4;
 
-  /** The type of one matrix. */
+  /** Returns the element type of a matrix. */
   DType of(String name) {
     return switch (this) {
       case F32 -> DType.F32;
@@ -32,7 +32,7 @@ public enum WeightType {
     };
   }
 
-  /** As {@code bf16}. */
+  /** Returns the name in lower case, such as {@code bf16}. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT);

@@ -6,10 +6,11 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Gradients of activations, (T, C) each, the same memory for all blocks: what one block does not
- * need any more, the block before it overwrites.
+ * Gradients of activations, (T, C) each. All blocks use the same memory: each block overwrites what
+ * the block after it no longer needs.
  *
- * @param stream of the residual stream; a block adds to it what flows through its branches
+ * @param stream gradient of the residual stream; a block adds the gradients that flow through its
+ *     branches
  */
 record ActivationGradients(
     Tensor stream, Tensor normed, Tensor attended, Tensor query, Tensor key, Tensor value) {

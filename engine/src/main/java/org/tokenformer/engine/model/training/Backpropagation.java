@@ -22,10 +22,10 @@ import org.tokenformer.engine.model.training.TrainingMemory.Chunk;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Losses of a model on given ids, and what they say of every weight: the forward pass, the losses
- * and the backward pass of a micro-batch. All memory is planned from the shapes and allocated once.
+ * Computes losses of a model and their gradients: the forward pass, the losses and the backward
+ * pass of a micro-batch. All memory is planned from the shapes and allocated once.
  *
- * <p>One thread. Closing it frees its memory, not the model.
+ * <p>Used by one thread. Closing it frees its memory, but does not close the model.
  */
 public final class Backpropagation implements AutoCloseable {
   private final TokenFormer model;
@@ -36,13 +36,13 @@ public final class Backpropagation implements AutoCloseable {
   private final TrainingMemory memory;
   private final PassContext forward;
   private final PassContext backward;
-  private final float[] losses; // of each row
+  private final float[] losses; // per row
 
   /**
-   * For micro-batches of one shape.
+   * Allocates the memory for micro-batches of one shape.
    *
-   * @throws ConfigException if the model has fewer positions than a sequence rows
-   * @throws OutOfMemoryError if the machine has not got {@link MemoryNeeds#trainingBytes}
+   * @throws ConfigException if a sequence is longer than the model's context
+   * @throws OutOfMemoryError if the machine does not have {@link MemoryNeeds#trainingBytes}
    */
   public Backpropagation(TrainableModel trainable, TrainingShape shape) {
     model = trainable.model();
@@ -64,7 +64,7 @@ public final class Backpropagation implements AutoCloseable {
     }
   }
 
-  /** The angles of the way back. */
+  /** Returns the rotation angles of the backward pass. */
   private RotaryTable negated(RotaryTable table) {
     float[] sines = new float[Math.toIntExact(table.sine().shape().elements())];
     backend.download(table.sine(), MemorySegment.ofArray(sines));
@@ -75,25 +75,25 @@ public final class Backpropagation implements AutoCloseable {
     return new RotaryTable(table.cosine(), memory.negatedSine());
   }
 
-  /** Where it computes. */
+  /** Returns the backend that it computes on. */
   public Backend backend() {
     return backend;
   }
 
-  /** Rows in flight. */
+  /** Returns the shape of its micro-batches. */
   public TrainingShape shape() {
     return shape;
   }
 
   /**
-   * Gradients of what is trained, by the weight's name, as {@link #accumulateGradients} has added
-   * them up: F32, in the shapes of {@link TrainableModel#trainedWeights}.
+   * Returns the gradients of the trained weights by name, as accumulated by {@link
+   * #accumulateGradients}: F32, in the shapes of {@link TrainableModel#trainedWeights}.
    */
   public SequencedMap<String, Tensor> gradients() {
     return memory.gradients().byName();
   }
 
-  /** Bytes of native memory that are its own. */
+  /** Returns the bytes of native memory that it owns. */
   public long allocatedBytes() {
     return scope.allocatedBytes();
   }
@@ -103,7 +103,7 @@ public final class Backpropagation implements AutoCloseable {
     gradients().values().forEach(backend::zero);
   }
 
-  /** Learns with all of the parameter tokens. */
+  /** Accumulates the gradients of a micro-batch that uses all parameter tokens. */
   public double accumulateGradients(
       int[] ids,
       int[] targets,
@@ -116,19 +116,19 @@ public final class Backpropagation implements AutoCloseable {
   }
 
   /**
-   * Runs a micro-batch forward and backward, and adds its gradients to those that are there.
+   * Runs a micro-batch forward and backward, and adds its gradients to the accumulated ones.
    *
-   * @param ids of the sequences, one after the other, as many as the shape has rows
-   * @param targets the id to be predicted at each of them
-   * @param weight what a row's loss counts in the loss that is trained on: 1 over the rows of all
-   *     micro-batches for their mean
-   * @param dropout fraction of Θ that is left out, 0 to below 1
-   * @param seeds of the dropout
-   * @param fraction of each Pattention's tokens, the first, that this micro-batch learns with
+   * @param ids ids of the sequences, concatenated, one per row of the shape
+   * @param targets the id to predict at each of them
+   * @param weight factor of a row's loss in the training loss: for the mean, 1 over the number of
+   *     rows of all micro-batches of the step
+   * @param dropout fraction of Θ that is dropped, at least 0 and below 1
+   * @param seeds seeds of the dropout
+   * @param fraction fraction of each Pattention's tokens, a prefix, that this micro-batch uses
    * @return the sum of the losses of all rows, in nats
    * @throws IndexOutOfBoundsException if an id or target is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException between two layers, if asked to; the
-   *     gradients are not to be used then
+   * @throws java.util.concurrent.CancellationException if cancelled, between two layers; the
+   *     gradients must not be used then
    */
   public double accumulateGradients(
       int[] ids,
@@ -146,12 +146,12 @@ public final class Backpropagation implements AutoCloseable {
       network.forward(forward, blocks, layers, ids, 0, cancellation);
       backend.zero(memory.flow().stream());
       for (Chunk chunk : memory.chunks()) {
-        learnFromLosses(chunk, targets, weight);
+        backwardFromLosses(chunk, targets, weight);
       }
       for (int i = layers.size() - 1; i >= 0; i--) {
         Cancellation.check(cancellation);
         Block block = blocks.get(i);
-        // The last block's activations are still there.
+        // The last block's activations have not been overwritten.
         if (shape.recompute() && i < layers.size() - 1) {
           block.forward(forward, layers.get(i));
         }
@@ -173,10 +173,10 @@ public final class Backpropagation implements AutoCloseable {
     List<Block> all = network.blocks();
     return fraction.isAll()
         ? all
-        : all.stream().map(block -> BlockDropout.first(block, fraction)).toList();
+        : all.stream().map(block -> BlockDropout.prefix(block, fraction)).toList();
   }
 
-  /** What the blocks work with, for their numbers of tokens and with dropout on Θ. */
+  /** Returns the activations of the blocks, for their numbers of tokens and with dropout on Θ. */
   private List<Activations> layers(
       List<Block> blocks, TokenFraction fraction, float dropout, DropoutSeeds seeds) {
     if (fraction.isAll() && dropout == 0) {
@@ -191,7 +191,7 @@ public final class Backpropagation implements AutoCloseable {
     return layers;
   }
 
-  private void learnFromLosses(Chunk chunk, int[] targets, float weight) {
+  private void backwardFromLosses(Chunk chunk, int[] targets, float weight) {
     Gradients gradients = memory.gradients();
     network.logits(chunk.hidden(), chunk.normed(), chunk.logits());
     backend.crossEntropyBackward(chunk.logits(), targets, chunk.from(), weight, chunk.losses());
@@ -220,7 +220,8 @@ public final class Backpropagation implements AutoCloseable {
   private void check(int[] ids, int[] targets) {
     if (ids.length != shape.rows() || targets.length != shape.rows()) {
       throw new IllegalArgumentException(
-          "%d ids and %d targets for %d rows".formatted(ids.length, targets.length, shape.rows()));
+          "a micro-batch needs %d ids and targets, not %d and %d"
+              .formatted(shape.rows(), ids.length, targets.length));
     }
   }
 

@@ -13,8 +13,8 @@ import org.tokenformer.engine.model.PerPattention;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The way back through one {@link Block}: from the gradient of its output to that of its input, and
- * to those of its parameter tokens.
+ * The backward pass of one {@link Block}: computes the gradients of its input and of its parameter
+ * tokens from the gradient of its output.
  */
 final class BlockBackward {
   private final PassContext pass;
@@ -27,12 +27,12 @@ final class BlockBackward {
   private final ActivationGradients d;
 
   /**
-   * For one block.
+   * Prepares the backward pass of one block.
    *
-   * @param pass with the negated angles of the forward pass
-   * @param a as the forward pass left them
-   * @param weights are added to
-   * @param d gradients in flight
+   * @param pass the context, with the negated rotation angles of the forward pass
+   * @param a activations of the forward pass
+   * @param weights gradients of the parameter tokens, which are added to
+   * @param d gradients of activations
    */
   BlockBackward(
       PassContext pass,
@@ -45,12 +45,12 @@ final class BlockBackward {
     this.block = block;
     pattentions = block.pattentions();
     this.a = a;
-    saved = Objects.requireNonNull(a.saved(), "the forward pass kept nothing");
+    saved = Objects.requireNonNull(a.saved(), "the forward pass saved nothing");
     this.weights = weights;
     this.d = d;
   }
 
-  /** Turns the gradient of the output, {@code d.stream()} (T, C), into that of the input. */
+  /** Replaces the gradient of the output in {@code d.stream()}, (T, C), by that of the input. */
   void run() {
     backend.zero(d.normed());
     pattention(BlockPattention.FFN, a.normedMiddle(), d.stream(), d.normed());
@@ -61,7 +61,7 @@ final class BlockBackward {
     backend.layerNormBackward(a.input(), null, block.epsilon(), d.normed(), d.stream(), null, null);
   }
 
-  /** From {@code d.stream()}, the gradient of the branch, to {@code d.normed()}. */
+  /** Computes {@code d.normed()} from {@code d.stream()}, the gradient of the branch. */
   private void selfAttention() {
     int heads = block.attention().heads();
     backend.zero(d.attended());
@@ -93,7 +93,7 @@ final class BlockBackward {
         d.value());
   }
 
-  /** Adds what dy (T, C') says of K and W to their gradients, and what it says of x to dx. */
+  /** Adds the gradients of K, W and x that follow from dy (T, C') to those of K and W and to dx. */
   private void pattention(BlockPattention which, Tensor x, Tensor dy, Tensor dx) {
     backend.pattentionBackward(
         x, pattentions.get(which).tokens(), saved.scores().get(which), dy, weights.get(which), dx);

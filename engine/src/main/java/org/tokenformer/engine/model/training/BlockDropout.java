@@ -12,25 +12,25 @@ import org.tokenformer.engine.model.TokenFraction;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** A block as dropout leaves it for one micro-batch, in the memory of the whole one. */
+/** Blocks and activations under dropout for one micro-batch, in the memory of the full block. */
 final class BlockDropout {
   private BlockDropout() {}
 
-  /** With the first tokens of each Pattention only; every τ stays. */
-  static Block first(Block block, TokenFraction fraction) {
+  /** Returns the block with a prefix of each Pattention's tokens; every τ stays. */
+  static Block prefix(Block block, TokenFraction fraction) {
     return Block.of(
-        block.pattentions().map(pattention -> first(pattention, fraction)),
+        block.pattentions().map(pattention -> prefix(pattention, fraction)),
         block.attention().heads(),
         block.attention().layer(),
         block.epsilon());
   }
 
-  private static Pattention first(Pattention pattention, TokenFraction fraction) {
+  private static Pattention prefix(Pattention pattention, TokenFraction fraction) {
     int all = Math.toIntExact(pattention.tokens().count());
     return new Pattention(pattention.tokens().first(fraction.of(all)));
   }
 
-  /** Scores of as many parameter tokens as the block has, at the beginning of their memory. */
+  /** Returns the activations with score matrices as wide as the block's numbers of tokens. */
   static Activations narrowed(Activations activations, Block block) {
     PerPattention<Pattention> pattentions = block.pattentions();
     Saved saved = saved(activations);
@@ -49,7 +49,7 @@ final class BlockDropout {
     return new SavedScores(scores, saved.dropout());
   }
 
-  /** With some of Θ left out, another part in each Pattention. */
+  /** Returns the activations with dropout on Θ, with a different seed for each Pattention. */
   static Activations withDropout(
       Activations activations, float rate, DropoutSeeds seeds, int layer) {
     Saved saved = saved(activations);

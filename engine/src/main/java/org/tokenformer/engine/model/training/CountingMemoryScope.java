@@ -7,9 +7,9 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Memory that is only counted: what a plan asks of it is what the plan will take. */
+/** A memory scope that only counts bytes: it measures what a plan would allocate. */
 final class CountingMemoryScope implements MemoryScope {
-  /** Where tensors begin: at multiples of so many bytes. */
+  /** Alignment of tensors in bytes. */
   static final int ALIGNMENT = 64;
 
   private record Nowhere(long byteSize) implements Buffer {

@@ -18,7 +18,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
-/** Where the gradients of what is trained are added up: for each weight an F32 tensor. */
+/** Accumulators of the gradients: an F32 tensor for each trained weight. */
 final class Gradients {
   private final SequencedMap<String, Tensor> byName = new LinkedHashMap<>();
   private final List<PerPattention<ParameterGradients>> blocks = new ArrayList<>();
@@ -38,7 +38,7 @@ final class Gradients {
     return PerPattention.of(which -> pattention(layer, which, trained));
   }
 
-  /** Segment for segment as the model's tokens are: first those that stay, if there are any. */
+  /** Mirrors the segments of the model's tokens: first the frozen ones, if there are any. */
   private ParameterGradients pattention(int layer, BlockPattention which, TrainedWeights trained) {
     String name = TensorNames.pattention(layer, which);
     List<Segment> segments = new ArrayList<>();
@@ -60,22 +60,22 @@ final class Gradients {
     return blocks.get(layer);
   }
 
-  /** (V, C), or null if it is not trained, like all that follow. */
+  /** Returns the embedding's, (V, C); null if it is not trained, as for the methods below. */
   @Nullable Tensor embedding() {
     return byName.get(TensorNames.EMBEDDING);
   }
 
-  /** (V, C), the embedding's where tied. */
+  /** Returns the output head's, (V, C); the embedding's if tied. */
   @Nullable Tensor head() {
     return tiedHead ? embedding() : byName.get(TensorNames.HEAD);
   }
 
-  /** (C). */
+  /** Returns that of the last normalisation's weight, (C). */
   @Nullable Tensor normWeight() {
     return byName.get(TensorNames.NORM_WEIGHT);
   }
 
-  /** (C). */
+  /** Returns that of the last normalisation's bias, (C). */
   @Nullable Tensor normBias() {
     return byName.get(TensorNames.NORM_BIAS);
   }

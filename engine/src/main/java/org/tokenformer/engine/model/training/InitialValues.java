@@ -5,16 +5,16 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
 
 /**
- * How loud the values of the Pattentions are when training starts.
+ * The initialisation scale of the Pattentions' values.
  *
- * @param kind how the standard deviation hangs on the model's sizes
- * @param factor times that
+ * @param kind how the standard deviation depends on the model's sizes
+ * @param factor factor of that standard deviation
  */
 public record InitialValues(Kind kind, double factor) {
-  /** {@link Kind#SCALED} as it is. */
+  /** {@link Kind#SCALED} with factor 1. */
   public static final InitialValues SCALED = new InitialValues(Kind.SCALED, 1);
 
-  /** {@link Kind#RELEASED} as it is. */
+  /** {@link Kind#RELEASED} with factor 1. */
   public static final InitialValues RELEASED = new InitialValues(Kind.RELEASED, 1);
 
   /** Checks the factor. */
@@ -24,24 +24,24 @@ public record InitialValues(Kind kind, double factor) {
     }
   }
 
-  /** How the standard deviation hangs on the model's sizes. */
+  /** How the standard deviation depends on the model's sizes. */
   public enum Kind {
     /**
-     * N(0, 0.02/√(2L)): the residual stream, to which 2L branches add, begins as loud at every
-     * depth.
+     * N(0, 0.02/√(2L)): keeps the sum of the 2L branches of the residual stream at the same scale
+     * for every depth.
      */
     SCALED,
-    /** N(0, 2/(L·√C)), as the released models began; too loud at few layers. */
+    /** N(0, 2/(L·√C)), as in the released models; too large with few layers. */
     RELEASED;
 
-    /** As files call it. */
+    /** Returns its name in files. */
     @Override
     public String toString() {
       return name().toLowerCase(Locale.ROOT);
     }
   }
 
-  /** Of every value's numbers. */
+  /** Returns the standard deviation of the elements of every value. */
   public double standardDeviation(TokenFormerConfig config) {
     int layers = config.layers().size();
     return factor

@@ -15,8 +15,9 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * What the blocks of a forward pass compute in and keep, their scores included. Where activations
- * are recomputed all blocks share the memory of the largest one, their inputs and outputs excepted.
+ * The activations that the blocks of a forward pass compute and save, including scores. If
+ * activations are recomputed, all blocks share the memory of the largest one, except for their
+ * inputs and outputs.
  */
 final class LayerMemory {
   private interface Allocator {
@@ -26,7 +27,7 @@ final class LayerMemory {
   private final TokenFormerConfig config;
   private final TrainingShape shape;
   private final Shape stream; // (T, C)
-  private final Tensor branch; // (T, C), of all blocks
+  private final Tensor branch; // (T, C), shared by all blocks
   private final List<Activations> activations = new ArrayList<>();
 
   LayerMemory(TokenFormerConfig config, TrainingShape shape, MemoryScope scope) {
@@ -39,18 +40,18 @@ final class LayerMemory {
     Tensor input = allocator.allocate(stream);
     for (LayerSizes sizes : config.layers()) {
       Tensor output = allocator.allocate(stream);
-      Allocator own = shared == null ? allocator : new Reused(shared)::allocate;
+      Allocator own = shared == null ? allocator : new SharedSlices(shared)::allocate;
       activations.add(layer(sizes, input, output, own));
       input = output;
     }
   }
 
-  /** Memory of one block after the other. */
-  private static final class Reused {
+  /** Allocates the activations of a block in shared memory. */
+  private static final class SharedSlices {
     private final Tensor whole;
     private long used;
 
-    Reused(Tensor whole) {
+    SharedSlices(Tensor whole) {
       this.whole = whole;
     }
 
@@ -61,15 +62,15 @@ final class LayerMemory {
     }
   }
 
-  /** Elements of the largest block's activations, its input and output left out. */
+  /** Returns the elements of the largest block's activations without its input and output. */
   private long largestLayer() {
-    long most = 0;
+    long largest = 0;
     for (LayerSizes sizes : config.layers()) {
       CountingMemoryScope counted = new CountingMemoryScope();
       layer(sizes, branch, branch, of -> counted.allocate(DType.F32, of));
-      most = Math.max(most, counted.allocatedBytes());
+      largest = Math.max(largest, counted.allocatedBytes());
     }
-    return most / DType.F32.bytes();
+    return largest / DType.F32.bytes();
   }
 
   private Activations layer(LayerSizes sizes, Tensor input, Tensor output, Allocator allocator) {
@@ -95,12 +96,12 @@ final class LayerMemory {
     return new SavedScores(allocator.allocate(scores), Dropout.NONE);
   }
 
-  /** What each block works with; its output is the next one's input. */
+  /** Returns the activations of each block; its output is the next block's input. */
   List<Activations> activations() {
     return activations;
   }
 
-  /** (T, C), nobody's between two blocks. */
+  /** Returns the branch output, (T, C), which is free for reuse between two blocks. */
   Tensor branch() {
     return branch;
   }

@@ -17,17 +17,17 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * The weights that training starts from: embedding and keys from N(0, 0.02), values as {@link
- * InitialValues} says; the last layer normalisation at 1 and 0.
+ * Creates initial weights for training: embedding and keys from N(0, 0.02), values as {@link
+ * InitialValues} defines; weight 1 and bias 0 for the last layer normalisation.
  */
 public final class RandomWeights {
-  /** Of embedding and keys. */
+  /** Standard deviation of embedding and keys. */
   public static final double STANDARD_DEVIATION = 0.02;
 
   private RandomWeights() {}
 
   /**
-   * A model to be trained that begins with such weights.
+   * Creates a trainable model with random initial weights.
    *
    * @param seed same seed, same weights
    */
@@ -40,17 +40,17 @@ public final class RandomWeights {
   }
 
   /**
-   * Weights for a configuration.
+   * Creates initial weights for a configuration.
    *
-   * @param values how loud the values begin
-   * @param type of the matrices
+   * @param values initialisation scale of the values
+   * @param type type of the matrices
    * @param seed same seed, same weights
-   * @param arena holds them
+   * @param arena owns the weights
    */
   public static Map<String, NamedTensor> create(
       TokenFormerConfig config, InitialValues values, WeightType type, long seed, Arena arena) {
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
-    double valueScale = values.standardDeviation(config);
+    double valueDeviation = values.standardDeviation(config);
     Map<String, NamedTensor> tensors = new LinkedHashMap<>();
     for (Map.Entry<String, Shape> entry : TensorNames.shapes(config).entrySet()) {
       String name = entry.getKey();
@@ -66,9 +66,9 @@ public final class RandomWeights {
         continue;
       }
       boolean isValues = name.endsWith(TensorNames.values(""));
-      double scale = isValues ? valueScale : STANDARD_DEVIATION;
+      double deviation = isValues ? valueDeviation : STANDARD_DEVIATION;
       for (long i = 0; i < shape.elements(); i++) {
-        float value = (float) (scale * random.nextGaussian());
+        float value = (float) (deviation * random.nextGaussian());
         floats.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
       }
       tensors.put(name, new NamedTensor(name, DType.F32, shape, floats));

@@ -1,29 +1,29 @@
 package org.tokenformer.engine.model.training;
 
 /**
- * Random numbers without a state: a hash of what they are for. A run that is resumed, in whatever
- * release of Java, finds the same ones.
+ * Stateless random numbers: a hash of their coordinates, such as seed, step and layer. A resumed
+ * run gets the same numbers on every Java release.
  */
 public final class SplitMix {
   private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
   private SplitMix() {}
 
-  /** 64 bits that hang on every one of these numbers and on their order. */
+  /** Returns 64 bits that depend on each of the numbers and on their order. */
   public static long hash(long... numbers) {
     long bits = 0;
     for (long number : numbers) {
-      bits = then(bits, number);
+      bits = combine(bits, number);
     }
     return bits;
   }
 
-  /** The same of four numbers, for what asks so often that an array each time would be much. */
+  /** Returns the same for four numbers without allocating an array, for frequent calls. */
   public static long hash(long a, long b, long c, long d) {
-    return then(then(then(then(0, a), b), c), d);
+    return combine(combine(combine(combine(0, a), b), c), d);
   }
 
-  private static long then(long bits, long number) {
+  private static long combine(long bits, long number) {
     return mix(bits + number + GOLDEN_GAMMA);
   }
 

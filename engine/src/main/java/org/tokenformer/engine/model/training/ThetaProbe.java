@@ -25,21 +25,21 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A look inside: which parameter tokens the tokens of given sequences call on, and how strongly.
- * Runs forward passes and hands out θ of every Pattention. Its memory is that of one block.
+ * Reports which parameter tokens the tokens of given sequences activate, and how strongly: runs
+ * forward passes and passes θ of every Pattention to a visitor. Needs the memory of one block.
  *
- * <p>One thread. Closing it frees its memory, not the model.
+ * <p>Used by one thread. Closing it frees its memory, but does not close the model.
  */
 public final class ThetaProbe implements AutoCloseable {
-  /** Gets θ of one Pattention after the other, in the order in which they are computed. */
+  /** Receives θ of each Pattention, in the order of computation. */
   @FunctionalInterface
   public interface Visitor {
     /**
-     * θ of one Pattention.
+     * Receives θ of one Pattention.
      *
-     * @param layer of the model
-     * @param which of the layer
-     * @param thetas (T, N) in its first T·N places; overwritten after this returns
+     * @param layer layer of the model
+     * @param which Pattention of the layer
+     * @param thetas (T, N) in its first T·N elements; overwritten after this method returns
      * @param parameterTokens N
      */
     void accept(int layer, BlockPattention which, float[] thetas, int parameterTokens);
@@ -54,15 +54,15 @@ public final class ThetaProbe implements AutoCloseable {
   private final float[] numbers;
 
   /**
-   * For passes of one shape.
+   * Allocates the memory for passes of one shape.
    *
-   * @param batch B, sequences of a pass
-   * @param sequence S, ids of each
-   * @throws ConfigException if the model has fewer positions than a sequence ids
+   * @param batch B, sequences per pass
+   * @param sequence S, ids per sequence
+   * @throws ConfigException if a sequence is longer than the model's context
    */
   public ThetaProbe(TokenFormer model, int batch, int sequence) {
     this.model = model;
-    // Each block's scores are looked at before the next one overwrites them.
+    // Recomputation mode: the scores of a block are read before the next block overwrites them.
     shape = new TrainingShape(batch, sequence, true);
     shape.checkFits(model.config());
     Sequence one = new Sequence(sequence, 0, null);
@@ -87,15 +87,16 @@ public final class ThetaProbe implements AutoCloseable {
   }
 
   /**
-   * Runs a pass.
+   * Runs a forward pass.
    *
-   * @param ids of the sequences, one after the other, B·S
+   * @param ids ids of the sequences, concatenated, B·S
    * @throws IndexOutOfBoundsException if an id is not in the vocabulary
-   * @throws java.util.concurrent.CancellationException between two layers, if asked to
+   * @throws java.util.concurrent.CancellationException if cancelled, between two layers
    */
   public void run(int[] ids, Visitor visitor, @Nullable Cancellation cancellation) {
     if (ids.length != shape.rows()) {
-      throw new IllegalArgumentException(ids.length + " ids for " + shape.rows() + " rows");
+      throw new IllegalArgumentException(
+          "a pass needs " + shape.rows() + " ids, not " + ids.length);
     }
     model.lifetime().enter();
     try {
@@ -104,22 +105,22 @@ public final class ThetaProbe implements AutoCloseable {
         Cancellation.check(cancellation);
         Block block = model.network().blocks().get(i);
         block.forward(pass, layers.get(i));
-        show(i, block, Objects.requireNonNull(layers.get(i).saved()), visitor);
+        visit(i, block, Objects.requireNonNull(layers.get(i).saved()), visitor);
       }
     } finally {
       model.lifetime().exit();
     }
   }
 
-  private void show(int layer, Block block, Activations.Saved saved, Visitor visitor) {
+  private void visit(int layer, Block block, Activations.Saved saved, Visitor visitor) {
     PerPattention<Pattention> pattentions = block.pattentions();
     for (BlockPattention which : BlockPattention.values()) {
-      int count = read(pattentions.get(which).tokens(), saved.scores().get(which));
+      int count = readThetas(pattentions.get(which).tokens(), saved.scores().get(which));
       visitor.accept(layer, which, numbers, count);
     }
   }
 
-  private int read(ParameterTokens tokens, SavedScores saved) {
+  private int readThetas(ParameterTokens tokens, SavedScores saved) {
     int count = Math.toIntExact(tokens.count());
     int elements = shape.rows() * count;
     Backend backend = model.backend();

@@ -19,20 +19,20 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * A model whose weights, or the newest of them, can be trained: they are copies in F32 in the
- * backend's own memory. Closing it closes the model.
+ * A model whose weights, or only the newest of them, can be trained. The weights are F32 copies in
+ * the backend's own memory. Closing it closes the model.
  */
 public final class TrainableModel implements AutoCloseable {
   private final TokenFormer model;
   private final TrainedWeights trained;
 
   /**
-   * A model that begins with these weights.
+   * Creates a model with these initial weights.
    *
-   * @param initial every tensor that {@link TensorNames#shapes} lists, of floats; not needed after
-   *     this
+   * @param initial every tensor that {@link TensorNames#shapes} lists, of a float type; not needed
+   *     afterwards
    * @param onlyNew whether only the parameter tokens of the last growth are trained
-   * @throws ConfigException if so, and the model never grew
+   * @throws ConfigException if so but the model never grew
    */
   public TrainableModel(
       TokenFormerConfig config,
@@ -43,20 +43,20 @@ public final class TrainableModel implements AutoCloseable {
     model = ModelLoader.copy(config, initial, backend, trained.firstRows());
   }
 
-  /** A model that begins with these weights, all of which are trained. */
+  /** Creates a model with these initial weights, all of which are trained. */
   public TrainableModel(
       TokenFormerConfig config, Map<String, NamedTensor> initial, Backend backend) {
     this(config, initial, backend, false);
   }
 
   /**
-   * The model of a folder, to be trained further.
+   * Loads the model of a folder to continue training it.
    *
-   * @param folder may be closed after this
+   * @param folder may be closed afterwards
    * @param onlyNew whether only the parameter tokens of the last growth are trained
    * @throws ModelFormatException naming the tensor, if a weight is NaN or infinite, or if the
    *     weights are quantised
-   * @throws ConfigException if only new ones are to be trained, and the model never grew
+   * @throws ConfigException if only new tokens are to be trained but the model never grew
    */
   public static TrainableModel load(ModelFolder folder, Backend backend, boolean onlyNew)
       throws IOException {
@@ -64,17 +64,17 @@ public final class TrainableModel implements AutoCloseable {
     return new TrainableModel(folder.config(), folder.floatTensors(), backend, onlyNew);
   }
 
-  /** The model itself, with the weights as they are now. */
+  /** Returns the model itself, with its current weights. */
   public TokenFormer model() {
     return model;
   }
 
-  /** What it is made of. */
+  /** Returns the configuration. */
   public TokenFormerConfig config() {
     return model.config();
   }
 
-  /** Where it computes. */
+  /** Returns the backend that it computes on. */
   public Backend backend() {
     return model.backend();
   }
@@ -84,7 +84,7 @@ public final class TrainableModel implements AutoCloseable {
   }
 
   /**
-   * What training changes, by the weight's name, in the order of the file: views of {@link
+   * Returns the weights that training changes, by name, in the order of the file: views of {@link
    * TokenFormer#weights}, of all their rows or of those that the last growth added.
    */
   public SequencedMap<String, Tensor> trainedWeights() {
@@ -99,16 +99,16 @@ public final class TrainableModel implements AutoCloseable {
     return views;
   }
 
-  /** Whether training changes only the parameter tokens of the last growth. */
+  /** Returns whether training changes only the parameter tokens of the last growth. */
   public boolean trainsOnlyNew() {
     return trained.onlyNew();
   }
 
   /**
-   * Elements of the trained matrices that a step multiplies by; a table that is looked up counts
-   * nothing.
+   * Returns the elements of the trained matrices that a step multiplies by; a table that is only
+   * looked up does not count.
    *
-   * @param fraction of each Pattention's tokens, the first, that the step learns with
+   * @param fraction fraction of each Pattention's tokens, a prefix, that the step uses
    */
   public long multipliedWeights(TokenFraction fraction) {
     long sum = 0;

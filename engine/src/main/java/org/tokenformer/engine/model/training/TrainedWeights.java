@@ -14,8 +14,8 @@ import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.tensor.Shape;
 
 /**
- * Which weights a run changes: all of them, or the parameter tokens that the last growth added and
- * nothing else. A weight is trained from some row on to its last.
+ * The weights that a run changes: all of them, or only the parameter tokens that the last growth
+ * added. A weight is trained from some row up to its last.
  */
 final class TrainedWeights {
   private final boolean onlyNew;
@@ -23,16 +23,16 @@ final class TrainedWeights {
   private final Map<String, Long> firstRows = new HashMap<>();
 
   /**
-   * Of a model.
+   * Determines the trained weights of a model.
    *
-   * @param onlyNew whether what was there before the last growth stays as it is
-   * @throws ConfigException if it should, and the model never grew
+   * @param onlyNew whether all that existed before the last growth is frozen
+   * @throws ConfigException if so but the model never grew
    */
   TrainedWeights(TokenFormerConfig config, boolean onlyNew) {
     this.onlyNew = onlyNew;
     if (onlyNew && config.history().isEmpty()) {
       throw new ConfigException(
-          "freeze_old", "the model never grew, so that nothing of it is new; grow it first");
+          "freeze_old", "the model never grew, so it has no new parameter tokens; grow it first");
     }
     Map<String, Long> old = onlyNew ? oldRows(config) : Map.of();
     TensorNames.shapes(config)
@@ -47,16 +47,19 @@ final class TrainedWeights {
         });
     if (shapes.isEmpty()) {
       throw new ConfigException(
-          "freeze_old", "the last growth added nothing that could be trained");
+          "freeze_old", "the last growth added no parameter tokens that can be trained");
     }
   }
 
-  /** Whether what was there before the last growth stays as it is. */
+  /** Returns whether all that existed before the last growth is frozen. */
   boolean onlyNew() {
     return onlyNew;
   }
 
-  /** Parameter tokens before the last growth, by the names of their keys and values. */
+  /**
+   * Returns the numbers of parameter tokens before the last growth, by the names of keys and
+   * values.
+   */
   private static Map<String, Long> oldRows(TokenFormerConfig config) {
     Map<String, Long> rows = new HashMap<>();
     List<LayerSizes> before = config.history().getLast();
@@ -71,15 +74,15 @@ final class TrainedWeights {
     return rows;
   }
 
-  /** What is trained of each weight, by its name, in the order of the file. */
+  /** Returns the shape of the trained part of each weight by name, in the order of the file. */
   SequencedMap<String, Shape> shapes() {
     return shapes;
   }
 
   /**
-   * How many numbers are trained.
+   * Returns the number of trained elements.
    *
-   * @throws ArithmeticException if they are more than a long can count
+   * @throws ArithmeticException if it exceeds a long
    */
   long elements() {
     long sum = 0;
@@ -89,12 +92,12 @@ final class TrainedWeights {
     return sum;
   }
 
-  /** {@link #firstRow} of every weight, by its name. */
+  /** Returns {@link #firstRow} of every weight by name. */
   Map<String, Long> firstRows() {
     return Collections.unmodifiableMap(firstRows);
   }
 
-  /** The first row of a weight that is trained; as many as it has rows if none is. */
+  /** Returns the first trained row of a weight; its number of rows if none is trained. */
   long firstRow(String weight) {
     return firstRows.getOrDefault(weight, 0L);
   }

@@ -10,23 +10,23 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * All that a forward and a backward pass compute in, planned from the shapes: gradients of the
- * weights, each block's activations, the gradients of activations and one chunk of logits. In
- * {@link CountingMemoryScope} it tells the bytes of a run before it starts.
+ * The memory of a forward and a backward pass, planned from the shapes: gradients of the weights,
+ * each block's activations, gradients of activations and one chunk of logits. With a {@link
+ * CountingMemoryScope} it computes the bytes of a run before it starts.
  */
 final class TrainingMemory {
-  /** Elements of logits in flight, (rows, V), unless the fewest rows need more. */
-  private static final int LOGITS = 1 << 24;
+  /** Maximum elements of a chunk of logits, (rows, V), unless {@link #MIN_ROWS} rows need more. */
+  private static final int LOGITS_ELEMENTS = 1 << 24;
 
   private static final int MIN_ROWS = 64;
 
   /**
-   * Consecutive rows whose logits are computed together: views.
+   * Views of consecutive rows whose logits are computed together.
    *
    * @param from the first row
    * @param hidden (rows, C), before the last layer normalisation
    * @param normed (rows, C), after it
-   * @param logits (rows, V); the chunks share them
+   * @param logits (rows, V), in memory that all chunks share
    * @param losses (rows)
    * @param hiddenGradient (rows, C)
    * @param normedGradient (rows, C)
@@ -64,12 +64,12 @@ final class TrainingMemory {
 
   private void addChunks(MemoryScope scope) {
     int vocabulary = config.vocabularySize();
-    int fitting = LOGITS / vocabulary / MIN_ROWS * MIN_ROWS;
-    int most = Math.min(shape.rows(), Math.max(MIN_ROWS, fitting));
-    Tensor logits = scope.allocate(DType.F32, Shape.of(most, vocabulary));
+    int fitting = LOGITS_ELEMENTS / vocabulary / MIN_ROWS * MIN_ROWS;
+    int chunkRows = Math.min(shape.rows(), Math.max(MIN_ROWS, fitting));
+    Tensor logits = scope.allocate(DType.F32, Shape.of(chunkRows, vocabulary));
     Tensor hidden = layers.activations().getLast().output();
-    for (int from = 0; from < shape.rows(); from += most) {
-      int count = Math.min(most, shape.rows() - from);
+    for (int from = 0; from < shape.rows(); from += chunkRows) {
+      int count = Math.min(chunkRows, shape.rows() - from);
       chunks.add(
           new Chunk(
               from,
@@ -86,7 +86,7 @@ final class TrainingMemory {
     return gradients;
   }
 
-  /** What each block works with. */
+  /** Returns the activations of each block. */
   List<Activations> layers() {
     return layers.activations();
   }
@@ -95,7 +95,7 @@ final class TrainingMemory {
     return flow;
   }
 
-  /** (T). */
+  /** Returns the losses, (T). */
   Tensor losses() {
     return losses;
   }
@@ -104,7 +104,7 @@ final class TrainingMemory {
     return chunks;
   }
 
-  /** (positions, R/2), to be filled. */
+  /** Returns memory for the negated sines, (positions, R/2), to be filled by the caller. */
   Tensor negatedSine() {
     return negatedSine;
   }

@@ -4,12 +4,12 @@ import org.tokenformer.engine.model.ConfigException;
 import org.tokenformer.engine.model.TokenFormerConfig;
 
 /**
- * How many rows are in flight when a model learns, and what is kept of them.
+ * The shape of a micro-batch in training, and whether its activations are kept or recomputed.
  *
- * @param batch B, sequences of a micro-batch
- * @param sequence S, rows of each
- * @param recompute keep only the inputs of the blocks, and run each block's forward pass again
- *     before its backward pass: much less memory, a third more work
+ * @param batch B, sequences per micro-batch
+ * @param sequence S, rows per sequence
+ * @param recompute whether to keep only the inputs of the blocks and rerun each block's forward
+ *     pass before its backward pass: much less memory for a third more computation
  */
 public record TrainingShape(int batch, int sequence, boolean recompute) {
   private static final int MAX_ROWS = 1 << 24;
@@ -26,17 +26,17 @@ public record TrainingShape(int batch, int sequence, boolean recompute) {
       throw ConfigException.of(
           "batch",
           batch,
-          "%d sequences of %d are more than %d tokens; use a smaller batch and accumulate"
+          "%d sequences of length %d exceed %d tokens; use a smaller batch and accumulate"
               .formatted(batch, sequence, MAX_ROWS));
     }
   }
 
-  /** T: rows in flight. */
+  /** Returns T, the rows of a micro-batch. */
   public int rows() {
     return batch * sequence;
   }
 
-  /** Refuses sequences that the model has no positions for. */
+  /** Checks that a sequence fits the model's context. */
   public void checkFits(TokenFormerConfig config) {
     if (sequence > config.contextLength()) {
       throw ConfigException.of(

@@ -1,9 +1,10 @@
 /**
- * What training adds to the network: a model whose weights can be written ({@link
- * org.tokenformer.engine.model.training.TrainableModel}), random first weights, the memory of a
- * forward and a backward pass, gradients ({@link
- * org.tokenformer.engine.model.training.Backpropagation}), and a look at what a forward pass keeps
- * ({@link org.tokenformer.engine.model.training.ThetaProbe}). Knows neither data nor optimiser.
+ * Training support for the network: a model with writable weights ({@link
+ * org.tokenformer.engine.model.training.TrainableModel}), random initial weights, the memory of
+ * forward and backward passes, gradients ({@link
+ * org.tokenformer.engine.model.training.Backpropagation}), and inspection of what a forward pass
+ * saves ({@link org.tokenformer.engine.model.training.ThetaProbe}). The package knows nothing of
+ * data or optimisers.
  */
 @NullMarked
 package org.tokenformer.engine.model.training;

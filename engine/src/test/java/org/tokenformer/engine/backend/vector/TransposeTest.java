@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class TransposeTest {
   private static final float SCALE = 0.5f;
 
-  /** One block, out of place and in place; what lies around it stays. */
+  /** Transposes one block out of place and in place; memory around it must not change. */
   @Test
   void rowsBecomeColumns() {
     try (Arena arena = Arena.ofConfined()) {

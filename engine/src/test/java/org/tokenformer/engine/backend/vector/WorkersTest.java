@@ -20,7 +20,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.testing.Seeds;
 
-/** The team: everyone works once, meets at barriers, survives failures, and goes home. */
+/**
+ * Tests that every member runs once, barriers wait for all, failures leave the team usable, and
+ * threads end.
+ */
 @Timeout(value = 30, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class WorkersTest {
   private static final int PHASES = 4;
@@ -50,7 +53,7 @@ final class WorkersTest {
             }
           }
         });
-        assertEquals(0, early.get(), "someone left a barrier early");
+        assertEquals(0, early.get(), "a member left a barrier early");
         for (int i = 0; i < threads; i++) {
           assertEquals(1, runs.get(i), "runs of worker " + i);
         }
@@ -61,7 +64,10 @@ final class WorkersTest {
     }
   }
 
-  /** The first member takes all: each piece once, and after a turn of all runs the neighbour. */
+  /**
+   * Lets the first member take all pieces: each is handed out once, and after one piece of every
+   * run comes the neighbour.
+   */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 7})
   void neighboursAreOfOneRun(int threads) {
@@ -108,7 +114,7 @@ final class WorkersTest {
   void andThenAllWork() {
     try (Workers workers = new Workers(3, TimeUnit.MILLISECONDS.toNanos(2))) {
       AtomicInteger members = new AtomicInteger();
-      while (members.get() < 3) { // until the time of this test is up
+      while (members.get() < 3) { // until the time limit of this test
         members.set(0);
         workers.run(worker -> {
           workers.barrier(worker);
@@ -123,7 +129,7 @@ final class WorkersTest {
     }
   }
 
-  /** Pauses of all lengths, so that members park, are woken, or spin at any moment. */
+  /** Pauses for random times, so that members park, are woken, or spin at any moment. */
   @ParameterizedTest
   @ValueSource(ints = {2, 3})
   void pausesOfAllLengths(int threads) {
@@ -192,7 +198,7 @@ final class WorkersTest {
     }
   }
 
-  @SuppressWarnings("unchecked") // throws what it is given, checked or not
+  @SuppressWarnings("unchecked") // throws any exception, checked or not
   private static <T extends Throwable> void fail(Throwable thrown) throws T {
     throw (T) thrown;
   }
@@ -240,7 +246,7 @@ final class WorkersTest {
           sum.incrementAndGet();
         });
       }
-      assertTrue(Thread.interrupted(), "the interrupt was swallowed");
+      assertTrue(Thread.interrupted(), "the interrupt flag was lost");
       assertEquals(150, sum.get());
     }
   }

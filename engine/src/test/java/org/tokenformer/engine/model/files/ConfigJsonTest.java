@@ -29,7 +29,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.testing.Models;
 
-/** Configurations that are none: one line with the file, the field and the value. */
+/** Invalid configurations: a one-line message with the file, the field and the value. */
 final class ConfigJsonTest {
   @TempDir private Path folder;
 
@@ -87,7 +87,7 @@ final class ConfigJsonTest {
     return refused(json.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** The field with another value, or without any if null. */
+  /** Reads a configuration with another value of the field, or without the field if null. */
   private String refused(String field, @Nullable String value) {
     Map<String, String> fields = fields();
     if (value == null) {
@@ -164,13 +164,13 @@ final class ConfigJsonTest {
         "[null] | history: null is not an object of sizes",
         "[{}] | history: num_layers: is missing",
         "[{SIZES,\"ffn_slot_num\":96.5}] | history: ffn_slot_num: 96.5 is not a whole number",
-        "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: a list of 1 for num_layers 2",
-        "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: a list of 0 for num_layers 2",
+        "[{SIZES,\"ffn_slot_num\":[1]}] | ffn_slot_num: is a list of length 1, but num_layers is 2",
+        "[{SIZES,\"ffn_slot_num\":[]}] | ffn_slot_num: is a list of length 0",
         "[{SIZES,\"ffn_slot_num\":\"9\"}] | history: ffn_slot_num: 9 is not a whole number",
-        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 has more than what the model grew to after it",
-        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 has more than what",
+        "[{SIZES,\"ffn_slot_num\":97}] | entry 0 is larger than what the model grew to afterwards",
+        "[{SIZES,\"ffn_slot_num\":9},{SIZES,\"ffn_slot_num\":8}] | entry 0 is larger than what",
         "[{SIZES,\"ffn_slot_num\":8,\"heads\":8}] | history: heads: is unknown",
-        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | more than",
+        "[{\"num_layers\":3,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | larger than",
         "[{\"num_layers\":0,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers",
         "[{\"num_layers\":1e9,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}] | num_layers"
       })
@@ -184,10 +184,11 @@ final class ConfigJsonTest {
   void aHistoryOfFarTooManyGrowthsIsRefused() {
     String entry = "{\"num_layers\":1,\"qkv_slot_num\":1,\"proj_slot_num\":1,\"ffn_slot_num\":1}";
     String all = String.join(",", Collections.nCopies(1024, entry));
-    assertTrue(refused("history", "[" + all + "]").contains("1024 growths, a model has at most"));
+    assertTrue(
+        refused("history", "[" + all + "]").contains("1024 growths; a model can have at most"));
     Map<String, String> fields = fields();
     fields.put("history", "[" + entry.replace("\"ffn_slot_num\":1", "\"ffn_slot_num\":0") + "]");
-    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not in 1 to"));
+    assertTrue(refused(json(fields)).contains("ffn_slot_num: 0 is not between 1 and"));
   }
 
   @Test
@@ -241,9 +242,10 @@ final class ConfigJsonTest {
         "max_position_embeddings"
       })
   void wrongIntegers(String field) {
+    String problem = field.equals("num_layers") ? "is not in 1 to" : "is not between 1 and";
     for (String value : List.of("0", "-1", "16777217", "2147483647", "-2147483648")) {
       String message = refused(field, value);
-      assertTrue(message.contains(value) && message.contains("is not in 1 to"), message);
+      assertTrue(message.contains(value) && message.contains(problem), message);
     }
     for (String value : List.of("4294967297", "1e300", "-1e18", "9".repeat(300))) {
       assertTrue(refused(field, value).contains("is far too large"));
@@ -261,13 +263,13 @@ final class ConfigJsonTest {
         "num_attention_heads; 5; does not divide hidden_size 24",
         "num_attention_heads; 48; does not divide",
         "tokenizer_vocab_size; 41; is more than vocab_size 40",
-        "qkv_slot_num; [24]; a list of 1 for num_layers 2",
-        "qkv_slot_num; [24, 24, 24]; a list of 3 for num_layers 2",
-        "qkv_slot_num; []; a list of 0",
+        "qkv_slot_num; [24]; is a list of length 1, but num_layers is 2",
+        "qkv_slot_num; [24, 24, 24]; is a list of length 3, but num_layers is 2",
+        "qkv_slot_num; []; is a list of length 0",
         "ffn_slot_num; [24, null]; 'null' is not a whole number",
-        "ffn_slot_num; [24, 0]; 0 is not in 1 to",
+        "ffn_slot_num; [24, 0]; 0 is not between 1 and",
         "proj_slot_num; [24, 1.5]; '1.5' is not a whole number",
-        "num_layers; 4097; is not in 1 to 4096",
+        "num_layers; 4097; is not between 1 and 4096",
         "rotary_pct; 0.4; the number must be even",
         "rotary_pct; 0.1; rotates 0 of the 8 channels",
         "rotary_pct; 0; is not above 0",
@@ -283,8 +285,8 @@ final class ConfigJsonTest {
         "layernorm_epsilon; 2; at most 1",
         "no_weight_tying; 1; is neither true nor false",
         "no_weight_tying; \"False\"; is neither true nor false",
-        "norm_activation_type; \"relu\"; 'relu' is unknown; known are l2_norm_gelu",
-        "norm_activation_type; 1; '1.0' is not text",
+        "norm_activation_type; \"relu\"; 'relu' is unknown; use l2_norm_gelu",
+        "norm_activation_type; 1; '1.0' is not a string",
         "norm_activation_type; \"\"; '' is unknown",
         "model_type; \"gpt2\"; 'gpt2' is not 'tokenformer'",
         "model_type; \"a\\nb\"; 'a\\u000ab' is not 'tokenformer'",
@@ -297,8 +299,8 @@ final class ConfigJsonTest {
         "tau; {\"layers.0.ffn\": 1e300}; is not a number above 0",
         "tau; {\"layers.0.ffn\": \"x\"}; 'x' of 'layers.0.ffn' is not a number",
         "tau; {\"layers.0.ffn\": null}; 'null' of 'layers.0.ffn' is not a number",
-        "dropout; 0.1; is unknown; known are model_type",
-        "$; 0.1; is unknown; known are model_type",
+        "dropout; 0.1; is unknown; the known fields are model_type",
+        "$; 0.1; is unknown; the known fields are model_type",
       })
   void contradictions(String field, String value, String message) {
     String actual = refused(field, value);
@@ -385,7 +387,7 @@ final class ConfigJsonTest {
   @Test
   void oversizedFile() {
     byte[] bytes = new byte[(1 << 20) + 1];
-    assertTrue(refused(bytes).contains(bytes.length + " bytes, such a file has at most"));
+    assertTrue(refused(bytes).contains("has " + bytes.length + " bytes, but at most"));
   }
 
   @Test
@@ -415,7 +417,7 @@ final class ConfigJsonTest {
   void folderInsteadOfFile() throws IOException {
     Path file = Files.createDirectory(folder.resolve("config.json"));
     String message = oneLine(assertThrows(ModelFormatException.class, () -> ConfigJson.read(file)));
-    assertTrue(message.contains("is not a plain file"), message);
+    assertTrue(message.contains("is not a regular file"), message);
     assertFalse(message.contains("no such file"), message);
   }
 }

@@ -49,7 +49,7 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** Model folders: what is saved opens again, and what is none is refused by name. */
+/** Model folders: a saved folder opens again, and an invalid one is rejected by name. */
 final class ModelFolderTest {
   private static final TokenFormerConfig CONFIG = Models.config(Theta.L2_NORM_GELU);
 
@@ -156,7 +156,7 @@ final class ModelFolderTest {
     }
   }
 
-  /** The folder with its list of tensors changed. */
+  /** Saves the folder with a changed list of tensors. */
   private void damaged(Consumer<List<NamedTensor>> change) throws IOException {
     Models.save(folder, CONFIG, DType.F32, 1);
     try (Arena arena = Arena.ofConfined()) {
@@ -186,7 +186,7 @@ final class ModelFolderTest {
   @Test
   void extraTensors() throws IOException {
     damaged(tensors -> tensors.add(zeros("layers.2.ffn.a\nb", DType.F32, Shape.of(2))));
-    assertTrue(refused("'layers.2.ffn.a\\u000ab' (2)").contains("belongs to no part"));
+    assertTrue(refused("'layers.2.ffn.a\\u000ab' (2)").contains("is not part of"));
   }
 
   @Test
@@ -197,7 +197,7 @@ final class ModelFolderTest {
       Shape wrong = Shape.of(shape);
       damaged(tensors -> tensors.set(0, zeros(TensorNames.EMBEDDING, DType.F32, wrong)));
       String message = refused("tensor embedding.weight is " + wrong);
-      assertTrue(message.contains("asks for (40, 24)"), message);
+      assertTrue(message.contains("requires (40, 24)"), message);
     }
   }
 

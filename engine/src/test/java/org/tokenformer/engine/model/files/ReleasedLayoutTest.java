@@ -38,7 +38,7 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Tensors;
 
-/** There and back: released names, settings, types and scales. */
+/** Export and import: released names, settings, types and scales. */
 final class ReleasedLayoutTest {
   private static final Path SETTINGS = Path.of("config.yml");
   private static final Path CHECKPOINT = Path.of("pytorch_model.bin");
@@ -157,7 +157,7 @@ final class ReleasedLayoutTest {
       tensors.remove(name);
       refused(config, tensors, name + " " + removed.shape() + " is missing");
       tensors.put(name, new NamedTensor(name, DType.F32, Shape.of(1, 2), arena.allocate(8)));
-      refused(config, tensors, name + " is F32(1, 2), the configuration asks for");
+      refused(config, tensors, name + " is F32(1, 2), but the configuration requires");
       MemorySegment data = arena.allocate(removed.shape().bytes(DType.I8));
       tensors.put(name, new NamedTensor(name, DType.I8, removed.shape(), data));
       refused(config, tensors, name + " is I8");
@@ -165,7 +165,7 @@ final class ReleasedLayoutTest {
     Map<String, NamedTensor> tensors = released(config);
     String odd = "sequential.2.attention.query.bias\n";
     tensors.put(odd, new NamedTensor(odd, DType.F32, Shape.of(2), arena.allocate(8)));
-    refused(config, tensors, "'sequential.2.attention.query.bias\\u000a' (2) belongs to no part");
+    refused(config, tensors, "'sequential.2.attention.query.bias\\u000a' (2) is not part of");
     tensors.remove(odd);
     String buffer = "sequential.2.attention.rotary_emb.inv_freq";
     tensors.put(buffer, new NamedTensor(buffer, DType.F32, Shape.of(2), arena.allocate(8)));
@@ -236,7 +236,8 @@ final class ReleasedLayoutTest {
   void tokenizerAndContext() throws IOException {
     TokenFormerConfig config = config(Theta.SOFTMAX);
     Map<String, Object> settings = ReleasedLayout.settings(config);
-    assertTrue(oneLine(refused(settings, 41)).contains("has 40 rows, the tokenizer has 41 ids"));
+    assertTrue(
+        oneLine(refused(settings, 41)).contains("has 40 rows, but the tokenizer has 41 ids"));
     assertTrue(oneLine(refused(settings, 0)).contains("tokenizer_vocab_size: 0"));
     settings.remove("max_position_embeddings");
     assertEquals(
@@ -324,7 +325,7 @@ final class ReleasedLayoutTest {
             assertThrows(
                 ModelFormatException.class,
                 () -> ReleasedLayout.toReleased(MODEL, config, tensors, arena)));
-    assertTrue(message.contains("its layers differ in parameter tokens"), message);
+    assertTrue(message.contains("its layers differ in their numbers of parameter tokens"), message);
     Map<String, NamedTensor> fewer =
         new LinkedHashMap<>(Models.byName(weights(config(Theta.SOFTMAX))));
     fewer.remove("layers.1.ffn.value_param_tokens");

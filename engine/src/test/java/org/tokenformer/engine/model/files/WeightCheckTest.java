@@ -15,7 +15,7 @@ import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
-/** Finds one bad number anywhere, and nothing bad in extreme but finite ones. */
+/** Detects a single non-finite number anywhere, and accepts extreme but finite ones. */
 final class WeightCheckTest {
   private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 9, 63, 1025, 4096, 4097, 9001};
 

@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Test;
 import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.PerPattention;
 
-/** Runs that are resumed depend on these seeds, whatever becomes of the enum. */
+/** Resumed runs depend on these seeds, even if the enum changes. */
 final class DropoutSeedsTest {
   @Test
   void everyPattentionKeepsItsNumber() {

@@ -71,7 +71,7 @@ final class GoldenGradientsTest {
           TrainableModel model = golden.trainable(backend);
           Backpropagation kept = new Backpropagation(model, golden.shape(false));
           Backpropagation recomputed = new Backpropagation(model, golden.shape(true))) {
-        if (model.config().layers().size() > 1) { // one layer's activations are needed whole
+        if (model.config().layers().size() > 1) { // a single layer's activations are all needed
           assertTrue(recomputed.allocatedBytes() < kept.allocatedBytes());
         }
         assertSameBits(kept, recomputed, golden.inputs(), golden.targets());
@@ -127,7 +127,7 @@ final class GoldenGradientsTest {
     });
   }
 
-  /** The mean loss; its gradients are left. */
+  /** Returns the mean loss and leaves its gradients. */
   private static double accumulate(Backpropagation backpropagation, GoldenCase golden) {
     int rows = backpropagation.shape().rows();
     int[] targets = golden.targets();

@@ -29,13 +29,13 @@ import org.tokenformer.engine.testing.Models;
 import org.tokenformer.engine.testing.Seeds;
 import org.tokenformer.engine.testing.Tensors;
 
-/** A micro-batch that learns with the first parameter tokens only. */
+/** Micro-batches that use only a prefix of the parameter tokens. */
 final class NestedDropoutTest {
   private static final TokenFraction SHARE = new TokenFraction(BigDecimal.valueOf(40));
   private static final DropoutSeeds DROPOUT = new DropoutSeeds(3, 1, 0);
   private static final TrainingShape SHAPE = new TrainingShape(3, 21, false);
 
-  /** Losses and gradients are those of a model that has no others, under the same τ. */
+  /** Losses and gradients equal those of a model that has only these tokens, with the same τ. */
   @TestFactory
   Stream<DynamicTest> theOtherTokensMightAsWellNotBeThere() {
     long seed = Seeds.random("nested dropout").nextLong();

@@ -34,7 +34,7 @@ import org.tokenformer.engine.testing.Seeds;
 final class ThetaProbeTest {
   private static final double TOLERANCE = 2e-5; // of the largest θ of the Pattention
 
-  /** (T, N) of each Pattention by name, in the order in which they come. */
+  /** (T, N) of each Pattention by name, in the order received. */
   private static Map<String, float[]> run(ThetaProbe probe, int[] ids) {
     Map<String, float[]> thetas = new LinkedHashMap<>();
     probe.run(
@@ -82,8 +82,8 @@ final class ThetaProbeTest {
   }
 
   @Test
-  void sequencesAreAloneInTheirBatch() {
-    Random random = Seeds.random("sequencesAreAloneInTheirBatch");
+  void sequencesOfABatchAreIndependent() {
+    Random random = Seeds.random("sequencesOfABatchAreIndependent");
     TokenFormerConfig config = Models.config(Theta.GELU_L2_NORM);
     int[] ids = Models.ids(random, 14);
     try (Backend backend = GoldenCase.Computing.VECTOR_128.open();
@@ -103,7 +103,7 @@ final class ThetaProbeTest {
   }
 
   @Test
-  void refusesWhatDoesNotFit() {
+  void refusesIdsOfOtherShapes() {
     Backend backend = new CheckedBackend(new ScalarBackend());
     TokenFormer model = Models.open(Models.config(Theta.SOFTMAX), backend, 1);
     assertThrows(ConfigException.class, () -> new ThetaProbe(model, 1, Models.CONTEXT + 1));
@@ -120,7 +120,7 @@ final class ThetaProbeTest {
       assertThrows(
           CancellationException.class,
           () -> probe.run(new int[] {1, 2, 3}, visitor, () -> seen.size() == 5));
-      assertEquals(5, seen.size()); // those of one layer
+      assertEquals(5, seen.size()); // one layer
       model.close();
       assertThrows(
           IllegalStateException.class, () -> probe.run(new int[] {1, 2, 3}, visitor, null));

@@ -24,14 +24,14 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.testing.GoldenCase.Computing;
 import org.tokenformer.engine.testing.Models;
 
-/** What of a model is trained: all, or what the last growth added. */
+/** Which weights are trained: all, or those that the last growth added. */
 final class TrainableModelTest {
   private static final int CHANNELS = 24;
   private static final LayerSizes SMALL = new LayerSizes(5, 6, 7);
   private static final TokenFormerConfig PLAIN =
       Models.config(Theta.L2_NORM_GELU, List.of(SMALL), Map.of());
 
-  /** Its feed-forward Pattention has grown by three tokens. */
+  /** A model whose feed-forward Pattention has grown by three tokens. */
   private static final TokenFormerConfig GROWN =
       PLAIN.withLayers(List.of(new LayerSizes(5, 6, 10)), Map.of(), List.of(List.of(SMALL)));
 
@@ -52,7 +52,7 @@ final class TrainableModelTest {
   }
 
   @Test
-  void onlyWhatIsNewIsTrained() {
+  void onlyNewTokensAreTrained() {
     try (Backend backend = Computing.SCALAR.open();
         Arena arena = Arena.ofConfined();
         TrainableModel trainable =
@@ -73,7 +73,7 @@ final class TrainableModelTest {
   }
 
   @Test
-  void aModelThatNeverGrewHasNothingNew() {
+  void aModelThatNeverGrewHasNoNewTokens() {
     try (Backend backend = Computing.SCALAR.open();
         Arena arena = Arena.ofConfined()) {
       Map<String, NamedTensor> tensors = tensors(PLAIN, arena);
@@ -82,7 +82,7 @@ final class TrainableModelTest {
               ConfigException.class,
               () -> new TrainableModel(PLAIN, tensors, backend, true).close());
       assertEquals(
-          "freeze_old: the model never grew, so that nothing of it is new; grow it first",
+          "freeze_old: the model never grew, so it has no new parameter tokens; grow it first",
           e.getMessage());
     }
   }

@@ -1,6 +1,5 @@
 package org.tokenformer.cli;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,9 +14,9 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.tokenformer.cli.readme.Conversation;
-import org.tokenformer.cli.readme.LazyStory;
-import org.tokenformer.cli.readme.Story;
+import org.tokenformer.cli.docs.Conversation;
+import org.tokenformer.cli.docs.LazyStory;
+import org.tokenformer.cli.docs.Story;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -27,10 +26,14 @@ import org.tokenformer.engine.model.files.WeightType;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
 
-/** The programs of the README: they compile, they run, they are what the README shows. */
-final class ReadmeExampleTest {
+/** The Java programs of README and docs: they compile, run, and are what the pages show. */
+final class DocumentedProgramsTest {
   private static final Path ROOT = Path.of(System.getProperty("project.root", ".."));
-  private static final List<String> SHOWN = List.of("Story", "LazyStory", "Conversation");
+  private static final Map<String, String> PAGES =
+      Map.of(
+          "Story", "README.md",
+          "LazyStory", "docs/embedding.md",
+          "Conversation", "docs/embedding.md");
 
   @Test
   void theyRun(@TempDir Path temporary) throws IOException {
@@ -70,15 +73,15 @@ final class ReadmeExampleTest {
   }
 
   @Test
-  void theyAreWhatTheReadmeShows() throws IOException {
-    String readme = Files.readString(ROOT.resolve("README.md"));
-    Path folder = ROOT.resolve("cli/src/test/java/org/tokenformer/cli/readme");
-    String[] shown = readme.split("```java\n", -1);
-    assertEquals(SHOWN.size(), shown.length - 1);
-    for (int i = 0; i < SHOWN.size(); i++) {
-      String source = Files.readString(folder.resolve(SHOWN.get(i) + ".java"));
+  void theyAreWhatThePagesShow() throws IOException {
+    Path folder = ROOT.resolve("cli/src/test/java/org/tokenformer/cli/docs");
+    for (Map.Entry<String, String> entry : PAGES.entrySet()) {
+      String source = Files.readString(folder.resolve(entry.getKey() + ".java"));
       String program = source.substring(source.indexOf("import "));
-      assertEquals(program.strip(), shown[i + 1].split("```", -1)[0].strip());
+      MarkdownPage page = MarkdownPage.read(ROOT.resolve(entry.getValue()));
+      assertTrue(
+          page.blocks("java").stream().anyMatch(block -> block.text().equals(program)),
+          () -> entry.getValue() + " does not show " + entry.getKey() + ".java");
     }
   }
 }

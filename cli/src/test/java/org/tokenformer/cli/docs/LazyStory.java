@@ -1,4 +1,4 @@
-package org.tokenformer.cli.readme;
+package org.tokenformer.cli.docs;
 
 import java.io.IOException;
 import java.nio.file.Path;

@@ -15,8 +15,8 @@ import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** What a model is to write on from, how, and how far. */
-final class WritingOptions {
+/** Prompt, sampling and length options of the commands that generate text. */
+final class PromptOptions {
   private static final int MAX_PROMPT_BYTES = 64 << 20;
   private static final SamplingOptions DEFAULTS = SamplingOptions.defaults();
 
@@ -24,7 +24,7 @@ final class WritingOptions {
       arity = "0..1",
       paramLabel = "PROMPT",
       description =
-          "The beginning of the text. Without it, standard input is read, less its last newline.")
+          "The prompt. If omitted, it is read from standard input, without its final newline.")
   private @Nullable String prompt;
 
   @Option(
@@ -32,51 +32,61 @@ final class WritingOptions {
       paramLabel = "N",
       defaultValue = "200",
       description =
-          "Tokens to write at most, by default ${DEFAULT-VALUE}; the context ends it too.")
+          "Maximum number of tokens to generate; generation also ends at the end-of-text token and"
+              + " when the context is full. Default: ${DEFAULT-VALUE}.")
   private int maxTokens;
 
   @Option(
       names = "--temperature",
       paramLabel = "X",
-      description = "0 to 1000, by default 0.8: the higher, the wilder.")
+      description =
+          "Sampling temperature, 0 to 1000: higher values give more varied text, 0"
+              + " always selects the most probable token. Default: 0.8.")
   private double temperature = DEFAULTS.temperature();
 
   @Option(
       names = "--top-k",
       paramLabel = "N",
-      description = "Draws from the N best tokens, by default 40; 0 from all.")
+      description = "Sample from the N most probable tokens; 0 disables. Default: 40.")
   private int topK = DEFAULTS.topK();
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
       description =
-          "Draws from the best tokens that reach P together, by default 0.95; 1 from all.")
+          "Sample from the smallest set of most probable tokens whose probabilities sum to at"
+              + " least P; 1 disables. Default: 0.95.")
   private double topP = DEFAULTS.topP();
 
   @Option(
       names = "--min-p",
       paramLabel = "P",
       description =
-          "Draws from tokens at least P times as probable as the best, by default 0: all.")
+          "Sample from tokens at least P times as probable as the most probable one; 0 disables."
+              + " Default: 0.")
   private double minP = DEFAULTS.minP();
 
   @Option(
       names = "--repetition-penalty",
       paramLabel = "X",
-      description = "Makes tokens that were seen less probable; by default 1, which does nothing.")
+      description =
+          "Penalty for tokens that already occur in the prompt or the generated text; 1 disables,"
+              + " higher values penalise more. Default: 1.")
   private double repetitionPenalty = DEFAULTS.repetitionPenalty();
 
-  @Option(names = "--seed", paramLabel = "N", description = "Repeats a run. By default random.")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Random seed. Default: chosen at random.")
   private @Nullable Long seed;
 
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
-      description = "Ends before this text; may be given several times and may span tokens.")
+      description = "Stop before this text, which may span several tokens. Can be repeated.")
   private List<String> stops = new ArrayList<>();
 
-  /** What is to be generated, with a seed of its own if none was given. */
+  /** Returns the generation options, with a random seed if none is given. */
   GenerationOptions options() {
     SamplingOptions sampling =
         SamplingOptions.defaults()
@@ -89,7 +99,7 @@ final class WritingOptions {
         .sampledBy(seed == null ? sampling : sampling.withSeed(seed));
   }
 
-  /** The prompt, or what standard input says. */
+  /** Returns the prompt from the command line or from standard input. */
   String text(Console console) throws IOException {
     String text = prompt;
     if (text == null) {
@@ -99,17 +109,17 @@ final class WritingOptions {
       text = new Utf8Input(console.in(), "standard input", MAX_PROMPT_BYTES).readAll();
       text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
       text = text.endsWith("\r") ? text.substring(0, text.length() - 1) : text;
-    } else if (text.indexOf('\uFFFD') >= 0) { // what Java makes of other bytes
+    } else if (text.indexOf('\uFFFD') >= 0) { // Java replaces invalid bytes by this
       throw new UserError("the prompt is not UTF-8; convert it to UTF-8 first");
     }
     if (text.isEmpty()) {
       throw new UserError(
-          "the prompt is empty; give a text to go on from, as in generate \"Once upon a time\"");
+          "the prompt is empty; give a text to continue, as in generate \"Once upon a time\"");
     }
     return text;
   }
 
-  /** The prompt's ids, which fit the model. */
+  /** Encodes the prompt and checks that it fits into the model's context. */
   static int[] ids(String text, ModelOptions.Loaded loaded) {
     int[] ids = loaded.tokenizer().encode(text);
     int context = loaded.model().config().contextLength();
@@ -121,13 +131,13 @@ final class WritingOptions {
     return ids;
   }
 
-  /** The same, ending where the tokenizer's texts end. */
+  /** Returns the same options, ending at the tokenizer's end-of-text token if it has one. */
   static GenerationOptions ending(GenerationOptions options, Tokenizer tokenizer) {
     OptionalInt end = tokenizer.endOfTextId();
     return end.isPresent() ? options.endingAt(end.getAsInt()) : options;
   }
 
-  /** Turns ids into text, up to a stop. */
+  /** Returns a decoder that ends at the stop texts. */
   StreamDecoder decoder(Tokenizer tokenizer) {
     try {
       return tokenizer.newStreamDecoder(false, stops);
