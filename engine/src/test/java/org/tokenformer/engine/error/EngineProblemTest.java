@@ -133,11 +133,11 @@ final class EngineProblemTest {
         file + ": n: 'many' is not a whole number",
         () -> fields.integer("n"));
     problem("m", "null", "null", file + ": m: is missing", () -> fields.integer("m"));
-    ConfigException wrong = ConfigException.notAllowed("min_lr", 2.0, "in 0 to 1");
+    ConfigException wrong = ConfigException.notAllowed("min_lr", 2.0, "between 0 and 1");
     problem(
         "min_lr",
         "2.0",
-        "in 0 to 1",
+        "between 0 and 1",
         file + ": min_lr must be between 0 and 1, not 2.0",
         () -> {
           throw ModelFormatException.of(file, wrong);

@@ -405,30 +405,37 @@ final class SamplerTest {
 
   @ParameterizedTest
   @CsvSource({
-    "-0.1, 0, 1, 0, 1, temperature: -0.1",
-    "NaN, 0, 1, 0, 1, temperature: NaN",
-    "Infinity, 0, 1, 0, 1, temperature: Infinity",
-    "1, -1, 1, 0, 1, top_k: -1",
-    "1, 0, 0, 0, 1, top_p: 0.0",
-    "1, 0, 1.1, 0, 1, top_p: 1.1",
-    "1, 0, NaN, 0, 1, top_p: NaN",
-    "1, 0, 1, -0.5, 1, min_p: -0.5",
-    "1, 0, 1, 1.5, 1, min_p: 1.5",
-    "1, 0, 1, NaN, 1, min_p: NaN",
-    "1, 0, 1, 0, 0, repetition_penalty: 0.0",
-    "1, 0, 1, 0, -1, repetition_penalty: -1.0",
-    "1, 0, 1, 0, 1e-300, repetition_penalty: 1.0E-300",
-    "1, 0, 1, 0, NaN, repetition_penalty: NaN",
+    "-0.1, 0, 1, 0, 1, temperature, -0.1",
+    "NaN, 0, 1, 0, 1, temperature, NaN",
+    "Infinity, 0, 1, 0, 1, temperature, Infinity",
+    "1, -1, 1, 0, 1, top_k, -1",
+    "1, 0, 0, 0, 1, top_p, 0.0",
+    "1, 0, 1.1, 0, 1, top_p, 1.1",
+    "1, 0, NaN, 0, 1, top_p, NaN",
+    "1, 0, 1, -0.5, 1, min_p, -0.5",
+    "1, 0, 1, 1.5, 1, min_p, 1.5",
+    "1, 0, 1, NaN, 1, min_p, NaN",
+    "1, 0, 1, 0, 0, repetition_penalty, 0.0",
+    "1, 0, 1, 0, -1, repetition_penalty, -1.0",
+    "1, 0, 1, 0, 1e-300, repetition_penalty, 1.0E-300",
+    "1, 0, 1, 0, NaN, repetition_penalty, NaN",
   })
   void wrongOptions(
-      double temperature, int topK, double topP, double minP, double penalty, String named) {
+      double temperature,
+      int topK,
+      double topP,
+      double minP,
+      double penalty,
+      String name,
+      String value) {
     String message =
         String.valueOf(
             assertThrows(
                     IllegalArgumentException.class,
                     () -> options(temperature, topK, topP, minP, penalty, 0))
                 .getMessage());
-    assertTrue(message.startsWith(named + " is not "), message);
+    assertTrue(message.startsWith(name + " must be "), message);
+    assertTrue(message.endsWith(", not " + value), message);
   }
 
   @Test

@@ -243,7 +243,9 @@ final class GrowingRunTest {
     refused(
         "grow_at must be a step and sizes, such as 400:ffn=1024,qkv=256, not 'x'",
         () -> GrowthOptions.Stage.parse("x"));
-    refused("is not a step and sizes", () -> GrowthOptions.Stage.parse("3:ffn=9\n"));
+    refused(
+        "grow_at must be a step and sizes, such as 400:ffn=1024,qkv=256, not '3:ffn=9\\u000a'",
+        () -> GrowthOptions.Stage.parse("3:ffn=9\n"));
     refused("grow_at: 3:ffn=x: ffn: 'x'", () -> GrowthOptions.Stage.parse("3:ffn=x"));
     refused(
         "follows '5:ffn=70'",

@@ -238,7 +238,8 @@ final class ReleasedLayoutTest {
     Map<String, Object> settings = ReleasedLayout.settings(config);
     assertTrue(
         oneLine(refused(settings, 41)).contains("has 40 rows, but the tokenizer has 41 ids"));
-    assertTrue(oneLine(refused(settings, 0)).contains("tokenizer_vocab_size: 0"));
+    assertTrue(
+        oneLine(refused(settings, 0)).contains("tokenizer_vocab_size must be between 1 and"));
     settings.remove("max_position_embeddings");
     assertEquals(
         config, ReleasedLayout.config(SETTINGS, settings, CHECKPOINT, released(config), 37));
