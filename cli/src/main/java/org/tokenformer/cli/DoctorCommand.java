@@ -13,6 +13,7 @@ import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.measure.Machine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -42,8 +43,20 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
-  @Option(names = "--json", description = "Print one JSON object.")
-  private boolean json;
+  @ArgGroup private Format format = new Format();
+
+  /** What is printed instead of the plain lines. */
+  private static final class Format {
+    @Option(names = "--json", description = "Print one JSON object.")
+    private boolean json;
+
+    @Option(
+        names = "--report",
+        description =
+            "Print what a bug report should contain: also the versions, the JVM options and the"
+                + " environment variables that the program reads.")
+    private boolean report;
+  }
 
   DoctorCommand(Console console) {
     this.console = console;
@@ -70,7 +83,7 @@ final class DoctorCommand implements Callable<Integer> {
         checks.add(Check.ok("memory", lines.get(1)));
       }
       checks.add(defaultModel());
-      if (json) {
+      if (format.json) {
         StringWriter text = new StringWriter();
         try (var out = new JsonWriter(text)) {
           out.setFormattingStyle(FormattingStyle.PRETTY);
@@ -84,6 +97,9 @@ final class DoctorCommand implements Callable<Integer> {
         }
         console.out().println(text.toString());
       } else {
+        if (format.report) {
+          MachineReport.lines().forEach(console.out()::println);
+        }
         checks.forEach(this::print);
       }
       return wrong.isEmpty() ? 0 : Failures.INTERNAL_ERROR;
@@ -95,7 +111,7 @@ final class DoctorCommand implements Callable<Integer> {
     String advice =
         Runtime.version().feature() == JDK
             ? null
-            : "this program needs JDK " + JDK + "; set TF_JAVA_HOME to its folder";
+            : "this program is tested on JDK " + JDK + " only; set TF_JAVA_HOME to one";
     return new Check("java", value, advice);
   }
 
@@ -137,7 +153,8 @@ final class DoctorCommand implements Callable<Integer> {
   private void print(Check check) {
     String state = check.advice == null ? "ok  " : "warn";
     String advice = check.advice == null ? "" : ": " + check.advice;
-    console.out().println("%s  %-13s  %s%s".formatted(state, check.name, check.value, advice));
+    String value = format.report ? MachineReport.anonymous(check.value) : check.value;
+    console.out().println("%s  %-13s  %s%s".formatted(state, check.name, value, advice));
   }
 
   private static void write(JsonWriter out, List<Check> checks) throws IOException {

@@ -5,8 +5,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.engine.backend.Backend;
@@ -17,6 +19,9 @@ final class MachineFacts {
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
   private static final Path CPU_FILE = Path.of("/proc/cpuinfo"); // Linux only
   private static final Pattern CPU_NAME = Pattern.compile("(?m)^model name\\s*:\\s*(.+?)\\s*$");
+  private static final Pattern CPU_FLAGS = Pattern.compile("(?m)^(?:flags|Features)\\s*:(.*)$");
+  private static final Pattern VECTOR_FLAG =
+      Pattern.compile("\\b(?:avx\\w*|fma|f16c|amx\\w*|asimd\\w*|sve\\w*)\\b");
   private static final Pattern CPU_NUMBER = Pattern.compile("(?m)^processor\\s*:");
 
   private MachineFacts() {}
@@ -48,6 +53,18 @@ final class MachineFacts {
   static int allProcessors() {
     int count = (int) CPU_NUMBER.matcher(cpuInfo()).results().count();
     return Math.max(count, processors());
+  }
+
+  /** Returns the processor's vector instruction sets as Linux names them; empty elsewhere. */
+  static String vectorFlags() {
+    Matcher flags = CPU_FLAGS.matcher(cpuInfo());
+    return flags.find()
+        ? VECTOR_FLAG
+            .matcher(flags.group(1))
+            .results()
+            .map(MatchResult::group)
+            .collect(Collectors.joining(" "))
+        : "";
   }
 
   private static String cpuInfo() {

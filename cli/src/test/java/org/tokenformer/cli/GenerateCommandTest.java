@@ -153,14 +153,26 @@ class GenerateCommandTest {
 
   @Test
   void refusesNumbersThatCannotBe() {
-    refuses(List.of("--temperature: -1.0"), "--temperature", "-1", "Once");
-    refuses(List.of("--temperature: NaN"), "--temperature", "NaN", "Once");
-    refuses(List.of("--max-tokens: -1"), "--max-tokens", "-1", "Once");
-    refuses(List.of("--top-k: -3"), "--top-k", "-3", "Once");
-    refuses(List.of("--top-p: 0.0"), "--top-p", "0", "Once");
-    refuses(List.of("--top-p: 1.5"), "--top-p", "1.5", "Once");
-    refuses(List.of("--min-p: 2.0"), "--min-p", "2", "Once");
-    refuses(List.of("--repetition-penalty: 0.0"), "--repetition-penalty", "0", "Once");
+    refuses(
+        List.of("--temperature must be between 0 and 1000, not -1.0"),
+        "--temperature",
+        "-1",
+        "Once");
+    refuses(
+        List.of("--temperature must be between 0 and 1000, not NaN"),
+        "--temperature",
+        "NaN",
+        "Once");
+    refuses(List.of("--max-tokens must be at least 0, not -1"), "--max-tokens", "-1", "Once");
+    refuses(List.of("--top-k must be at least 0, not -3"), "--top-k", "-3", "Once");
+    refuses(List.of("--top-p must be above 0 and at most 1, not 0.0"), "--top-p", "0", "Once");
+    refuses(List.of("--top-p must be above 0 and at most 1, not 1.5"), "--top-p", "1.5", "Once");
+    refuses(List.of("--min-p must be between 0 and 1, not 2.0"), "--min-p", "2", "Once");
+    refuses(
+        List.of("--repetition-penalty must be between 0.001 and 1000, not 0.0"),
+        "--repetition-penalty",
+        "0",
+        "Once");
     refuses(List.of("--max-tokens", "'many'"), "--max-tokens", "many", "Once");
     refuses(List.of("--stop: ", "empty"), "--stop", "", "Once");
     refuses(List.of("--cache", "'f64'", "f32, bf16"), "--cache", "f64", "Once");

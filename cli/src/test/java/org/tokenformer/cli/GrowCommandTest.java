@@ -159,9 +159,9 @@ class GrowCommandTest {
       quoteCharacter = '"',
       value = {
         " | nothing to grow: give at least one of --qkv, --proj, --ffn and --layers, such as --ffn 2048",
-        "--ffn 10 | --ffn: 10 is less than the 96 of layer 0; growth only adds, 'tokenformer shrink'"
-            + " takes away",
-        "--ffn x | --ffn: 'x' is not a number of parameter tokens, as 2048, 2048@3 for layer 3 or"
+        "--ffn 10 | --ffn: 10 is less than the 96 of layer 0; growth only adds, use 'tokenformer"
+            + " shrink' to remove tokens",
+        "--ffn x | --ffn: 'x' is not a number of parameter tokens such as 2048, 2048@3 for layer 3 or"
             + " 2048@0-2",
         "--ffn 300@0-7 | --ffn=300@0-7: there is no layer 7; the layers are 0 to 1",
         "--ffn 999999999 | --ffn must be between 1 and 16777216, not 999999999",

@@ -138,7 +138,10 @@ class ImportExportCommandTest {
     for (Map.Entry<String, List<String>> change :
         Map.of(
                 "\"num_layers\": 2", List.of("\"num_layers\": 3", "sequential.4", "missing"),
-                "\"hidden_size\": 64", List.of("\"hidden_size\": -64", "hidden_size: -64"),
+                "\"hidden_size\": 64",
+                    List.of(
+                        "\"hidden_size\": -64",
+                        "hidden_size must be between 1 and 16777216, not -64"),
                 "\"num_attention_heads\": 4",
                     List.of("\"other\": 4", "num_attention_heads", "missing"),
                 "\"norm\": \"layernorm_nonparam\"", List.of("\"norm\": \"rms\"", "norm", "rms"),

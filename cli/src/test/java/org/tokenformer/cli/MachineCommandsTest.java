@@ -148,6 +148,24 @@ class MachineCommandsTest {
         names);
   }
 
+  @Test
+  void doctorReportsWhatABugReportNeedsWithoutTheUsersName() {
+    Result result = CommandLineHarness.run("doctor", "--threads", "1", "--report");
+    assertEquals(0, result.code(), result.err());
+    for (String fact :
+        List.of("program", "jvm", "jvm options", "memory", "locale", "environment", "ok    java")) {
+      assertTrue(
+          result.out().lines().anyMatch(l -> l.strip().startsWith(fact)),
+          fact + "\n" + result.out());
+    }
+    assertTrue(result.out().contains(System.getProperty("java.vm.version")), result.out());
+    String home = System.getProperty("user.home");
+    assertTrue(home.length() <= 1 || !result.out().contains(home), result.out());
+    Result both = CommandLineHarness.run("doctor", "--json", "--report");
+    assertEquals(2, both.code());
+    assertTrue(both.err().contains("--json") && both.err().contains("--report"), both.err());
+  }
+
   /** Without the module the program works, on the scalar backend, and says what to add. */
   @Test
   void doctorWorksWithoutTheVectorModule() throws Exception {

@@ -214,15 +214,30 @@ class TrainCommandTest {
                 "--min-lr",
                 "1",
                 "--min-lr must be between 0 and the learning rate of 0.01, not 1.0"),
-            List.of("--min-lr", "NaN", "--min-lr: NaN"),
-            List.of("--min-lr", "-Infinity", "--min-lr: -Infinity"),
-            List.of("--warmup", "-1", "--warmup must be between 0 and the 8 steps, not -1"),
-            List.of("--weight-decay", "-0.1", "--weight-decay: -0.1"),
+            List.of(
+                "--min-lr",
+                "NaN",
+                "--min-lr must be between 0 and the learning rate of 0.01, not NaN"),
+            List.of(
+                "--min-lr",
+                "-Infinity",
+                "--min-lr must be between 0 and the learning rate of 0.01, not -Infinity"),
+            List.of("--warmup", "-1", "--warmup must be between 0 and the 24 steps, not -1"),
+            List.of(
+                "--weight-decay",
+                "-0.1",
+                "--weight-decay must be a finite number of at least 0, not -0.1"),
             List.of("--clip", "0", "--clip must be a number above 0, not 0.0"),
-            List.of("--clip", "NaN", "--clip: NaN"),
-            List.of("--clip", "Infinity", "--clip: Infinity"),
-            List.of("--weight-decay", "NaN", "--weight-decay: NaN"),
-            List.of("--weight-decay", "Infinity", "--weight-decay: Infinity"),
+            List.of("--clip", "NaN", "--clip must be a number above 0, not NaN"),
+            List.of("--clip", "Infinity", "--clip must be a number above 0, not Infinity"),
+            List.of(
+                "--weight-decay",
+                "NaN",
+                "--weight-decay must be a finite number of at least 0, not NaN"),
+            List.of(
+                "--weight-decay",
+                "Infinity",
+                "--weight-decay must be a finite number of at least 0, not Infinity"),
             List.of("--dropout", "-0.1", "--dropout must be at least 0 and below 1, not -0.1"),
             List.of("--dropout", "NaN", "--dropout must be at least 0 and below 1, not NaN"),
             List.of("--accumulate", "-1", "--accumulate must be at least 1, not -1"),
@@ -244,7 +259,7 @@ class TrainCommandTest {
     for (String rate : List.of("0", "NaN", "-0.001", "Infinity")) {
       List<String> arguments = newModel(data, run);
       arguments.set(arguments.indexOf("--lr") + 1, rate);
-      refuses("--lr: ", arguments);
+      refuses("--lr must be a number above 0, not ", arguments);
     }
     assertFalse(Files.exists(run));
   }

@@ -114,7 +114,8 @@ class TrainGrowthTest {
             List.of("--grow-at", "3:ffn=200@7", "there is no layer 7"),
             List.of("--grow-warmup", "5", "has no effect without --grow-at"),
             List.of("--grow-init", "loud", "'loud' is not one of zero, split, released"),
-            List.of("--value-scale", "0", "--value-scale must be above 0, not 0.0"),
+            List.of(
+                "--value-scale", "0", "--value-scale must be above 0 and at most 1000, not 0.0"),
             List.of("--nested", "1.5", "--nested must be between 0 and 1, not 1.5"),
             List.of("--nested", "NaN", "--nested must be between 0 and 1, not NaN"))) {
       List<String> arguments =

@@ -4,12 +4,15 @@ package org.tokenformer.cli.console;
  * Escapes the text of a message, so that user input and file content cannot break the line or
  * control the terminal.
  */
-final class OneLine {
+public final class OneLine {
   private static final int MAX_LENGTH = 2000;
 
   private OneLine() {}
 
-  static String of(String text) {
+  /**
+   * Returns the text with control characters escaped, cut after {@value #MAX_LENGTH} characters.
+   */
+  public static String of(String text) {
     var line = new StringBuilder();
     for (int i = 0; i < text.length() && line.length() < MAX_LENGTH; i++) {
       char c = text.charAt(i);
