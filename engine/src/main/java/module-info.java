@@ -2,7 +2,7 @@
 module org.tokenformer.engine {
   requires com.google.gson;
   requires static jdk.incubator.vector;
-  requires static transitive org.jspecify;
+  requires static org.jspecify;
 
   exports org.tokenformer.engine.checkpoint;
   exports org.tokenformer.engine;

@@ -4,7 +4,7 @@
 module org.tokenformer.tokenizer {
   requires com.google.gson;
   requires static org.apache.arrow.format; // for datasets only
-  requires static transitive org.jspecify;
+  requires static org.jspecify;
   requires transitive it.unimi.dsi.fastutil.core;
 
   exports org.tokenformer.tokenizer;

@@ -88,10 +88,11 @@ final class PrepareCommand implements Callable<Integer> {
       }
       writer.finish();
       console.note(
-          "%s: %s documents, %s ids, %s"
+          "%s: %s document%s, %s ids, %s"
               .formatted(
                   file,
                   Amount.count(writer.rows()),
+                  writer.rows() == 1 ? "" : "s",
                   Amount.count(writer.size()),
                   Amount.bytes(Files.size(file))));
     }

@@ -34,6 +34,16 @@ class DocumentationIT {
       Pattern.compile("<artifactId>(.*?)</artifactId>\\s*<version>(.*?)</version>");
   private static final String INTERRUPT = "^C";
   private static final int INTERRUPTED = 130;
+
+  /** A build in the background has its children ignore Ctrl-C; see {@link TrainIT}. */
+  private static final String INTERRUPTIBLE =
+      """
+      if env --default-signal=INT true 2>/dev/null; then
+        exec env --default-signal=INT COMMAND
+      fi
+      exec COMMAND
+      """;
+
   private static final long TIMEOUT_SECONDS = 300;
 
   @TempDir private Path folder = Path.of("");
@@ -90,7 +100,9 @@ class DocumentationIT {
       return;
     }
     int interrupt = command.output().indexOf(INTERRUPT);
-    Shell.Running running = shell().start(command.text(), List.of());
+    String script =
+        interrupt >= 0 ? INTERRUPTIBLE.replace("COMMAND", command.text()) : command.text();
+    Shell.Running running = shell().start(script, List.of());
     if (interrupt >= 0) {
       interruptAfter(running, new ShownOutput(command.output().subList(0, interrupt)));
     }
@@ -142,12 +154,25 @@ class DocumentationIT {
   }
 
   @Test
-  void theModuleDeclarationCompiles() throws Exception {
+  void theProgramWorksAsTheModuleThatThePageShows() throws Exception {
+    linkCheckout();
     writePrograms(MarkdownPage.read(ROOT.resolve("docs/embedding.md")));
-    String jars = ROOT.resolve("cli/target/lib").toString();
+    writePrograms(MarkdownPage.read(ROOT.resolve("README.md")));
     Shell.Result result =
-        shell().with("JARS", jars).run("javac -p \"$JARS\" -d module module-info.java");
-    assertEquals(new Shell.Result(0, "", ""), result);
+        shell()
+            .run(
+                """
+                set -e
+                mkdir source source/story
+                mv module-info.java source
+                { echo 'package story;'; cat Story.java; } >source/story/Story.java
+                javac -p cli/target/lib -d story source/module-info.java source/story/Story.java
+                java -p cli/target/lib:story --add-modules jdk.incubator.vector \
+                  --enable-native-access=org.tokenformer.engine \
+                  -m story/story.Story cli/src/main/storyteller
+                """);
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.out().length() > 20, result.out());
   }
 
   @Test

@@ -14,8 +14,9 @@ import org.tokenformer.engine.model.BlockPattention;
 import org.tokenformer.engine.model.PerPattention;
 
 /**
- * A self-contained HTML page: the text, and a map of what fired while the model processed it. It is
- * readable without scripts; with scripts, the map follows the selected token.
+ * A self-contained HTML page: the text, and a map of the parameter tokens that fired while the
+ * model processed it. It is readable without scripts; with scripts, the map follows the selected
+ * token.
  */
 public final class ExplainPage {
   private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{(\\w+)}}");

@@ -63,7 +63,7 @@
     chosenLine.replaceChildren(
       element('b', '', quoted(tokens[row].textContent)),
       ` is token ${row} of the text, id ${data.ids[row]}` +
-        (permille === null ? '' : `; probability ${percent(permille)} %`) + '. The map shows what fired when the model processed it');
+        (permille === null ? '' : `; probability ${percent(permille)} %`) + '. The map shows which parameter tokens fired when the model processed it');
     chosenLine.append(row + 1 < whole ? ` to predict the next token: ` : '.');
     if (row + 1 < whole) chosenLine.append(element('b', '', quoted(tokens[row + 1].textContent)), '.');
   }

@@ -96,7 +96,7 @@ public final class TrainingOption<T> {
           "Recomputes each layer's activations in the backward pass instead of keeping them: less"
               + " memory, a third more computation, bit-identical results.");
 
-  /** Micro-batches of a step. */
+  /** Micro-batches accumulated per step. */
   public static final TrainingOption<Integer> ACCUMULATE =
       new TrainingOption<>(
           "accumulate",
