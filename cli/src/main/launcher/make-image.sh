@@ -80,7 +80,7 @@ assemble() {
   printf '%s\n%s\n' "$name" "$JAVA_HOME" >"$target/current.new" && mv -f "$target/current.new" "$target/current"
 }
 
-# picocli's class files are of a format that the class archive leaves out. With the original all works as well.
+# The class archive cannot contain the old format of picocli's class files. The program also works with the original.
 modernise() {
   for jar in "$image"/picocli-*.jar; do
     "$JAVA_HOME/bin/java" "$root/cli/src/main/launcher/ModernClassFiles.java" "$jar" "$jar.new" &&
@@ -88,9 +88,9 @@ modernise() {
   done
 }
 
-# Class data sharing: the classes that training runs load, parsed and verified once and for all. The runs do what
-# people do first: look at the help, import a model, write with it. Without the archive the program only starts more
-# slowly, so a failure here is none.
+# Class data sharing: stores the classes that trial runs load, parsed and verified. The trial runs do what
+# users do first: read the help, import a model, generate text. Without the archive the program only starts more
+# slowly, so a failure here is ignored.
 make_archive() {
   golden=$root/testdata/goldens/gelu-after-norm
   trace --help || return 1
@@ -103,7 +103,7 @@ make_archive() {
     "$JAVA_HOME/bin/java" $jvm_options -XX:SharedArchiveFile="$image/startup.jsa" \
       -cp "$class_path" org.tokenformer.cli.Main --version
 }
-# The numbers that a run gives its classes would contradict those of another run.
+# Removes the class ids of a run, which would contradict those of another run.
 trace() {
   "$JAVA_HOME/bin/java" $jvm_options -Xshare:off -XX:DumpLoadedClassList="$image/run.lst" \
     -cp "$class_path" org.tokenformer.cli.Main "$@" &&
