@@ -26,13 +26,18 @@ record MarkdownPage(List<Block> blocks) {
       return String.join("\n", lines) + "\n";
     }
 
-    /** The commands of a {@code console} block. */
+    /** The commands of a {@code console} block; a backslash continues one on the next line. */
     List<Command> commands() {
       List<Command> commands = new ArrayList<>();
       for (int i = 0; i < lines.size(); i++) {
         if (lines.get(i).startsWith(PROMPT)) {
-          String text = lines.get(i).substring(PROMPT.length());
-          commands.add(new Command(text, new ArrayList<>(), line + i));
+          int first = i;
+          StringBuilder text = new StringBuilder(lines.get(i).substring(PROMPT.length()));
+          while (text.charAt(text.length() - 1) == '\\') {
+            i++;
+            text.append('\n').append(lines.get(i));
+          }
+          commands.add(new Command(text.toString(), new ArrayList<>(), line + first));
         } else {
           commands.getLast().output().add(lines.get(i));
         }
