@@ -93,7 +93,7 @@ public final class TrainingOption<T> {
           OptionForm.FLAG,
           false,
           options -> options.shape().recompute(),
-          "Recomputes each layer's activations in the backward pass instead of keeping them: less"
+          "Recompute each layer's activations in the backward pass instead of keeping them: less"
               + " memory, a third more computation, bit-identical results.");
 
   /** Micro-batches accumulated per step. */
@@ -176,7 +176,7 @@ public final class TrainingOption<T> {
           OptionForm.STAGES,
           List.of(),
           options -> options.growth().stages(),
-          "Grows the model after a step, for example 400:ffn=1024,qkv=256. qkv, proj and ffn are the"
+          "Grow the model after a step, for example 400:ffn=1024,qkv=256. qkv, proj and ffn are the"
               + " new numbers of parameter tokens, in all layers or in some (ffn=1024@0-2); layers is"
               + " the new number of layers. Can be repeated.");
 
@@ -208,7 +208,7 @@ public final class TrainingOption<T> {
           OptionForm.FLAG,
           false,
           options -> options.growth().freezeOld(),
-          "Trains only the parameter tokens added by the latest growth, before or during this run;"
+          "Train only the parameter tokens added by the latest growth, before or during this run;"
               + " all other weights stay bit-identical.");
 
   /** {@link InitialValues#kind}. */
