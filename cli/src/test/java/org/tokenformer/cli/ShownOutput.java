@@ -1,24 +1,27 @@
 package org.tokenformer.cli;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * Output as a page shows it, compared with what a command printed. White space does not count,
- * since pages wrap long lines. {@code …} stands for anything, within a word or in place of words.
- * Whole numbers must be equal and decimals nearly so, since processors round differently; measured
- * times and rates need only be plausible.
+ * since pages wrap long lines. {@code …} stands for anything, within a word or in place of words;
+ * pages write it for what is measured. A decimal of at least three places, or one that {@code …}
+ * cuts short, must be nearly equal, since processors round differently; everything else is equal.
  */
 final class ShownOutput {
   private static final String ANYTHING = "…";
-  private static final Pattern DECIMAL = Pattern.compile("-?\\d+\\.\\d+(?:[eE]-?\\d+)?");
-  private static final Pattern MEASURED_UNIT = Pattern.compile("m?s|min|(?:tok|[kMG]?B|GFLOP)/s");
+
+  /** Not within a version, such as 1.2.3. */
+  private static final Pattern DECIMAL =
+      Pattern.compile("(?<![\\d.])-?\\d++\\.\\d++(?:[eE]-?\\d++)?(?!\\.\\d)");
+
+  private static final int MIN_PLACES = 3;
   private static final double RELATIVE_TOLERANCE = 0.002;
-  private static final double PLAUSIBLE_FACTOR = 1000;
 
   private final List<String> shown;
 
@@ -30,17 +33,17 @@ final class ShownOutput {
     return text.isBlank() ? List.of() : Arrays.asList(text.strip().split("\\s+"));
   }
 
-  /** Whether all of the output is as shown. */
+  /** Returns whether all of the output is as shown. */
   boolean matches(String output) {
     return !shown.isEmpty() && matches(shown, words(output));
   }
 
-  /** Whether the output ends as shown; progress comes before. */
+  /** Returns whether the output ends as shown, for example after progress. */
   boolean endsAs(String output) {
     return !shown.isEmpty() && matches(prepend(ANYTHING, shown), words(output));
   }
 
-  /** Whether the output has what is shown in it. */
+  /** Returns whether the output contains what is shown. */
   boolean isWithin(String output) {
     List<String> open = new ArrayList<>(prepend(ANYTHING, shown));
     open.add(ANYTHING);
@@ -63,7 +66,7 @@ final class ShownOutput {
       if (s < shown.size() && shown.get(s).equals(ANYTHING)) {
         wildcard = s++;
         resume = a;
-      } else if (s < shown.size() && wordMatches(shown, s, actual.get(a))) {
+      } else if (s < shown.size() && wordMatches(shown.get(s), actual.get(a))) {
         s++;
         a++;
       } else if (wildcard >= 0) {
@@ -79,27 +82,33 @@ final class ShownOutput {
     return s == shown.size();
   }
 
-  private static boolean wordMatches(List<String> words, int index, String actual) {
-    String word = words.get(index);
-    boolean measured =
-        index + 1 < words.size() && MEASURED_UNIT.matcher(words.get(index + 1)).lookingAt();
+  private static boolean wordMatches(String word, String actual) {
     StringBuilder pattern = new StringBuilder();
-    List<Double> expected = new ArrayList<>();
-    List<Integer> decimals = new ArrayList<>();
+    List<BigDecimal> expected = new ArrayList<>();
     Matcher number = DECIMAL.matcher(word);
     int end = 0;
     while (number.find()) {
-      pattern.append(literal(word.substring(end, number.start()))).append("(" + DECIMAL + ")");
-      expected.add(Double.valueOf(number.group()));
-      decimals.add(number.group().length() - number.group().indexOf('.') - 1);
-      end = number.end();
+      BigDecimal value = new BigDecimal(number.group());
+      if (value.scale() >= MIN_PLACES || word.startsWith(ANYTHING, number.end())) {
+        pattern.append(literal(word.substring(end, number.start()))).append("(" + DECIMAL + ")");
+        expected.add(value);
+        end = number.end();
+      }
     }
     pattern.append(literal(word.substring(end)));
     Matcher matcher = Pattern.compile(pattern.toString(), Pattern.DOTALL).matcher(actual);
-    return matcher.matches() && numbersMatch(matcher, expected, decimals, measured);
+    if (!matcher.matches()) {
+      return false;
+    }
+    for (int i = 0; i < expected.size(); i++) {
+      if (!isNear(new BigDecimal(matcher.group(i + 1)), expected.get(i))) {
+        return false;
+      }
+    }
+    return true;
   }
 
-  /** Words as they are, with any text for each {@link #ANYTHING}; it may cut a number short. */
+  /** Returns a pattern of the text, in which {@link #ANYTHING} matches any characters. */
   private static String literal(String text) {
     StringBuilder pattern = new StringBuilder();
     for (String part : text.splitWithDelimiters(ANYTHING, 0)) {
@@ -108,18 +117,10 @@ final class ShownOutput {
     return pattern.toString();
   }
 
-  private static boolean numbersMatch(
-      MatchResult numbers, List<Double> expected, List<Integer> decimals, boolean measured) {
-    for (int i = 0; i < expected.size(); i++) {
-      double actual = Double.parseDouble(numbers.group(i + 1));
-      double shown = expected.get(i);
-      double tolerance = RELATIVE_TOLERANCE * Math.abs(shown) + 2 * Math.pow(10, -decimals.get(i));
-      boolean near = Math.abs(actual - shown) <= tolerance;
-      boolean plausible = actual >= 0 && actual <= PLAUSIBLE_FACTOR * (shown + 1);
-      if (measured ? !plausible : !near) {
-        return false;
-      }
-    }
-    return true;
+  /** Allows one unit of the last shown place more than the relative tolerance. */
+  private static boolean isNear(BigDecimal actual, BigDecimal shown) {
+    double tolerance =
+        RELATIVE_TOLERANCE * Math.abs(shown.doubleValue()) + shown.ulp().doubleValue();
+    return actual.subtract(shown).abs().doubleValue() <= tolerance;
   }
 }
