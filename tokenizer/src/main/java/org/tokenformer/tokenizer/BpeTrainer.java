@@ -90,13 +90,13 @@ public final class BpeTrainer {
       counter.read(
           text, n -> progress.progress(Phase.READING, done[0] += n, Math.max(total, done[0])));
     }
-    MergeLearner learner =
-        new MergeLearner(counter.words(), counter.counts(), options.specialTokens());
-    learner.learn(options.vocabSize(), options.minFrequency(), progress);
-    Vocabulary vocabulary = new Vocabulary(learner.tokens().size());
-    for (int id = 0; id < learner.tokens().size(); id++) {
-      if (!vocabulary.add(learner.tokens().get(id), id)) {
-        throw new IllegalStateException("two tokens are the same: " + learner.tokens().get(id));
+    MergeTrainer trainer =
+        new MergeTrainer(counter.words(), counter.counts(), options.specialTokens());
+    trainer.train(options.vocabSize(), options.minFrequency(), progress);
+    Vocabulary vocabulary = new Vocabulary(trainer.tokens().size());
+    for (int id = 0; id < trainer.tokens().size(); id++) {
+      if (!vocabulary.add(trainer.tokens().get(id), id)) {
+        throw new IllegalStateException("two tokens are the same: " + trainer.tokens().get(id));
       }
     }
     String wrong = vocabulary.seal();
@@ -107,7 +107,7 @@ public final class BpeTrainer {
         options.specialTokens().stream()
             .map(token -> AddedToken.special(token, vocabulary.idOf(token)))
             .toList();
-    BpeModel model = new BpeModel(vocabulary, learner.merges(), false);
+    BpeModel model = new BpeModel(vocabulary, trainer.merges(), false);
     return new Tokenizer(Pipeline.of(model, added, true, GPT2));
   }
 }

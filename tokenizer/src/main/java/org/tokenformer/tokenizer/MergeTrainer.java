@@ -10,14 +10,14 @@ import java.util.List;
 import java.util.PriorityQueue;
 
 /**
- * Learns merges from words and their counts: repeatedly merges the most frequent adjacent pair, of
+ * Finds merges from words and their counts: repeatedly merges the most frequent adjacent pair, of
  * equals the one with the smaller ids, into a token.
  *
  * <p>Follows HF's trainer exactly, including what looks like an oversight there: a queue entry
  * lists only the words in which its pair was new when the entry was created, and the count of a
  * merged pair is kept. Both matter when two pairs yield the same token.
  */
-final class MergeLearner {
+final class MergeTrainer {
   private final int[] symbols; // the words end to end, each shrinking in place
   private final int[] starts;
   private final int[] lengths;
@@ -40,8 +40,8 @@ final class MergeLearner {
     }
   }
 
-  /** Creates a learner. The special tokens get the first ids, then the bytes. */
-  MergeLearner(ByteTable words, long[] counts, List<String> specialTokens) {
+  /** Creates a trainer. The special tokens get the first ids, then the bytes. */
+  MergeTrainer(ByteTable words, long[] counts, List<String> specialTokens) {
     this.counts = counts;
     ids.defaultReturnValue(-1);
     specialTokens.forEach(this::idOf);
@@ -90,7 +90,7 @@ final class MergeLearner {
   }
 
   /** Merges until the vocabulary has this size or no pair occurs often enough. */
-  void learn(int vocabularySize, long minFrequency, BpeTrainer.ProgressListener progress) {
+  void train(int vocabularySize, long minFrequency, BpeTrainer.ProgressListener progress) {
     for (int w = 0; w < starts.length; w++) {
       for (int i = starts[w]; i + 1 < starts[w] + lengths[w]; i++) {
         added(BpeModel.pair(symbols[i], symbols[i + 1]), w);
