@@ -153,8 +153,9 @@ final class DoctorCommand implements Callable<Integer> {
   private void print(Check check) {
     String state = check.advice == null ? "ok  " : "warn";
     String advice = check.advice == null ? "" : ": " + check.advice;
-    String value = format.report ? MachineReport.anonymous(check.value) : check.value;
-    console.out().println("%s  %-13s  %s%s".formatted(state, check.name, value, advice));
+    String text = check.value + advice;
+    String shown = format.report ? MachineReport.anonymous(text) : text;
+    console.out().println("%s  %-13s  %s".formatted(state, check.name, shown));
   }
 
   private static void write(JsonWriter out, List<Check> checks) throws IOException {

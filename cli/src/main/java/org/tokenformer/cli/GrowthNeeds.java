@@ -20,7 +20,7 @@ record GrowthNeeds(TokenFormerConfig config, long bytes) {
     try {
       return new GrowthNeeds(growth.after(), growth.newBytes(weights));
     } catch (ArithmeticException e) {
-      throw TrainingNeeds.uncountable(e);
+      throw TrainingNeeds.sizeOverflow(e);
     }
   }
 

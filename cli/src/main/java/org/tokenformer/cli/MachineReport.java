@@ -56,14 +56,14 @@ final class MachineReport {
     return set.entrySet().stream().map(Object::toString).collect(Collectors.joining(", "));
   }
 
-  static String line(String name, String value) {
-    return "      %-13s  %s".formatted(name, anonymous(value));
+  private static String line(String name, String value) {
+    return "      %-13s  %s".formatted(name, value.isEmpty() ? "none" : anonymous(value));
   }
 
   /** Returns a value on one line, without the name of the user's home folder. */
   static String anonymous(String value) {
     String home = System.getProperty("user.home", "");
-    boolean known = home.length() > 1; // not the root folder
-    return OneLine.of(value.isEmpty() ? "none" : known ? value.replace(home, "~") : value);
+    boolean isRoot = home.length() <= 1; // or unknown
+    return OneLine.of(isRoot ? value : value.replace(home, "~"));
   }
 }

@@ -66,14 +66,14 @@ final class OutputFolder {
       });
     }
     if (!foreign.isEmpty()) {
-      throw notOurs(path, "holds", foreign.first());
+      throw foreignFolder(path, "holds", foreign.first());
     }
     if (!missing.isEmpty() && missing.size() < files.size()) {
-      throw notOurs(path, "has no", missing.first());
+      throw foreignFolder(path, "has no", missing.first());
     }
   }
 
-  private static UserError notOurs(Path path, String verb, String name) {
+  private static UserError foreignFolder(Path path, String verb, String name) {
     return new UserError(
         "%s: exists and %s '%s', so this command did not write it; choose another name"
             .formatted(path, verb, name));

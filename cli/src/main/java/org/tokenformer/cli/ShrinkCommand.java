@@ -138,7 +138,7 @@ final class ShrinkCommand implements Callable<Integer> {
       importance = study.importance(interruption);
       double whole = study.loss(interruption);
       rows.add(new Row(config, whole, whole));
-      for (List<LayerSizes> step : ShrinkStudy.onTheWay(config.layers(), wanted, STEPS)) {
+      for (List<LayerSizes> step : ShrinkStudy.intermediateSizes(config.layers(), wanted, STEPS)) {
         ShrinkPlan plan = ShrinkPlan.mostImportant(config, step, importance);
         double loss = study.loss(plan, interruption);
         rows.add(new Row(plan.config(), loss, study.randomLoss(step, interruption)));

@@ -62,12 +62,12 @@ record TrainingNeeds(
       long growth = grows ? needs.growthBytes() : 0;
       return new TrainingNeeds(config, shape, onlyNew, state, bytes - state, validation, growth);
     } catch (ArithmeticException e) {
-      throw uncountable(e);
+      throw sizeOverflow(e);
     }
   }
 
   /** Returns the error for a model whose size overflows. */
-  static UserError uncountable(ArithmeticException e) {
+  static UserError sizeOverflow(ArithmeticException e) {
     return new UserError(
         "the model would have more bytes than can be counted; use smaller sizes", e);
   }

@@ -158,8 +158,8 @@ public final class ExplainPage {
   private static void appendStrongest(StringBuilder html, FiringStrip strip) {
     html.append("<span class=\"chips\">");
     for (int n = 0; n < Math.min(FiringStrip.STRONGEST, strip.count()); n++) {
-      int index = strip.strongest(strip.wholeText(), n);
-      String theta = Amount.decimal(strip.theta(strip.wholeText(), n), 2);
+      int index = strip.strongest(strip.wholeTextRow(), n);
+      String theta = Amount.decimal(strip.theta(strip.wholeTextRow(), n), 2);
       html.append(
           "<span class=\"%s\">%d<i>%s</i></span>"
               .formatted(colour(strip.stageOf(index)), index, theta));
@@ -171,7 +171,7 @@ public final class ExplainPage {
     int cells = strip.firsts().length;
     html.append("<svg viewBox=\"0 0 %d 1\" preserveAspectRatio=\"none\">".formatted(cells));
     for (int cell = 0; cell < cells; cell++) {
-      int level = PageNumbers.level(strip, strip.wholeText(), cell);
+      int level = PageNumbers.level(strip, strip.wholeTextRow(), cell);
       html.append(
           "<rect x=\"%d\" class=\"%s\" opacity=\"%s\"/>"
               .formatted(

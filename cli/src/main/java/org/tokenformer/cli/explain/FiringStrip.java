@@ -119,7 +119,7 @@ final class FiringStrip {
   }
 
   /** Returns the row of the whole text, which is the last one. */
-  int wholeText() {
+  int wholeTextRow() {
     return tokens;
   }
 

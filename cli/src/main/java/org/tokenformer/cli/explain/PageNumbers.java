@@ -20,7 +20,7 @@ final class PageNumbers {
   /** Encodes the strengths of all rows of a strip, one digit each. */
   static String strengths(FiringStrip strip) {
     StringBuilder text = new StringBuilder();
-    for (int row = 0; row <= strip.wholeText(); row++) {
+    for (int row = 0; row <= strip.wholeTextRow(); row++) {
       for (int cell = 0; cell < strip.firsts().length; cell++) {
         append(text, level(strip, row, cell), 1);
       }
@@ -41,7 +41,7 @@ final class PageNumbers {
     StringBuilder text = new StringBuilder();
     float largest = strip.largestTheta();
     int shown = Math.min(FiringStrip.STRONGEST, strip.count());
-    for (int row = 0; row <= strip.wholeText(); row++) {
+    for (int row = 0; row <= strip.wholeTextRow(); row++) {
       for (int i = 0; i < shown; i++) {
         append(text, strip.strongest(row, i), INDEX_DIGITS);
         float theta = largest == 0 ? 0 : strip.theta(row, i) / largest;

@@ -6,7 +6,7 @@ import org.tokenformer.engine.tensor.Tensor;
 
 /** Implements the memory operations of a backend that computes on the CPU. */
 public abstract class HostBackend implements Backend {
-  /** For subclasses. */
+  /** Creates the part of a backend that subclasses share. */
   protected HostBackend() {}
 
   @Override

@@ -85,8 +85,10 @@ public final class ShrinkStudy {
     return sum / DRAWS;
   }
 
-  /** Returns sizes in equal steps between two models, without the first. */
-  public static List<List<LayerSizes>> onTheWay(
+  /**
+   * Returns sizes that go in equal steps from {@code from}, exclusive, to {@code to}, inclusive.
+   */
+  public static List<List<LayerSizes>> intermediateSizes(
       List<LayerSizes> from, List<LayerSizes> to, int steps) {
     List<List<LayerSizes>> path = new ArrayList<>();
     for (int step = 1; step <= steps; step++) {

@@ -205,24 +205,24 @@ public final class Throughput {
   /**
    * Returns the tokens per second of each round, sorted.
    *
-   * @param fewest minimum number of repetitions per round
+   * @param minRepetitions minimum number of repetitions per round
    */
-  private static double[] rates(int tokens, int fewest, Runnable work) {
-    run(work, fewest, WARM_UP_NANOS);
+  private static double[] rates(int tokens, int minRepetitions, Runnable work) {
+    run(work, minRepetitions, WARM_UP_NANOS);
     double[] rates = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-      rates[round] = tokens * run(work, fewest, ROUND_NANOS);
+      rates[round] = tokens * run(work, minRepetitions, ROUND_NANOS);
     }
     Arrays.sort(rates);
     return rates;
   }
 
   /** Repeats the work for at least this time; returns repetitions per second. */
-  private static double run(Runnable work, int fewest, long nanos) {
+  private static double run(Runnable work, int minRepetitions, long nanos) {
     long start = System.nanoTime();
     long elapsed = 0;
     int count = 0;
-    while (elapsed < nanos || count < fewest) {
+    while (elapsed < nanos || count < minRepetitions) {
       work.run();
       count++;
       elapsed = System.nanoTime() - start;
