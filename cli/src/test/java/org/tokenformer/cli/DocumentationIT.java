@@ -126,7 +126,10 @@ class DocumentationIT {
 
   /** Presses Ctrl-C once the command has printed what is shown before. */
   private static void interruptAfter(Shell.Running running, ShownOutput before) throws Exception {
-    while (running.process().isAlive() && !before.isWithin(Files.readString(running.err()))) {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_SECONDS);
+    while (running.process().isAlive()
+        && System.nanoTime() < deadline
+        && !before.isWithin(Files.readString(running.err()))) {
       TimeUnit.MILLISECONDS.sleep(100);
     }
     new ProcessBuilder("kill", "-INT", "" + running.process().pid()).start().waitFor();
@@ -142,13 +145,20 @@ class DocumentationIT {
           assertTrue(Files.exists(ROOT.resolve(words[0])), page + ": " + line);
         }
         if (words[0].equals("./tokenformer")) {
-          String help = CommandLineHarness.run(words[1], "--help").out();
+          CommandLineHarness.Result help = CommandLineHarness.run(words[1], "--help");
+          assertEquals(0, help.code(), page + ": " + line);
           for (String word : List.of(words).subList(2, words.length)) {
-            assertTrue(!word.startsWith("-") || help.contains(word), page + ": " + line);
+            assertTrue(!word.startsWith("-") || names(help.out(), word), page + ": " + line);
           }
         }
       }
     }
+  }
+
+  /** Returns whether a help text has an option, not only a longer one that starts alike. */
+  private static boolean names(String help, String option) {
+    String name = Pattern.quote(option.replaceFirst("=.*", ""));
+    return Pattern.compile("(?<![\\w-])" + name + "(?![\\w-])").matcher(help).find();
   }
 
   @Test

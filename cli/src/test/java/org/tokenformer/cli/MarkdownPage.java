@@ -59,12 +59,17 @@ record MarkdownPage(List<Block> blocks) {
     for (int i = 0; i < lines.size(); i++) {
       if (lines.get(i).startsWith(FENCE)) {
         int end = i + 1;
-        while (!lines.get(end).equals(FENCE)) {
+        while (end < lines.size() && !lines.get(end).equals(FENCE)) {
           end++;
+        }
+        if (end == lines.size()) {
+          throw new IllegalArgumentException(file + ": no end of the block in line " + (i + 1));
         }
         String language = lines.get(i).substring(FENCE.length());
         blocks.add(new Block(language, lines.subList(i + 1, end), i + 2));
         i = end;
+      } else if (lines.get(i).strip().startsWith(FENCE)) { // would not be checked
+        throw new IllegalArgumentException(file + ": an indented block in line " + (i + 1));
       }
     }
     return new MarkdownPage(blocks);

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 final class WordsTest {
   private static final Path ROOT = Path.of(System.getProperty("project.root", ".."));
 
-  /** One phrase a line; {@code *} stands for the rest of a word. */
+  /** One phrase per line; {@code *} stands for the rest of a word. */
   private static final String PHRASES =
       """
       parted by
@@ -106,7 +106,8 @@ final class WordsTest {
           .toList();
 
   private static final Set<String> SKIPPED_FOLDERS = Set.of("target", "test", ".git", "goldens");
-  private static final Pattern KINDS = Pattern.compile(".*\\.(?:java|md|html|js|sh|py)");
+  private static final Pattern KINDS =
+      Pattern.compile(".*\\.(?:java|md|html|m?js|sh|py|xml)|build|tokenformer");
 
   /** Line starts of comments and joints of concatenated strings, across which phrases may go. */
   private static final Pattern JOINTS = Pattern.compile("\\n\\s*(?:\\*|//|#)\\s|\"\\s*\\+\\s*\"");
@@ -117,7 +118,7 @@ final class WordsTest {
     for (Path file : files()) {
       String text = Files.readString(file);
       if (file.endsWith("CONTRIBUTING.md")) {
-        text = text.substring(0, text.indexOf("\n## Words\n"));
+        text = text.replaceFirst("(?s)\n## Words\n.*?(?=\n## |$)", "");
       }
       text = JOINTS.matcher(text).replaceAll(" ");
       for (Pattern phrase : BANNED) {
@@ -149,7 +150,7 @@ final class WordsTest {
 
           @Override
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-            if (KINDS.matcher(file.toString()).matches()) {
+            if (KINDS.matcher(file.getFileName().toString()).matches()) {
               files.add(file);
             }
             return FileVisitResult.CONTINUE;
