@@ -286,7 +286,9 @@ class TrainCommandTest {
     List<String> small = list(base, "-t", tokenizer, "--layers", "2");
     refuses(
         "--heads: 3 does not divide --hidden 32", list(small, "--hidden", "32", "--heads", "3"));
-    refuses("--hidden must be between 1 and", list(small, "--hidden", "0", "--heads", "1"));
+    refuses(
+        "--hidden must be between 1 and 16777216, not 0",
+        list(small, "--hidden", "0", "--heads", "1"));
     List<String> huge = list(base, "-t", tokenizer, "--hidden", "16777216", "--heads", "1");
     refuses("more bytes than can be counted", list(huge, "--layers", "4096"));
     refuses("--layers must be between 1 and 4096, not -2", list(huge, "--layers", "-2"));

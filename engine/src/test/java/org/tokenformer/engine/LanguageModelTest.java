@@ -336,7 +336,7 @@ final class LanguageModelTest {
             String.valueOf(
                 assertThrows(IllegalArgumentException.class, () -> Backends.open(name, threads))
                     .getMessage());
-        assertEquals("threads must be between 1 and 1024, not " + threads + "", message);
+        assertEquals("threads must be between 1 and 1024, not " + threads, message);
       }
     }
     assertFalse(workers() > 1000);

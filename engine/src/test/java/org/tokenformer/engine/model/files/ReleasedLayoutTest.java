@@ -239,7 +239,8 @@ final class ReleasedLayoutTest {
     assertTrue(
         oneLine(refused(settings, 41)).contains("has 40 rows, but the tokenizer has 41 ids"));
     assertTrue(
-        oneLine(refused(settings, 0)).contains("tokenizer_vocab_size must be between 1 and"));
+        oneLine(refused(settings, 0))
+            .contains("tokenizer_vocab_size must be between 1 and 16777216, not 0"));
     settings.remove("max_position_embeddings");
     assertEquals(
         config, ReleasedLayout.config(SETTINGS, settings, CHECKPOINT, released(config), 37));
