@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,6 +77,16 @@ class DocumentationIT {
     try (Stream<Path> entries = Files.list(ROOT)) {
       for (Path entry : entries.toList()) {
         Files.createSymbolicLink(folder.resolve(ROOT.relativize(entry)), entry);
+      }
+    }
+  }
+
+  /** Removes the links, about which JUnit would warn. */
+  @AfterEach
+  void unlinkCheckout() throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
+      for (Path entry : entries.filter(Files::isSymbolicLink).toList()) {
+        Files.delete(entry);
       }
     }
   }

@@ -224,15 +224,15 @@ final class Workloads {
       };
     }
 
-    private List<Session> sessions(int count, int capacity, int past) {
+    private List<Session> sessions(int count, int capacity, int depth) {
       return sessions.computeIfAbsent(
           count * 100_000 + capacity,
           _ -> {
             List<Session> all = new ArrayList<>();
             for (int i = 0; i < count; i++) {
               all.add(model.newSession(capacity, DType.F32));
-              if (past > 0) {
-                all.getLast().prefill(new int[past]);
+              if (depth > 0) {
+                all.getLast().prefill(new int[depth]);
               }
             }
             return all;

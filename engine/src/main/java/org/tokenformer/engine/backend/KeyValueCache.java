@@ -5,8 +5,8 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * The keys and values of one sequence's past: a list of pages of a {@link CachePool}, in the order
- * of the positions. The session keeps track of how many positions are filled: {@link
+ * The keys and values of one sequence's earlier positions: a list of pages of a {@link CachePool},
+ * in the order of the positions. The session keeps track of how many positions are filled: {@link
  * Sequence#start()}.
  *
  * <p>Forked caches share pages until one of them reserves a page for writing, which copies it

@@ -10,9 +10,9 @@ import org.tokenformer.engine.tensor.Shape;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * One conversation with a model: the keys and values of its past. It occupies memory for the
- * positions that it holds. A {@link Runner} computes new ids: the caller's, or, for the methods
- * here, one of the model's.
+ * One conversation with a model: the cached keys and values of its positions, which determine its
+ * memory. A {@link Runner} computes new ids: the caller's, or, for the methods here, one of the
+ * model's.
  *
  * <p>Used by one thread at a time; sessions of one model may run on different threads concurrently.
  * Only {@link #close} may be called while another thread is in a step: that step ends as usual, and
@@ -327,8 +327,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Creates a second session with the same past, whose memory both share. Ids appended to one do
-   * not affect the other.
+   * Creates a second session with the same positions; both share the memory of their cached keys
+   * and values. Ids appended to one do not affect the other.
    */
   public Session fork() {
     enter();

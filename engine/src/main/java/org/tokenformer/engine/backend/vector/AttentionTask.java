@@ -23,7 +23,7 @@ import org.tokenformer.engine.tensor.HostBuffer;
 import org.tokenformer.engine.tensor.Tensor;
 
 /**
- * Computes causal attention of a batch of sequences. Past keys and values are to a row of queries
+ * Computes causal attention of a batch of sequences. Cached keys and values are to a row of queries
  * what parameter tokens are to a Pattention, so the same kernels serve: panels of queries against
  * blocks of keys, with a running maximum and sum (as in FlashAttention, arXiv 2205.14135). A single
  * query uses {@link Gemv} and Θ = softmax. The T×T matrix never exists.
@@ -192,7 +192,10 @@ final class AttentionTask implements Workers.Task {
     return (float) (1 / Math.sqrt(size));
   }
 
-  /** Computes attention of one query over its past, whose pages may be anywhere in the pool. */
+  /**
+   * Computes attention of one query over its visible positions, whose pages may be anywhere in the
+   * pool.
+   */
   private void oneQuery(
       int worker, long q, DType type, int firstPage, int head, int visible, long to) {
     long sums = scratch.packed(worker);
