@@ -73,7 +73,7 @@ final class GrowCommand implements Callable<Integer> {
   @Option(
       names = "--layers",
       paramLabel = "N",
-      description = "Layers of the grown model. New layers change nothing until they are trained.")
+      description = "New number of layers. Added layers change nothing until they are trained.")
   private @Nullable String layers;
 
   @Option(
