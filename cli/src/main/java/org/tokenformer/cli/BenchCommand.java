@@ -37,7 +37,7 @@ import picocli.CommandLine.Option;
     description = {
       "Measures a model's speed and compares it with this machine's peak performance.",
       "prefill processes a whole prompt at once; decode generates token by token; decode_batch"
-          + " decodes several conversations in one step; train runs whole training steps. Each"
+          + " decodes one token of several conversations at once; train runs complete training steps. Each"
           + " rate is the median of seven rounds; the spread (±) is half the difference between"
           + " the fastest and the slowest round. GFLOP/s and GB/s count only what the model's"
           + " mathematics requires: weights are read once per pass, and a training step counts"
@@ -77,14 +77,14 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
         names = {"-m", "--model"},
         paramLabel = "DIR",
-        description = "Model folder.")
+        description = "Measure the model in this folder.")
     private @Nullable Path model;
 
     @Option(
         names = "--preset",
         paramLabel = "NAME",
         description =
-            "Use a model of this size with random weights. Default: 150M. Presets: laptop-7M,"
+            "Measure a model of this size with random weights. Default: 150M. Presets: laptop-7M,"
                 + " laptop-15M, 150M, 450M, 900M, 1.5B.")
     private String preset = "150M";
   }
@@ -106,8 +106,8 @@ final class BenchCommand implements Callable<Integer> {
       names = "--depth",
       paramLabel = "N",
       description =
-          "Tokens in the context before the decoded token. Default: 0 and 512; for"
-              + " decode_batch 0.")
+          "Tokens already in the context when decoding starts. Default: 0 and 512 for decode, 0 for"
+              + " decode_batch.")
   private @Nullable Integer depth;
 
   @Option(

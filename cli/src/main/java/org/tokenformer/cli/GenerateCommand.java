@@ -32,7 +32,7 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       defaultValue = "f32",
       description =
-          "Type of the KV cache: ${COMPLETION-CANDIDATES}; bf16 rounds its values and halves its"
+          "Type of the KV cache: ${COMPLETION-CANDIDATES}; bf16 rounds the cached values and halves the cache's"
               + " memory. Default: f32.")
   private FloatType cache = FloatType.F32;
 

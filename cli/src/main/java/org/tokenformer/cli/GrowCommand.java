@@ -34,12 +34,12 @@ import picocli.CommandLine.Option;
 @Command(
     name = "grow",
     description = {
-      "Grows a model: adds parameter tokens or layers.",
+      "Grows a model by adding parameter tokens, layers or both.",
       "SIZE is the new number of parameter tokens per Pattention: 2048 for all layers, 2048@3 for"
           + " layer 3, 2048@0-2 for layers 0 to 2. Size options can be repeated. New layers"
           + " follow the last layer and have its sizes unless a SIZE says otherwise.",
       "By default, growth does not change the model's outputs. Both models are run on the same"
-          + " tokens, and the largest change of any logit is printed. If an exact growth"
+          + " tokens, and the largest change of any logit is printed. If --init zero or split"
           + " changes a logit by more than rounding error, nothing is written."
     })
 final class GrowCommand implements Callable<Integer> {
@@ -55,7 +55,7 @@ final class GrowCommand implements Callable<Integer> {
   @Option(
       names = "--qkv",
       paramLabel = "SIZE",
-      description = "Parameter tokens of the query, key and value Pattentions (of each).")
+      description = "Parameter tokens of each query, key and value Pattention.")
   private List<String> qkv = new ArrayList<>();
 
   @Option(
@@ -82,9 +82,9 @@ final class GrowCommand implements Callable<Integer> {
       defaultValue = "zero",
       description = {
         "Initial values of new parameter tokens: ${COMPLETION-CANDIDATES}. Default: zero.",
-        "zero: zero-initialised keys; exact for the gelu activations.",
-        "split: each token is split into several (sizes must be whole multiples); exact for all"
-            + " activations.",
+        "zero: zero keys, random values; exact for l2_norm_gelu and gelu_l2_norm.",
+        "split: each token is split into several (new sizes must be multiples of the old ones);"
+            + " exact up to rounding error for all activations.",
         "released: random keys and values, as in the released training code; changes the outputs"
             + " considerably."
       })
@@ -94,7 +94,7 @@ final class GrowCommand implements Callable<Integer> {
       names = "--seed",
       paramLabel = "N",
       defaultValue = "0",
-      description = "Random seed. Default: 0.")
+      description = "Seed of random initial values and of the random tokens. Default: 0.")
   private long seed;
 
   @Option(

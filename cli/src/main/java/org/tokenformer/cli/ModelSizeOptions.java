@@ -31,14 +31,14 @@ final class ModelSizeOptions {
   @Option(
       names = "--heads",
       paramLabel = "N",
-      description = "Attention heads; their number must divide the hidden size.")
+      description = "Number of attention heads; must divide the hidden size.")
   private @Nullable Integer heads;
 
   @Option(
       names = "--qkv",
       paramLabel = "N",
       description =
-          "Parameter tokens of the query, key and value Pattentions (of each). Default: the"
+          "Parameter tokens of each query, key and value Pattention. Default: the"
               + " preset's, or the hidden size.")
   private @Nullable Integer qkv;
 

@@ -25,7 +25,7 @@ final class OutputFolder {
   @Option(
       names = "--force",
       description =
-          "Replace DIR if it is empty or holds exactly the files that this command writes.")
+          "Replace DIR if it exists; only if it is empty or holds exactly the files that this command writes.")
   private boolean force;
 
   Path path() {

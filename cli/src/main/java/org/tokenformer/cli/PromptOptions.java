@@ -83,7 +83,8 @@ final class PromptOptions {
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
-      description = "Stop before this text, which may span several tokens. Can be repeated.")
+      description =
+          "Stop when this text is generated, and do not print it; it may span several tokens. Can be repeated.")
   private List<String> stops = new ArrayList<>();
 
   /** Returns the generation options, with a random seed if none is given. */

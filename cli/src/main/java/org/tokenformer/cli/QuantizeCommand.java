@@ -33,9 +33,9 @@ import picocli.CommandLine.Option;
     name = "quantize",
     description = {
       "Converts a model's weights to another type, usually a smaller one.",
-      "bf16 halves the size of an f32 model by rounding the weights; q8 and q4 store integers of 8"
-          + " and 4 bits with one scale per group of 128 weights. f32 converts any of these"
-          + " back to floats; training, growing, shrinking and packs do not work on q8 and q4."
+      "bf16 rounds the weights and halves the size of an f32 model; q8 and q4 store 8-bit and"
+          + " 4-bit integers with one scale per group of 128 weights. f32 converts any of these"
+          + " back to floats; train, grow, shrink, export and packs do not work on q8 and q4."
           + " Prints the size before and after and, with --data, the loss before and after."
     })
 final class QuantizeCommand implements Callable<Integer> {

@@ -31,14 +31,14 @@ import picocli.CommandLine.Option;
       "The importance of a parameter token is measured on data: the mean of |θ| times the norm of"
           + " its value. Prints the loss on the data in "
           + ShrinkCommand.STEPS
-          + " steps down to the requested sizes and, for comparison, the mean loss of "
+          + " steps down to the requested sizes and, for comparison, after each step the mean loss of "
           + ShrinkStudy.DRAWS
-          + " models with randomly removed tokens. τ is not changed. A few thousand tokens of data"
+          + " models with randomly removed tokens. The scale τ is not changed. A few thousand tokens of data"
           + " are enough; the data is read "
           + ShrinkCommand.READS
           + " times.",
       "--qkv, --proj and --ffn give the number of parameter tokens to keep in each Pattention, or a"
-          + " percentage of the present number."
+          + " percentage of the current number."
     })
 final class ShrinkCommand implements Callable<Integer> {
   static final int STEPS = 5;

@@ -40,7 +40,7 @@ import picocli.CommandLine.Option;
     description = {
       "Trains a model on texts or datasets.",
       "The sizes of a new model are given by --preset, by --layers, --hidden and --heads, or by a"
-          + " preset with some sizes changed. -m continues training an existing model. --resume"
+          + " preset with some sizes changed. -m starts a new run from the weights of an existing model. --resume"
           + " continues a stopped or killed run bit-identically.",
       "The run folder (-o) is a model folder that always holds the latest checkpoint. It also"
           + " contains the checkpoints themselves, the metrics (metrics.jsonl and"
@@ -68,8 +68,8 @@ final class TrainCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Validation data, which is not trained on. Its loss is measured every --eval-every"
-              + " steps, as by 'tokenformer eval'.")
+          "Validation data, which is not trained on. Its loss is computed every --eval-every"
+              + " steps and after the last one, as by 'tokenformer eval'.")
   private List<Path> valid = new ArrayList<>();
 
   @Option(
@@ -87,7 +87,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
-      description = "Continue training the model in this folder.")
+      description = "Start a new run from the weights of the model in this folder.")
   private @Nullable Path model;
 
   @Option(

@@ -103,7 +103,7 @@ public final class TrainingOption<T> {
           OptionForm.WHOLE,
           1,
           TrainingOptions::accumulate,
-          "Micro-batches accumulated per step, at no extra memory. Default: {default}.");
+          "Micro-batches per step whose gradients are accumulated; does not increase memory use. Default: {default}.");
 
   /** {@link OptimizerOptions#beta1}. */
   public static final TrainingOption<Double> BETA1 =
@@ -127,7 +127,7 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           0.1,
           options -> options.optimizer().weightDecay(),
-          "Weight decay of all matrices. Default: {default}.");
+          "Weight decay, applied to all matrices. Default: {default}.");
 
   /** {@link OptimizerOptions#clip}. */
   public static final TrainingOption<Double> CLIP =
@@ -136,7 +136,7 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           1.0,
           options -> options.optimizer().clip(),
-          "Maximum L2 norm of all gradients together; larger ones are scaled down. Default:"
+          "Maximum global L2 norm of the gradients; if it is exceeded, they are scaled down. Default:"
               + " {default}.");
 
   /** {@link TrainingOptions#dropout}. */
@@ -146,7 +146,7 @@ public final class TrainingOption<T> {
           OptionForm.FRACTION,
           0.0,
           TrainingOptions::dropout,
-          "Fraction of the attention weights over parameter tokens that is dropped in each step."
+          "Dropout probability of the attention weights over parameter tokens."
               + " Default: {default}.");
 
   /** {@link TrainingOptions#nested}. */
@@ -156,8 +156,8 @@ public final class TrainingOption<T> {
           OptionForm.FRACTION,
           0.0,
           TrainingOptions::nested,
-          "Fraction of micro-batches trained with a random prefix of the parameter tokens (at least"
-              + " 10 %), so that each prefix works as a smaller model; see 'generate --tokens' and"
+          "Fraction of micro-batches trained with only a random prefix of the parameter tokens (at"
+              + " least 10 %), so that each such prefix works as a smaller model; see 'generate --tokens' and"
               + " 'shrink'. Default: {default}.");
 
   /** {@link TrainingOptions#seed}. */
