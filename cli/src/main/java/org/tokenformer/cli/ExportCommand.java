@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
     description = {
       "Exports a model to the format of the released checkpoints, for PyTorch.",
       "Writes pytorch_model.bin, config.yml and tokenizer.json. Models that the format cannot"
-          + " represent are rejected: layers of different sizes, or a scale other than the"
+          + " represent are rejected: layers of different sizes, or a scale τ other than the"
           + " default."
     })
 final class ExportCommand implements Callable<Integer> {

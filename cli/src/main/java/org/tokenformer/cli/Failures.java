@@ -105,7 +105,17 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     if (message.startsWith("Error: ")) { // picocli's prefix for errors of option groups
       message = message.substring("Error: ".length());
     }
-    return message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    return message.substring(0, 1).toLowerCase(Locale.ROOT) + plain(message.substring(1));
+  }
+
+  /** Replaces picocli's names of Java types and its numbering of parameters. */
+  private static String plain(String message) {
+    return message
+        .replaceFirst("positional parameter at index \\d+ \\((\\w+)\\)", "$1")
+        .replaceFirst("('[-+]?\\d+') is not an int$", "$1 is outside the range of a 32-bit integer")
+        .replaceFirst("('[-+]?\\d+') is not a long$", "$1 is outside the range of a 64-bit integer")
+        .replaceFirst(" is not an? (?:int|long)$", " is not a whole number")
+        .replaceFirst(" is not a double$", " is not a number");
   }
 
   private static String kind(UnmatchedArgumentException unmatched) {

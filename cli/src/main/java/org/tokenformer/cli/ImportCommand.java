@@ -20,6 +20,7 @@ import picocli.CommandLine.Option;
     name = "import",
     description = {
       "Converts a released checkpoint to a model folder.",
+      "Released checkpoints are the PyTorch models published with the TokenFormer paper.",
       "All input is checked before anything is written. The pickle file is parsed as data; no code"
           + " in it is ever executed."
     })

@@ -24,6 +24,10 @@ import org.tokenformer.cli.console.Utf8Input;
  * the input and the line.
  */
 final class JsonLines {
+  /** What gson tells programmers about a syntax error, before the position. */
+  private static final String GSON_ADVICE =
+      "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
+
   private static final int MAX_LINE_BYTES = 256 << 20;
 
   private JsonLines() {}
@@ -125,8 +129,14 @@ final class JsonLines {
       }
     } catch (IOException | JsonParseException | IllegalStateException | NumberFormatException e) {
       String message = Objects.requireNonNullElse(e.getMessage(), "the line is truncated");
-      String first = message.lines().findFirst().orElse(message).replace(" at line 1 ", " at ");
-      throw new UserError(where + ": not a JSON object with text or ids: " + first, e);
+      String first =
+          message
+              .lines()
+              .findFirst()
+              .orElse(message)
+              .replace(GSON_ADVICE, "unexpected character")
+              .replace(" at line 1 ", " at ");
+      throw new UserError(where + ": not a JSON object with \"text\" or \"ids\": " + first, e);
     }
     return new Line(where, text, ids);
   }

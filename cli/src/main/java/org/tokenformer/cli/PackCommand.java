@@ -8,8 +8,8 @@ import picocli.CommandLine.Command;
     name = "pack",
     description = {
       "Saves and merges knowledge packs (trained additional parameter tokens).",
-      "A model that was grown with init zero and trained with --freeze-old is its base model plus"
-          + " additional parameter tokens. 'save' writes only those to a pack; -p PACK attaches"
+      "A model that was grown by zero-initialised keys (the default) and trained with --freeze-old is"
+          + " its base model plus additional parameter tokens. 'save' writes only those to a pack; -p PACK attaches"
           + " packs to the base model when it is loaded; 'merge' combines both into one model"
           + " folder."
     })

@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
       "",
       "Run 'tokenformer COMMAND --help' for the options of a command.",
       "Results go to standard output; progress, statistics and errors go to standard error.",
-      "Exit codes: 0 success, 1 internal error, 2 wrong usage or bad input.",
+      "Exit codes: 0 success, 1 internal error, 2 wrong usage or bad input, 130 interrupted.",
       "Set the environment variable TF_JAVA_OPTS to pass options to the JVM, for example"
           + " TF_JAVA_OPTS=-Xmx8g."
     })

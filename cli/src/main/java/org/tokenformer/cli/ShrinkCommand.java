@@ -28,8 +28,8 @@ import picocli.CommandLine.Option;
     name = "shrink",
     description = {
       "Makes a model smaller by removing its least important parameter tokens.",
-      "The importance of a parameter token is measured on data: the mean of |θ| times the norm of"
-          + " its value. Prints the loss on the data in "
+      "The importance of a parameter token is measured on data: the mean of |θ|, its"
+          + " activation, times the norm of its value. Prints the loss on the data in "
           + ShrinkCommand.STEPS
           + " steps down to the requested sizes and, for comparison, after each step the mean loss of "
           + ShrinkStudy.DRAWS

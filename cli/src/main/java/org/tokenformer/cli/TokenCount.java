@@ -28,7 +28,10 @@ record TokenCount(String text, @Nullable TokenFraction fraction, int number) {
         return new TokenCount(text, TokenFraction.parse(text), 0);
       } catch (ConfigException e) {
         throw new TypeConversionException(
-            "'" + text + "' is neither a number nor a percentage, such as 75%");
+            "'"
+                + text
+                + "' is neither a number of parameter tokens nor a percentage above 0% and at most"
+                + " 100%, such as 75%");
       }
     }
   }

@@ -226,7 +226,7 @@ final class TrainCommand implements Callable<Integer> {
     Path last = RunFolder.latest(folder);
     if (last != null) {
       throw new UserError(
-          "%s: has %s of another run; add --resume to continue it, or choose another folder"
+          "%s: already contains a run (%s); add --resume to continue it, or choose another folder"
               .formatted(folder, last.getFileName()));
     }
     try (Stream<Path> content = Files.list(folder)) {

@@ -121,7 +121,8 @@ record TrainingNeeds(
       TrainingShape smaller = new TrainingShape(batch, shape.sequence(), true);
       TrainingNeeds needs = of(config, smaller, onlyNew, validation > 0, growth > 0);
       if (needs.fits(machineBytes)) {
-        String batches = batch == shape.batch() ? "" : " --batch 1 (and --accumulate for more)";
+        String batches =
+            batch == shape.batch() ? "" : " --batch 1 (and --accumulate for larger steps)";
         return "with --recompute%s it needs %s".formatted(batches, Amount.bytes(needs.bytes()));
       }
     }

@@ -195,7 +195,9 @@ final class TrainingReport implements RunListener, Closeable {
     if (step == null) {
       console.note(
           complete
-              ? "all %d steps are already done".formatted(lastStep)
+              ? ("nothing to do: the run has already done all its steps (%d); to train further,"
+                      + " start a new run from its model with -m")
+                  .formatted(lastStep)
               : "interrupted before the next step");
       return;
     }

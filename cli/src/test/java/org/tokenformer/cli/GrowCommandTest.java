@@ -175,7 +175,7 @@ class GrowCommandTest {
         "--ffn 300 --init one | 'one' is not one of zero, split, released; see 'tokenformer grow"
             + " --help'",
         "--ffn 300 --data none | none: no such file or folder",
-        "--ffn 300 --seed x | 'x' is not a long; see"
+        "--ffn 300 --seed x | 'x' is not a whole number; see"
       })
   void whatCannotGrowIsRefused(String arguments, String message) throws IOException {
     Object[] more = arguments == null ? new Object[0] : arguments.split(" ");

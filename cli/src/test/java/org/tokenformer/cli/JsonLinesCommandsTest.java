@@ -121,7 +121,7 @@ class JsonLinesCommandsTest {
     refuses(score("{\"text\":\"a\""), "line 1", "not a JSON object");
     refuses(score("{\"text\":\"a\"} {}"), "line 1");
     refuses(score("\n"), "line 1", "not a JSON object");
-    refuses(score("{'text':'a'}"), "line 1", "not a JSON object");
+    refuses(score("{'text':'a'}"), "line 1", "not a JSON object", "unexpected character at column");
     refuses(score("{\"ids\":[" + "1,".repeat(128) + "1]}"), "129 ids", "128 positions");
   }
 

@@ -80,7 +80,7 @@ class MainTest {
         "bash",
         "x");
     assertWrongUse(
-        "error: invalid value for positional parameter at index 0 (SHELL): 'fish' is not one of"
+        "error: invalid value for SHELL: 'fish' is not one of"
             + " bash, zsh; see 'tokenformer completion --help'",
         "completion",
         "fish");

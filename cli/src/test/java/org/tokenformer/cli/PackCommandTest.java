@@ -284,7 +284,7 @@ class PackCommandTest {
           }
           case "cut" -> {
             Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
-            yield "fetch it again";
+            yield "copy or download it again";
           }
           case "flipped" -> {
             bytes[bytes.length - 1] = (byte) 0x7F;

@@ -106,7 +106,8 @@ class PrepareCommandTest {
     Path none = folder.resolve("none");
     refuses(List.of(none + ": no such file"), data, text, none);
     refuses(List.of(folder + ": is a folder; give text files"), data, folder);
-    refuses(List.of(bytes + ": line 2 is not UTF-8: bad byte 1"), data, text, bytes);
+    refuses(
+        List.of(bytes + ": line 2 is not UTF-8: invalid byte at position 1"), data, text, bytes);
     refuses(List.of("standard input: line 1 is not UTF-8"), new byte[] {(byte) 0x80}, data, "-");
     refuses(List.of(data + ": not written, because the texts contain no document"), data, empty);
     refuses(List.of("TEXT"), data);

@@ -114,17 +114,17 @@ final class ShrinkCommandTest {
   @ParameterizedTest
   @CsvSource({
     "0, leaves no",
-    "0%, neither a number nor a percentage",
-    "0.0%, neither a number nor a percentage",
-    "100.5%, neither a number nor a percentage",
+    "0%, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "0.0%, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "100.5%, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
     "97, --ffn: 97 is more than the 96",
     "-5, ''",
-    "half, neither a number nor a percentage",
-    "50 percent, neither a number nor a percentage",
-    "'', neither a number nor a percentage",
-    "1e2, neither a number nor a percentage",
-    "٣, neither a number nor a percentage",
-    "12345678901234567890, neither a number nor a percentage",
+    "half, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "50 percent, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "'', neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "1e2, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "٣, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
+    "12345678901234567890, neither a number of parameter tokens nor a percentage above 0% and at most 100%",
     "100%, already has these sizes",
     "96, already has these sizes"
   })

@@ -128,7 +128,9 @@ class TrainCommandTest {
     List<String> shortly = List.of("train", "--data", data.toString(), "--resume", "-o");
     Result done = CommandLineHarness.run(with(shortly, stopped.toString()));
     assertEquals(0, done.code(), done.err());
-    assertEquals("all 8 steps are already done", done.errorLines().getLast());
+    assertEquals(
+        "nothing to do: the run has already done all its steps (8); to train further, start a new run from its model with -m",
+        done.errorLines().getLast());
     assertArrayEquals(weights(run), weights(stopped));
   }
 
@@ -242,10 +244,14 @@ class TrainCommandTest {
             List.of("--dropout", "NaN", "--dropout must be at least 0 and below 1, not NaN"),
             List.of("--accumulate", "-1", "--accumulate must be at least 1, not -1"),
             List.of("--steps", "-8", "--steps must be at least 1, not -8"),
-            List.of("--steps", "NaN", "'--steps': 'NaN' is not an int; see 'tokenformer train"),
-            List.of("--batch", "1e99", "'--batch': '1e99' is not an int"),
-            List.of("--accumulate", "4294967296", "'4294967296' is not an int"),
-            List.of("--dropout", "much", "'--dropout': 'much' is not a double"),
+            List.of(
+                "--steps", "NaN", "'--steps': 'NaN' is not a whole number; see 'tokenformer train"),
+            List.of("--batch", "1e99", "'--batch': '1e99' is not a whole number"),
+            List.of(
+                "--accumulate",
+                "4294967296",
+                "'4294967296' is outside the range of a 32-bit integer"),
+            List.of("--dropout", "much", "'--dropout': 'much' is not a number"),
             List.of("--on-save-error", "panic", "'panic' is not one of continue, stop"),
             List.of("--dropout", "1", "--dropout must be at least 0 and below 1, not 1.0"),
             List.of("--save-every", "0", "--save-every must be at least 1, not 0"),
@@ -365,7 +371,7 @@ class TrainCommandTest {
     Path model = CommandLineFixtures.model(folder);
     refuses(model + ": exists and holds 'config.json'", newModel(data, model));
     train(eightSteps(run));
-    refuses(run + ": has step-000008 of another run; add --resume", newModel(data, run));
+    refuses(run + ": already contains a run (step-000008); add --resume", newModel(data, run));
     assertEquals(List.of("letter.txt"), CommandLineFixtures.content(mine));
     assertEquals(RUN, CommandLineFixtures.content(run));
     List<String> withoutRun = newModel(data, mine);

@@ -73,7 +73,14 @@ class TrainTokenizerCommandTest {
   void refusesWhatCannotBeTrained() throws IOException {
     Path file = folder.resolve("tokenizer.json");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
-    refuses(List.of("258", "too small"), "--vocab-size", "256", "--special-token", "x", file, text);
+    refuses(
+        List.of("must be at least 258", "not 256"),
+        "--vocab-size",
+        "256",
+        "--special-token",
+        "x",
+        file,
+        text);
     refuses(
         List.of("must be at least 0, not -1"),
         "--vocab-size",

@@ -42,7 +42,9 @@ class TrainingNeedsTest {
     assertTrue(slightly.contains(", but this machine has "), slightly);
     assertTrue(slightly.contains("; with --recompute it needs "), slightly);
     String more = refusal(less - 1);
-    assertTrue(more.contains("; with --recompute --batch 1 (and --accumulate for more) it "), more);
+    assertTrue(
+        more.contains("; with --recompute --batch 1 (and --accumulate for larger steps) it "),
+        more);
     String shorter = refusal(needs(false).state() + 1);
     assertTrue(shorter.endsWith("; use a shorter --sequence"), shorter);
     String smaller = refusal(1000);

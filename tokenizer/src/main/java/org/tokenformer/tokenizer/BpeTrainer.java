@@ -60,10 +60,8 @@ public final class BpeTrainer {
       int minimum = BYTES + specialTokens.size();
       if (vocabSize < minimum) {
         throw new IllegalArgumentException(
-            "a vocabulary size of "
-                + vocabSize
-                + " is too small: the bytes and the special tokens need at least "
-                + minimum);
+            "the vocabulary size must be at least %d (%d bytes and the special tokens), not %d"
+                .formatted(minimum, BYTES, vocabSize));
       }
       if (minFrequency < 0) {
         throw new IllegalArgumentException(

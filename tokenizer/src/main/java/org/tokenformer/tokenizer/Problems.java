@@ -4,6 +4,10 @@ package org.tokenformer.tokenizer;
 record Problems(String file) {
   private static final int MAX_QUOTED = 60;
 
+  /** What gson tells programmers about a syntax error, before the position. */
+  private static final String GSON_ADVICE =
+      "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
+
   TokenizerException of(String what) {
     return new TokenizerException(file + ": " + what);
   }
@@ -28,6 +32,10 @@ record Problems(String file) {
     String message = cause.getMessage();
     return message == null
         ? "unexpected error"
-        : message.lines().findFirst().orElse("unexpected error");
+        : message
+            .lines()
+            .findFirst()
+            .orElse("unexpected error")
+            .replace(GSON_ADVICE, "unexpected character");
   }
 }

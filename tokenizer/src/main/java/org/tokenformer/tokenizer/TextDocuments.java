@@ -167,7 +167,7 @@ final class TextDocuments {
     int bad = Utf8.malformedAt(text.array(), from, to);
     if (bad >= 0) {
       throw new TokenizerException(
-          "%s: line %d is not UTF-8: bad byte %d of the line"
+          "%s: line %d is not UTF-8: invalid byte at position %d of the line; convert the text to UTF-8"
               .formatted(name, lines, bad - from + 1));
     }
   }

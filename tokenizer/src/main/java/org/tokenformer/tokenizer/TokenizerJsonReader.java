@@ -67,7 +67,7 @@ final class TokenizerJsonReader {
     if (text.indexOf('\uFFFD') >= 0) {
       int bad = Utf8.malformedAt(bytes, 0, bytes.length);
       if (bad >= 0) {
-        throw problems.of("is not UTF-8: bad byte at offset " + bad);
+        throw problems.of("is not UTF-8: invalid byte at offset " + bad);
       }
     }
     return read(new StringReader(text), file.toString(), text.length());

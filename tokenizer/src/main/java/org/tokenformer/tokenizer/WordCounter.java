@@ -107,9 +107,9 @@ final class WordCounter {
           file
               + ": line "
               + number
-              + " is not UTF-8: bad byte "
+              + " is not UTF-8: invalid byte at position "
               + (bad - from + 1)
-              + " of the line");
+              + " of the line; convert the text to UTF-8");
     }
     String changed = nfc ? Nfc.normalize(b, from, to) : null;
     if (changed == null) {

@@ -133,7 +133,10 @@ class BpeTrainerTest {
     e =
         assertThrows(
             TokenizerException.class, () -> BpeTrainer.train(List.of(latin1), options, SILENT));
-    assertEquals(latin1 + ": line 2 is not UTF-8: bad byte 2 of the line", e.getMessage());
+    assertEquals(
+        latin1
+            + ": line 2 is not UTF-8: invalid byte at position 2 of the line; convert the text to UTF-8",
+        e.getMessage());
     assertThrows(
         TokenizerException.class, () -> BpeTrainer.train(List.of(temporary), options, SILENT));
   }

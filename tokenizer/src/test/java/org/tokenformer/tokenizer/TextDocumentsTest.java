@@ -115,7 +115,9 @@ class TextDocumentsTest {
         new TextDocuments(
             new ByteArrayInputStream("good\nb\u00e4d\n".getBytes(ISO_8859_1)), "tale.txt", WHOLE);
     TokenizerException e = assertThrows(TokenizerException.class, documents::next);
-    assertEquals("tale.txt: line 2 is not UTF-8: bad byte 2 of the line", e.getMessage());
+    assertEquals(
+        "tale.txt: line 2 is not UTF-8: invalid byte at position 2 of the line; convert the text to UTF-8",
+        e.getMessage());
   }
 
   @Test

@@ -188,7 +188,7 @@ class TokenizerFileTest {
     String good = Files.readString(BASE);
     assertRefused("", "malformed JSON");
     assertRefused("[]", "malformed JSON");
-    assertRefused("nonsense", "malformed JSON");
+    assertRefused("nonsense", "malformed JSON at $: unexpected character at line 1");
     assertRefused(good.substring(0, good.length() / 2), "malformed JSON");
     assertRefused(good.substring(0, good.length() - 3), "malformed JSON");
     assertRefused(good + "{}", "malformed JSON");
@@ -222,7 +222,7 @@ class TokenizerFileTest {
     assertOneLine(
         assertThrows(TokenizerException.class, () -> Tokenizer.load(file)),
         file + ": ",
-        "is not UTF-8: bad byte at offset ");
+        "is not UTF-8: invalid byte at offset ");
   }
 
   @Test

@@ -44,7 +44,7 @@ record SafetensorsHeader(
       throw new CheckpointException(
           Kind.TRUNCATED_HEADER,
           path,
-          "has %d bytes, but a safetensors file has at least 8; fetch it again"
+          "has %d bytes, but a safetensors file has at least 8; copy or download it again"
               .formatted(bytes.byteSize()));
     }
     long length = Segments.i64(bytes, 0);
@@ -59,7 +59,7 @@ record SafetensorsHeader(
       throw new CheckpointException(
           Kind.TRUNCATED_HEADER,
           path,
-          "header length is %d, but only %d bytes follow; fetch the file again"
+          "header length is %d, but only %d bytes follow; copy or download it again"
               .formatted(length, bytes.byteSize() - 8));
     }
     if (length == 0 || Segments.u8(bytes, 8) != '{') {
@@ -93,7 +93,7 @@ record SafetensorsHeader(
         throw new CheckpointException(
             Kind.OUT_OF_BOUNDS,
             path,
-            "tensor %s ends at byte %d of the data, but the file has only %d; fetch it again"
+            "tensor %s ends at byte %d of the data, but the file has only %d; copy or download it again"
                 .formatted(name, e.end, dataBytes));
       }
       if (e.begin < expected) {

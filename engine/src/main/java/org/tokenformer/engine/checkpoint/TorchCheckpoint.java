@@ -170,7 +170,7 @@ public final class TorchCheckpoint implements Checkpoint {
     return new CheckpointException(
         Kind.NOT_A_CHECKPOINT,
         path,
-        "is not a complete zip archive (%d bytes), so not a file of torch.save; fetch it again"
+        "is not a complete zip archive (%d bytes), so torch.save did not write it; check the path, or copy or download it again"
             .formatted(bytes.byteSize()));
   }
 }

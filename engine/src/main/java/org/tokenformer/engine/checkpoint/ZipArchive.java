@@ -90,7 +90,7 @@ final class ZipArchive {
       throw new CheckpointException(
           Kind.CRC_MISMATCH,
           path,
-          "archive entry %s has checksum %08x, but %08x was recorded; fetch the file again"
+          "archive entry %s has checksum %08x, but %08x was recorded; copy or download it again"
               .formatted(quote(entry.name), crc, entry.crc));
     }
   }
@@ -357,7 +357,7 @@ final class ZipArchive {
 
   private CheckpointException bad(String what) {
     return new CheckpointException(
-        Kind.BAD_ZIP, path, "zip archive is broken: " + what + "; fetch it again");
+        Kind.BAD_ZIP, path, "zip archive is broken: " + what + "; copy or download it again");
   }
 
   private CheckpointException mismatch(String quoted, String what) {

@@ -96,6 +96,6 @@ record ZipEnd(long entries, long offset, long end) {
 
   private static CheckpointException bad(Path path, String what) {
     return new CheckpointException(
-        Kind.BAD_ZIP, path, "zip archive is broken: " + what + "; fetch it again");
+        Kind.BAD_ZIP, path, "zip archive is broken: " + what + "; copy or download it again");
   }
 }

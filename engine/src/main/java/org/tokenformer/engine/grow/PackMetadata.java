@@ -26,7 +26,8 @@ record PackMetadata(String name, String fingerprint, int layers, int channels, l
   private static final String CHANNELS_KEY = "base_hidden_size";
   private static final String TOKENS_KEY = "parameter_tokens";
   private static final int MAX_NAME_LENGTH = 200;
-  private static final String ADVICE = "fetch it again, or make it with 'tokenformer pack save'";
+  private static final String ADVICE =
+      "copy or download it again, or make it with 'tokenformer pack save'";
 
   /** Reads and checks the metadata. */
   static PackMetadata read(Path file, Map<String, String> metadata) throws ModelFormatException {

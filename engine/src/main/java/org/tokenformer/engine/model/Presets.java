@@ -47,7 +47,7 @@ public final class Presets {
     TokenFormerConfig config = ALL.get(name);
     if (config == null) {
       throw ConfigException.of(
-          "preset", name, "'" + name + "' is unknown; choose one of " + names());
+          "preset", name, "'" + name + "' is unknown; choose one of " + String.join(", ", names()));
     }
     return config;
   }

@@ -47,7 +47,7 @@ public final class TrainingOption<T> {
           null,
           options -> options.schedule().warmup(),
           "Steps over which the learning rate warms up from zero to its maximum. Default: 1 % of all"
-              + " steps, but at least 20.");
+              + " steps, but at least 20 (at most all).");
 
   /** {@link Schedule#learningRate}. */
   public static final TrainingOption<Double> LEARNING_RATE =
@@ -220,8 +220,8 @@ public final class TrainingOption<T> {
               kind -> kind == InitialValues.Kind.SCALED ? "default" : kind.toString()),
           InitialValues.Kind.SCALED,
           options -> options.growth().values().kind(),
-          "Initialisation scale of the parameter tokens' values: default, or released as in the"
-              + " released models, which is too large for models with few layers. Default:"
+          "Initialisation scale of the parameter tokens' values: default, or released, which is"
+              + " that of the released models and too large for models with few layers. Default:"
               + " {default}.");
 
   /** {@link InitialValues#factor}. */
@@ -231,7 +231,7 @@ public final class TrainingOption<T> {
           OptionForm.NUMBER,
           1.0,
           options -> options.growth().values().factor(),
-          "Factor on the initialisation scale of the parameter tokens' values. Default: {default}.");
+          "Factor that multiplies the initialisation scale of the parameter tokens' values. Default: {default}.");
 
   private final String name;
   private final OptionForm<T> form;

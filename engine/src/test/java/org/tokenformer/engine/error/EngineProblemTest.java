@@ -91,7 +91,7 @@ final class EngineProblemTest {
         "preset",
         "7B",
         "null",
-        "preset: '7B' is unknown; choose one of " + Presets.names(),
+        "preset: '7B' is unknown; choose one of " + String.join(", ", Presets.names()),
         () -> Presets.get("7B"));
     problem(
         "backend",

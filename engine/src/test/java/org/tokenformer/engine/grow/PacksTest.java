@@ -505,7 +505,7 @@ final class PacksTest {
       value = {
         "tokenformer_pack | | is not a pack; tokenformer pack save makes one from a grown model",
         "tokenformer_pack | 2 | its version is 2 instead of 1; save it again",
-        "name | | metadata has no name; fetch it again",
+        "name | | metadata has no name; copy or download it again",
         "name | a\\nb | metadatas name a\\u000ab is not one line of 1 to 200 characters",
         "base_sha256 | | metadata has no base_sha256",
         "base_sha256 | 12ab | metadatas base_sha256 12ab is not a SHA-256",

@@ -27,6 +27,10 @@ final class StrictJson {
   private static final long MAX_BYTES = 1 << 20;
   private static final int MAX_DEPTH = 8;
 
+  /** What gson tells programmers about a syntax error, before the position. */
+  private static final String GSON_ADVICE =
+      "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
+
   private StrictJson() {}
 
   /** Returns the values by name: strings, doubles, booleans, nulls, lists and maps. */
@@ -75,7 +79,8 @@ final class StrictJson {
 
   private static String firstLine(Exception e) {
     String line = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-    String plain = line.replaceAll("\\p{Cntrl}", "?"); // it quotes names from the file
+    String own = line.replace(GSON_ADVICE, "unexpected character");
+    String plain = own.replaceAll("\\p{Cntrl}", "?"); // it quotes names from the file
     return plain.length() > 200 ? plain.substring(0, 200) + "…" : plain;
   }
 
