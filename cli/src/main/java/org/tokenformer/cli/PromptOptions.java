@@ -115,7 +115,7 @@ final class PromptOptions {
     }
     if (text.isEmpty()) {
       throw new UserError(
-          "the prompt is empty; give a text to continue, as in generate \"Once upon a time\"");
+          "the prompt is empty; give a text to continue, for example \"Once upon a time\"");
     }
     return text;
   }
