@@ -11,8 +11,8 @@ final class ModelFolderOption {
       names = {"-m", "--model"},
       paramLabel = "DIR",
       description =
-          "Model folder written by 'tokenformer train' or 'tokenformer import'. Default: the"
-              + " storyteller model included with the program.")
+          "Model folder, for example one written by 'tokenformer train' or 'tokenformer import'."
+              + " Default: the storyteller model included with the program.")
   private @Nullable Path folder;
 
   /**
