@@ -110,8 +110,6 @@ final class PromptOptions {
       text = new Utf8Input(console.in(), "standard input", MAX_PROMPT_BYTES).readAll();
       text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
       text = text.endsWith("\r") ? text.substring(0, text.length() - 1) : text;
-    } else if (text.indexOf('\uFFFD') >= 0) { // Java replaces invalid bytes by this
-      throw new UserError("the prompt is not UTF-8; convert it to UTF-8 first");
     }
     if (text.isEmpty()) {
       throw new UserError(
