@@ -68,11 +68,26 @@ build_jars() {
   echo "tokenformer: building (log: $log)..." >&2
   : >"$target/build-start"
   rm -rf "$target/lib" # jars of former dependencies would stay on the class path
-  if ! "$root/build" -q -Dmaven.test.skip=true -pl cli -am package >"$log" 2>&1 </dev/null; then
+  built=''
+  case $root in
+    *:*) built=$(copy_sources) || return ;; # javac takes a colon for the end of a folder
+  esac
+  if ! "${built:-$root}/build" -q -Dmaven.test.skip=true -pl cli -am package >"$log" 2>&1 </dev/null; then
     tail -n 20 "$log" >&2
     echo "error: the build failed; the whole log is $log" >&2
     return 1
   fi
+  [ -z "$built" ] || { mv "$built/cli/target/lib" "$target/lib" && rm -rf "$built"; }
+}
+
+copy_sources() {
+  copy=$(mktemp -d "${TMPDIR:-/tmp}/tokenformer-build-XXXXXX") || return
+  (
+    cd "$root" || exit
+    for file in build find-jdk.sh pom.xml */pom.xml */src/main; do
+      mkdir -p "$copy/$(dirname "$file")" && cp -R "$file" "$copy/$file" || exit
+    done
+  ) && printf '%s' "$copy"
 }
 
 # Nothing counts before "current" names it, so this may end at any point.
