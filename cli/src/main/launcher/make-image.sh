@@ -72,12 +72,17 @@ build_jars() {
   case $root in
     *:*) built=$(copy_sources) || return ;; # javac takes a colon for the end of a folder
   esac
-  if ! "${built:-$root}/build" -q -Dmaven.test.skip=true -pl cli -am package >"$log" 2>&1 </dev/null; then
+  failed=0
+  "${built:-$root}/build" -q -Dmaven.test.skip=true -pl cli -am package >"$log" 2>&1 </dev/null || failed=1
+  if [ -n "$built" ]; then
+    [ "$failed" -ne 0 ] || mv "$built/cli/target/lib" "$target/lib"
+    rm -rf "$built"
+  fi
+  if [ "$failed" -ne 0 ]; then
     tail -n 20 "$log" >&2
     echo "error: the build failed; the whole log is $log" >&2
-    return 1
   fi
-  [ -z "$built" ] || { mv "$built/cli/target/lib" "$target/lib" && rm -rf "$built"; }
+  return "$failed"
 }
 
 copy_sources() {
