@@ -29,6 +29,7 @@ import org.tokenformer.engine.train.SavedRun;
 import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 import org.tokenformer.engine.train.TrainingRun;
+import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -60,7 +61,7 @@ final class TrainCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Training data: UTF-8 texts, or datasets written by 'tokenformer prepare' or pyarrow.")
+          "Training data: UTF-8 texts (- means standard input), or datasets written by 'tokenformer prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
 
   @Option(
@@ -71,6 +72,8 @@ final class TrainCommand implements Callable<Integer> {
           "Validation data, which is not trained on. Its loss is computed every --eval-every"
               + " steps and after the last one, as by 'tokenformer eval'.")
   private List<Path> valid = new ArrayList<>();
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   @Option(
       names = {"-o", "--output"},
@@ -279,8 +282,13 @@ final class TrainCommand implements Callable<Integer> {
 
   private void train(RunStart start, Interruption interruption) throws IOException {
     Tokenizer loaded = ModelOptions.loadTokenizer(start.tokenizer(), start.config());
-    try (TokenData trainingData = open("data", data, loaded, start.tokenizer(), interruption);
-        TokenData validationData = open("valid", valid, loaded, start.tokenizer(), interruption)) {
+    TextFiles opened = texts.files(console);
+    opened.check(Stream.concat(data.stream(), valid.stream()).toList());
+    Path file = start.tokenizer();
+    try (TokenData trainingData =
+            TokenData.open(console, "data", data, opened, loaded, file, interruption);
+        TokenData validationData =
+            TokenData.open(console, "valid", valid, opened, loaded, file, interruption)) {
       TrainingOptions options = start.options(settings, trainingData.size());
       trainingData.requireWindow(
           "--data", data, options.shape().sequence(), "use more text or a shorter --sequence");
@@ -293,12 +301,6 @@ final class TrainCommand implements Callable<Integer> {
         run(start, trainer, validationData, interruption);
       }
     }
-  }
-
-  private TokenData open(
-      String label, List<Path> files, Tokenizer loaded, Path file, Interruption interruption)
-      throws IOException {
-    return TokenData.open(console, label, files, loaded, file, interruption);
   }
 
   private void run(
