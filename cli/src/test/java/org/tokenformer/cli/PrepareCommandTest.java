@@ -166,7 +166,8 @@ class PrepareCommandTest {
     Result result = prepare(windows, data, "-");
     assertEquals(0, result.code(), result.err());
     assertEquals(-1, Files.mismatch(plain, data));
-    String note = "note: standard input: the byte-order mark was dropped; 6 line ends CRLF became LF;";
+    String note =
+        "note: standard input: the byte-order mark was dropped; 6 line ends CRLF became LF;";
     assertTrue(result.err().contains(note + " --keep-line-ends keeps them\n"), result.err());
 
     Result kept = prepare(windows, data, "--force", "--keep-line-ends", "-");
@@ -195,7 +196,8 @@ class PrepareCommandTest {
   @Test
   void refusesWhatIsNotPlainTextUnlessAsked() throws IOException {
     Path data = folder.resolve("data.arrow");
-    Path json = Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"Once\"}\n\n{\"text\":\"a\"}\n");
+    Path json =
+        Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"Once\"}\n\n{\"text\":\"a\"}\n");
     refuses(
         List.of(
             json + ": looks like JSON lines with the fields text, not plain text; ",

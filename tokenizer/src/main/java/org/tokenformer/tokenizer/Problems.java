@@ -1,12 +1,25 @@
 package org.tokenformer.tokenizer;
 
 import java.io.EOFException;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Creates exceptions with one-line messages about one file. */
 record Problems(String file) {
   private static final int MAX_QUOTED = 60;
+
+  /** What the parser's messages begin with, and what it is called here. */
+  private static final Map<String, String> JSON_WORDS =
+      Map.of(
+          "Unterminated string", "unterminated string",
+          "Unterminated escape", "invalid escape sequence",
+          "Malformed Unicode escape", "invalid escape sequence",
+          "Invalid escape", "invalid escape sequence",
+          "Unescaped control", "unescaped control character",
+          "Unpaired surrogate", "unpaired surrogate",
+          "JSON forbids", "not a finite number",
+          "Nesting limit", "too many levels");
 
   private static final Pattern POSITION = Pattern.compile(" at line \\d+ column \\d+");
 
@@ -37,21 +50,29 @@ record Problems(String file) {
   }
 
   /**
-   * Says what is wrong with JSON, given an exception of its parser. The parser's own messages are
-   * for programmers and quote the file; only the position is taken from them.
+   * Says what is wrong with JSON, given an exception of its parser, whose own messages are for
+   * programmers.
    */
   static String json(Exception e) {
+    String message = String.valueOf(e.getMessage());
+    Matcher position = POSITION.matcher(message);
+    return what(e, message) + (position.find() ? position.group() : "");
+  }
+
+  private static String what(Exception e, String message) {
     if (e instanceof EOFException) {
       return "it ends too early";
     }
-    String message = String.valueOf(e.getMessage());
-    String what =
-        e instanceof NumberFormatException
-            ? "not a whole number"
-            : e instanceof IllegalStateException
-                ? "a value of another type is expected"
-                : message.startsWith("Nesting limit") ? "too many levels" : "unexpected character";
-    Matcher position = POSITION.matcher(message);
-    return position.find() ? what + position.group() : what;
+    if (e instanceof NumberFormatException) {
+      return "not a whole number";
+    }
+    if (e instanceof IllegalStateException) {
+      return "a value of another type is expected";
+    }
+    return JSON_WORDS.entrySet().stream()
+        .filter(word -> message.startsWith(word.getKey()))
+        .map(Map.Entry::getValue)
+        .findFirst()
+        .orElse("unexpected character");
   }
 }

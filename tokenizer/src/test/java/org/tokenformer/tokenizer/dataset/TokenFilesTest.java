@@ -161,9 +161,9 @@ class TokenFilesTest {
   }
 
   private String refused(Path... files) {
-    DatasetException e =
+    IOException e =
         assertThrows(
-            DatasetException.class,
+            IOException.class,
             () ->
                 TokenFiles.open(List.of(files), TextFiles.plain(), tokenizer, TOKENIZER, heard)
                     .close());
@@ -180,7 +180,7 @@ class TokenFilesTest {
         () ->
             TokenFiles.open(List.of(first, missing), TextFiles.plain(), tokenizer, TOKENIZER, heard)
                 .close());
-    assertEquals(folder + ": is a folder; name a text or a dataset", refused(first, folder));
+    assertEquals(folder + ": is a folder; name the files in it", refused(first, folder));
     assertEquals(List.of(), heard.lines, "nothing is read before all are there");
 
     int vocabulary = tokenizer.vocabularySize();
