@@ -3,45 +3,48 @@ package org.tokenformer.cli.fuzz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.tokenformer.cli.FuzzAccess;
+import org.tokenformer.engine.Backends;
+import org.tokenformer.engine.backend.Backend;
+import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.model.TokenFormerConfig;
+import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
 import org.tokenformer.engine.model.files.ModelFolder;
-import org.tokenformer.tokenizer.Tokenizer;
-import org.tokenformer.tokenizer.dataset.TokenFiles;
+import org.tokenformer.engine.model.training.InitialValues;
+import org.tokenformer.engine.model.training.RandomWeights;
+import org.tokenformer.engine.train.RunFolder;
+import org.tokenformer.engine.train.TokenSource;
+import org.tokenformer.engine.train.Trainer;
+import org.tokenformer.engine.train.TrainingChoices;
+import org.tokenformer.engine.train.TrainingOption;
 
-/** The smallest files of each kind, made by the program's own commands. */
+/** The smallest model and what is made from it, in a folder. */
 final class Fixtures {
-  private final Path folder;
-  private final Path text;
+  /** The ids on which {@link #checkpoint} trains. */
+  static final TokenSource DATA = TokenSource.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
 
-  /** Creates files in a new folder. */
+  private static final TokenFormerConfig CONFIG =
+      TokenFormerConfig.uniform(
+          1, new LayerSizes(2, 2, 3), 8, 1, TokenizerJsonTarget.SMALL_IDS, 4, Theta.L2_NORM_GELU);
+
+  private final Path folder;
+
   Fixtures(Path folder) {
     this.folder = folder;
-    text = folder.resolve("text");
   }
 
-  /** Trains a model for one step; returns the run's folder, which is a model folder too. */
-  Path run() throws IOException {
-    Path run = folder.resolve("run");
-    Files.writeString(text, "a fox and a hen\n".repeat(64));
-    Path tokenizer = folder.resolve("tokenizer.json");
-    FuzzAccess.run("train-tokenizer", "--vocab-size", "257", "-o", "" + tokenizer, "" + text);
-    FuzzAccess.run(
-        ("train --quiet --layers 1 --hidden 8 --heads 1 --qkv 2 --proj 2 --ffn 3 --context 8"
-                + " --steps 1 --batch 1 --backend scalar --data %s -t %s -o %s")
-            .formatted(text, tokenizer, run)
-            .split(" "));
-    return run;
-  }
-
-  /** Returns the ids on which {@link #run} trains. */
-  int[] ids(Path run) throws IOException {
-    Path json = run.resolve(ModelFolder.TOKENIZER_FILE);
-    try (TokenFiles data =
-        TokenFiles.open(List.of(text), Tokenizer.load(json), json, TokenFiles.Listener.NONE)) {
-      int[] ids = new int[(int) data.size()];
-      data.read(0, ids, 0, ids.length);
-      return ids;
+  /** Trains the model for one step; returns the checkpoint, which is a model folder too. */
+  Path checkpoint() throws IOException {
+    Path tokenizer = folder.resolve(ModelFolder.TOKENIZER_FILE);
+    Files.write(tokenizer, TokenizerJsonTarget.small());
+    var choices = TrainingChoices.NONE.with(TrainingOption.STEPS, 1).with(TrainingOption.BATCH, 1);
+    Backend backend = Backends.open("scalar", 1).backend();
+    var model = RandomWeights.trainable(CONFIG, InitialValues.SCALED, 1, backend);
+    try (Trainer trainer =
+            new Trainer(model, DATA, choices.options(CONFIG.contextLength(), DATA.size()));
+        RunFolder run = RunFolder.create(folder.resolve("run"), tokenizer, 1)) {
+      trainer.step(null);
+      return run.save(trainer);
     }
   }
 
@@ -59,15 +62,5 @@ final class Fixtures {
     FuzzAccess.run("grow", "-m", "" + base, "--qkv", "3", "--ffn", "5", "-o", "" + grown);
     FuzzAccess.run("pack", "save", "-m", "" + grown, "--base", "" + base, "-o", "" + pack);
     return pack;
-  }
-
-  /** Copies the files of a model folder. */
-  static Path copy(Path model, Path target) throws IOException {
-    try (var files = Files.walk(model)) {
-      for (Path file : files.toList()) {
-        Files.copy(file, target.resolve(model.relativize(file).toString()));
-      }
-    }
-    return target;
   }
 }

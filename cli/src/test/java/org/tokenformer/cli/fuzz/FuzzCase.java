@@ -7,6 +7,7 @@ import java.lang.management.ManagementFactory;
 import java.util.Objects;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.error.EngineProblem;
+import org.tokenformer.tokenizer.TextKindException;
 import org.tokenformer.tokenizer.TokenizerException;
 import org.tokenformer.tokenizer.dataset.DatasetException;
 
@@ -75,6 +76,7 @@ final class FuzzCase {
     boolean documented =
         e instanceof EngineProblem
             || e instanceof TokenizerException
+            || e instanceof TextKindException
             || e instanceof DatasetException
             || e instanceof UserError
             // of Tokenizer.encode

@@ -13,8 +13,7 @@ final class ModelConfigTarget implements FuzzTarget {
   private final byte[] valid;
 
   ModelConfigTarget(Path scratch) throws IOException {
-    Path run = new Fixtures(scratch).run();
-    model = Fixtures.copy(run.resolve("latest").toRealPath(), scratch.resolve("model"));
+    model = new Fixtures(scratch).checkpoint();
     valid = Files.readAllBytes(model.resolve(ModelFolder.CONFIG_FILE));
   }
 

@@ -18,9 +18,9 @@ final class PackTarget implements FuzzTarget {
   @SuppressWarnings("MustBeClosedChecker") // open until the process ends
   PackTarget(Path scratch) throws IOException {
     Fixtures fixtures = new Fixtures(scratch);
-    Path run = fixtures.run();
-    pack = fixtures.pack(run);
-    base = ModelFolder.open(run, LoadMode.MAP);
+    Path model = fixtures.checkpoint();
+    pack = fixtures.pack(model);
+    base = ModelFolder.open(model, LoadMode.MAP);
     valid = Files.readAllBytes(pack);
   }
 

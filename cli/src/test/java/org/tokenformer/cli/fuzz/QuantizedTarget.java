@@ -21,12 +21,12 @@ final class QuantizedTarget implements FuzzTarget {
 
   QuantizedTarget(Path scratch) throws IOException {
     Fixtures fixtures = new Fixtures(scratch);
-    Path run = fixtures.run();
-    model = fixtures.quantized(run, "q8");
+    Path floats = fixtures.checkpoint();
+    model = fixtures.quantized(floats, "q8");
     seeds.add(weights(model));
-    seeds.add(weights(fixtures.quantized(run, "q4")));
-    seeds.add(weights(fixtures.quantized(run, "bf16")));
-    seeds.add(weights(run));
+    seeds.add(weights(fixtures.quantized(floats, "q4")));
+    seeds.add(weights(fixtures.quantized(floats, "bf16")));
+    seeds.add(weights(floats));
   }
 
   private static byte[] weights(Path model) throws IOException {

@@ -11,11 +11,13 @@ import java.util.Arrays;
 import java.util.List;
 import org.tokenformer.tokenizer.DocumentEncoder;
 import org.tokenformer.tokenizer.StreamDecoder;
+import org.tokenformer.tokenizer.TextLines;
+import org.tokenformer.tokenizer.TextRules;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /**
  * A text, encoded and decoded: the first byte of the input chooses the tokenizer, the second a stop
- * string, and the rest is the text.
+ * string and the rules of reading, and the rest is the text.
  */
 final class TextTarget implements FuzzTarget {
   /** Decoding returns the text that these encoded, apart from its normalisation. */
@@ -23,6 +25,9 @@ final class TextTarget implements FuzzTarget {
       List.of("base", "no-normalizer", "llama3", "qwen2", "gpt4o", "no-regex", "ignore-merges");
 
   private static final List<String> OTHERS = List.of("flags", "missing-bytes", "prefix-space");
+
+  private static final List<TextRules> RULES =
+      List.of(TextRules.PROSE, new TextRules(TextRules.Content.ANYTHING, true));
 
   private final List<Tokenizer> tokenizers = new ArrayList<>();
 
@@ -55,7 +60,7 @@ final class TextTarget implements FuzzTarget {
     }
     checkStreams(tokenizer, ids, bytes[1] & 0xff);
     checkStreams(tokenizer, anyIds(tokenizer, utf8), bytes[1] & 0xff);
-    encodeDocuments(tokenizer, utf8);
+    encodeDocuments(tokenizer, utf8, RULES.get((bytes[1] & 0xff) % RULES.size()));
   }
 
   private static void checkStreams(Tokenizer tokenizer, int[] ids, int stopAt) {
@@ -94,14 +99,16 @@ final class TextTarget implements FuzzTarget {
     return ids;
   }
 
-  private static void encodeDocuments(Tokenizer tokenizer, byte[] utf8) throws IOException {
-    DocumentEncoder documents =
-        new DocumentEncoder(tokenizer, new ByteArrayInputStream(utf8), "text");
-    IntArrayList ids = new IntArrayList();
-    while (documents.next()) {
-      ids.addAll(documents.ids());
+  private static void encodeDocuments(Tokenizer tokenizer, byte[] utf8, TextRules rules)
+      throws IOException {
+    try (TextLines lines = TextLines.of(new ByteArrayInputStream(utf8), "text", rules)) {
+      DocumentEncoder documents = new DocumentEncoder(tokenizer, lines);
+      IntArrayList ids = new IntArrayList();
+      while (documents.next()) {
+        ids.addAll(documents.ids());
+      }
+      require(documents.bytesRead() == utf8.length, "bytes are left");
     }
-    require(documents.bytesRead() == utf8.length, "bytes are left");
   }
 
   private static void require(boolean condition, String message) {

@@ -35,10 +35,21 @@ final class TokenizerJsonTarget implements FuzzTarget {
       "merges":[["n","c"],"Ġ n",["O","nc"]]}}
       """;
 
+  private static final String LOWER = "(?i:'s|'t)|\\\\p{N}{1,3}|\\\\s+(?!\\\\S)|[a-zé]++";
+  private static final String UPPER = "[^\\\\r\\\\n\\\\p{L}]?[\\\\p{Lu}\\\\p{M}]+ ?";
+
+  /** Number of ids of {@link #small}. */
+  static final int SMALL_IDS = 11;
+
   private final Path file;
 
   TokenizerJsonTarget(Path scratch) {
     file = scratch.resolve("tokenizer.json");
+  }
+
+  /** Returns a tokenizer of a few ids. */
+  static byte[] small() {
+    return SMALL.formatted("null", LOWER, UPPER).getBytes(UTF_8);
   }
 
   @Override
@@ -62,10 +73,8 @@ final class TokenizerJsonTarget implements FuzzTarget {
   @Override
   public List<byte[]> seeds() throws IOException {
     List<byte[]> seeds = new ArrayList<>(Samples.files("tokenizer/flags", "tokenizer.json"));
-    String lower = "(?i:'s|'t)|\\\\p{N}{1,3}|\\\\s+(?!\\\\S)|[a-zé]++";
-    String upper = "[^\\\\r\\\\n\\\\p{L}]?[\\\\p{Lu}\\\\p{M}]+ ?";
-    seeds.add(SMALL.formatted("null", lower, upper).getBytes(UTF_8));
-    seeds.add(SMALL.formatted("{\"type\":\"NFC\"}", upper, "中").getBytes(UTF_8));
+    seeds.add(small());
+    seeds.add(SMALL.formatted("{\"type\":\"NFC\"}", UPPER, "中").getBytes(UTF_8));
     return seeds;
   }
 }

@@ -13,7 +13,6 @@ import java.util.HexFormat;
 import java.util.List;
 import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.train.SavedRun;
-import org.tokenformer.engine.train.TokenSource;
 import org.tokenformer.engine.train.Trainer;
 
 /**
@@ -32,14 +31,10 @@ final class TrainingStateTarget implements FuzzTarget {
           "model.safetensors");
 
   private final Path checkpoint;
-  private final TokenSource data;
   private final List<byte[]> contents = new ArrayList<>();
 
   TrainingStateTarget(Path scratch) throws IOException {
-    Fixtures fixtures = new Fixtures(scratch);
-    Path run = fixtures.run();
-    checkpoint = run.resolve("latest").toRealPath();
-    data = TokenSource.of(fixtures.ids(run));
+    checkpoint = new Fixtures(scratch).checkpoint();
     for (String name : NAMES) {
       contents.add(Files.readAllBytes(checkpoint.resolve(name)));
     }
@@ -52,9 +47,9 @@ final class TrainingStateTarget implements FuzzTarget {
     write(which, content);
     try {
       SavedRun run = SavedRun.open(checkpoint);
-      // Owns the model, also if it fails.
       try (Trainer _ =
-          run.trainer(run.model(Backends.open("scalar", 1).backend()), data, run.options())) {
+          run.trainer(
+              run.model(Backends.open("scalar", 1).backend()), Fixtures.DATA, run.options())) {
         run.beganWith(run.config());
       }
     } finally {
