@@ -19,6 +19,15 @@ import org.tokenformer.tokenizer.dataset.DatasetException;
  * it has an {@link OutOfMemoryError} among its causes.
  */
 final class FuzzCase {
+  /** Thrown if an input took too much time or memory. */
+  static final class LimitError extends AssertionError {
+    private static final long serialVersionUID = 1;
+
+    LimitError(String message) {
+      super(message);
+    }
+  }
+
   private static final long MAX_NANOS = 1_000_000_000;
   private static final long MAX_BYTES = 1 << 20;
   private static final long MAX_BYTES_PER_BYTE = 64;
@@ -39,7 +48,8 @@ final class FuzzCase {
    * Runs one input.
    *
    * @return whether it was read, not rejected
-   * @throws AssertionError if something does not hold
+   * @throws LimitError if it takes too much time or memory
+   * @throws AssertionError if something else does not hold
    */
   boolean check(byte[] input) {
     String exceeded = "";
@@ -56,7 +66,7 @@ final class FuzzCase {
           "took %d ms and allocated %d bytes for %d bytes"
               .formatted(nanos / 1_000_000, bytes, input.length);
     }
-    throw new AssertionError(exceeded);
+    throw new LimitError(exceeded);
   }
 
   private boolean read(byte[] input) {
