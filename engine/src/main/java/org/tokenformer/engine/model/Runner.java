@@ -260,12 +260,12 @@ public final class Runner implements AutoCloseable {
   /** Computes the logits of the last row. */
   void lastLogits(Tensor out) {
     Tensor x = current.output();
-    network.logits(rows == 1 ? x : x.rows(rows - 1L, 1), normed(1), out);
+    network.logits(rows == 1 ? x : x.rows(rows - 1L, 1), false, normed(1), out);
   }
 
   /** Computes the logits of consecutive rows, at most {@link #LOGITS_ROWS}. */
   void logits(int first, int count, Tensor out) {
-    network.logits(current.output().rows(first, count), normed(count), out);
+    network.logits(current.output().rows(first, count), false, normed(count), out);
   }
 
   /**
@@ -289,7 +289,7 @@ public final class Runner implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       backend.copy(current.output().rows(which[from + i], 1), gathered.rows(i, 1));
     }
-    network.logits(gathered.rows(0, count), normed(count), out);
+    network.logits(gathered.rows(0, count), false, normed(count), out);
   }
 
   private Tensor normed(int count) {

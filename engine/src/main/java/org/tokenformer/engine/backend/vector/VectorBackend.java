@@ -248,10 +248,10 @@ public final class VectorBackend extends HostBackend {
   }
 
   @Override
-  public void logits(Tensor x, Tensor table, Tensor out) {
+  public void logits(Tensor x, Tensor table, boolean training, Tensor out) {
     lock.lock();
     try {
-      logitsTask.run(x, table, out);
+      logitsTask.run(x, table, training, out);
     } finally {
       lock.unlock();
     }
