@@ -18,13 +18,17 @@ import org.tokenformer.engine.tensor.Tensor;
 /**
  * Runs passes over new ids of any number of {@link Session}s and owns the memory that a pass needs.
  * A server, for example, computes a chunk of one conversation's prompt and one id of each other
- * conversation in the same pass, which reads the weights once.
+ * conversation in the same pass, which reads the weights once. The logits may differ by rounding
+ * from those of a {@link Session} alone, whose class says which results are bit-identical.
  *
  * <p>Used by one thread at a time; runners of one model may run on different threads concurrently.
  */
 public final class Runner implements AutoCloseable {
-  /** Maximum rows of a prompt per pass: enough to amortise packing the weights. */
-  static final int CHUNK = 256;
+  /**
+   * Maximum rows of a prompt per pass: enough to amortise packing the weights. A {@link Session}
+   * cuts its ids at positions that are multiples of it.
+   */
+  public static final int CHUNK = 256;
 
   /** Maximum rows of logits computed together: fewer, since each is V wide. */
   static final int LOGITS_ROWS = 64;
