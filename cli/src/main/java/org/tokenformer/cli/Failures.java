@@ -19,6 +19,7 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.OutputFailure;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.error.EngineProblem;
+import org.tokenformer.tokenizer.TextKindException;
 import org.tokenformer.tokenizer.TokenizerException;
 import org.tokenformer.tokenizer.dataset.DatasetException;
 import picocli.CommandLine;
@@ -74,6 +75,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case ParameterException e -> handleParseException(e, new String[0]);
       case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()), command);
       case EngineProblem e -> fail(USER_ERROR, OptionWording.line(e, command), failure);
+      case TextKindException e -> fail(USER_ERROR, TextOptions.message(e), e);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
