@@ -47,7 +47,7 @@ import picocli.CommandLine.Option;
           + " metrics.arrow), and plots of the metrics (train-plot.html and train-plot.png)."
           + " Ctrl-C saves a checkpoint and exits; a second Ctrl-C exits at once."
     })
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer>, OutputGuard.ContinuesFolder {
   private static final int DEFAULT_INTERVAL = 200;
   private static final int DEFAULT_KEEP = 3;
   private static final String VECTOR_BACKEND = "vector";
@@ -163,6 +163,12 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
+  /** A resumed run may use files that are in its folder. */
+  @Override
+  public List<Path> replacedFiles() {
+    return resume ? MetricsFolder.FILES.stream().map(folder()::resolve).toList() : List.of();
+  }
+
   private static void atLeastOne(String option, int value) {
     if (value < 1) {
       throw new UserError(option + " must be at least 1, not " + value);
@@ -218,6 +224,7 @@ final class TrainCommand implements Callable<Integer> {
   private void checkOutput() throws IOException {
     Path folder = folder();
     if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+      OutputFile.nearestFolder(folder); // those between are created
       return;
     }
     if (!Files.isDirectory(folder)) {
