@@ -76,7 +76,7 @@ final class InspectCommand implements Callable<Integer> {
       return model.tensors().values().stream().map(t -> t.dtype().name()).distinct().toList();
     }
 
-    String text() {
+    String text() throws IOException {
       TokenFormerConfig config = model.config();
       List<String> lines = new ArrayList<>();
       lines.add(
@@ -86,6 +86,7 @@ final class InspectCommand implements Callable<Integer> {
                   Amount.count(config.parameters()),
                   Amount.bytes(weightBytes()),
                   String.join(" and ", types())));
+      lines.addAll(RunSummary.lines(model.path()));
       lines.add(ModelSummary.row("layers", config.layers().size() + ""));
       lines.add(
           ModelSummary.row(
