@@ -47,7 +47,7 @@ import picocli.CommandLine.Option;
           + " metrics.arrow), and plots of the metrics (train-plot.html and train-plot.png)."
           + " Ctrl-C saves a checkpoint and exits; a second Ctrl-C exits at once."
     })
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer>, OutputGuard.ContinuesFolder {
   private static final String VECTOR_BACKEND = "vector";
 
   private final Console console;
@@ -134,6 +134,17 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
+  /** A resumed run may use files that are in its folder. */
+  @Override
+  public List<Path> replacedFiles() {
+    if (!resume) {
+      return List.of();
+    }
+    return Stream.concat(MetricsFolder.FILES.stream(), Stream.of(RunSettings.FILE))
+        .map(folder()::resolve)
+        .toList();
+  }
+
   private Path folder() {
     return Objects.requireNonNull(output);
   }
@@ -200,6 +211,7 @@ final class TrainCommand implements Callable<Integer> {
   private void checkOutput() throws IOException {
     Path folder = folder();
     if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+      OutputFile.nearestFolder(folder); // those between are created
       return;
     }
     if (!Files.isDirectory(folder)) {

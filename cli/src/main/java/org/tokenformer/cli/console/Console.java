@@ -112,7 +112,7 @@ public final class Console {
   /** Prints a line of statistics or progress, unless quiet. */
   public void note(String line) {
     if (!quiet) {
-      line(line);
+      line(OneLine.of(line));
     }
   }
 
