@@ -118,9 +118,14 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   }
 
   private static String outOfMemory(OutOfMemoryError e) {
+    String detail = Objects.requireNonNullElse(e.getMessage(), "no detail");
+    if (detail.contains("native thread")) { // what the JVM calls it, whatever the cause
+      return "no more threads can be started: use fewer (--threads), or raise the limit of processes"
+          + " (ulimit -u, pids.max of the container)";
+    }
     long megabytes = Runtime.getRuntime().maxMemory() >> 20;
     return "out of memory (%s; the Java heap is limited to %d MB): close other programs,"
-            .formatted(Objects.requireNonNullElse(e.getMessage(), "no detail"), megabytes)
+            .formatted(detail, megabytes)
         + " use a smaller model, batch or context, or increase the heap with TF_JAVA_OPTS=-Xmx"
         + 2 * megabytes
         + "m";

@@ -119,8 +119,6 @@ final class PromptOptions {
         text = lines.readAll(MAX_PROMPT_BYTES);
       }
       text = text.replaceFirst("\r?\n\\z", "");
-    } else if (text.indexOf('\uFFFD') >= 0) { // Java replaces invalid bytes by this
-      throw new UserError("the prompt is not UTF-8; convert it to UTF-8 first");
     }
     if (text.isEmpty()) {
       throw new UserError(
