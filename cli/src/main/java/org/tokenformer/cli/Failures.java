@@ -11,8 +11,6 @@ import java.nio.file.FileSystemLoopException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
-import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
@@ -27,7 +25,6 @@ import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns every failure into one line on standard error and an exit code. */
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
@@ -54,7 +51,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     }
     CommandLine command = e.getCommandLine();
     String see = "see '" + command.getCommandSpec().qualifiedName() + " --help'";
-    return fail(USER_ERROR, usageError(e) + "; " + see, e);
+    return fail(USER_ERROR, UsageErrors.line(e) + "; " + see, e);
   }
 
   @Override
@@ -98,40 +95,6 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     return code;
   }
 
-  private static String usageError(ParameterException e) {
-    if (e instanceof UnmatchedArgumentException unmatched) {
-      String argument = unmatched.getUnmatched().getFirst();
-      return kind(unmatched) + " '" + argument + "'" + didYouMean(unmatched.getSuggestions());
-    }
-    String message = Objects.requireNonNullElse(e.getMessage(), "invalid command line");
-    if (message.startsWith("Error: ")) { // picocli's prefix for errors of option groups
-      message = message.substring("Error: ".length());
-    }
-    return message.substring(0, 1).toLowerCase(Locale.ROOT) + plain(message.substring(1));
-  }
-
-  /** Replaces picocli's names of Java types and its numbering of parameters. */
-  private static String plain(String message) {
-    return message
-        .replaceFirst("positional parameter at index \\d+ \\((\\w+)\\)", "$1")
-        .replaceFirst("('[-+]?\\d+') is not an int$", "$1 is outside the range of a 32-bit integer")
-        .replaceFirst("('[-+]?\\d+') is not a long$", "$1 is outside the range of a 64-bit integer")
-        .replaceFirst(" is not an? (?:int|long)$", " is not a whole number")
-        .replaceFirst(" is not a double$", " is not a number");
-  }
-
-  private static String kind(UnmatchedArgumentException unmatched) {
-    if (unmatched.isUnknownOption()) {
-      return "unknown option";
-    }
-    boolean root = unmatched.getCommandLine().getParent() == null;
-    return root ? "unknown command" : "unexpected argument";
-  }
-
-  private static String didYouMean(List<String> suggestions) {
-    return suggestions.isEmpty() ? "" : ", did you mean '" + suggestions.getFirst() + "'?";
-  }
-
   /** Returns a one-line description of an I/O error, with the file if it is known. */
   static String describe(IOException e) {
     if (e instanceof EngineProblem) {
@@ -155,9 +118,14 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   }
 
   private static String outOfMemory(OutOfMemoryError e) {
+    String detail = Objects.requireNonNullElse(e.getMessage(), "no detail");
+    if (detail.contains("native thread")) { // what the JVM calls it, whatever the cause
+      return "no more threads can be started: use fewer (--threads), or raise the limit of processes"
+          + " (ulimit -u, pids.max of the container)";
+    }
     long megabytes = Runtime.getRuntime().maxMemory() >> 20;
     return "out of memory (%s; the Java heap is limited to %d MB): close other programs,"
-            .formatted(Objects.requireNonNullElse(e.getMessage(), "no detail"), megabytes)
+            .formatted(detail, megabytes)
         + " use a smaller model, batch or context, or increase the heap with TF_JAVA_OPTS=-Xmx"
         + 2 * megabytes
         + "m";

@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.OneLine;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
@@ -210,7 +211,7 @@ final class GrowCommand implements Callable<Integer> {
 
   private void print(Growth growth, LogitChange change, int ids) {
     List<String> lines = new ArrayList<>();
-    lines.add(output.path() + ": " + ModelSummary.line(growth.after()));
+    lines.add(OneLine.of(output.path() + ": ") + ModelSummary.line(growth.after()));
     lines.add(
         ModelSummary.row(
             "parameters",

@@ -20,15 +20,18 @@ final class LineEndOption {
               + " dropped; a CR without LF is always kept.")
   private boolean keep;
 
-  /** Returns the texts of a command, which may be standard input. */
-  TextFiles files(Console console, TextRules.Content content) {
-    return new TextFiles(
-        new TextRules(content, keep),
-        console.in(),
-        (name, changes) -> report(console, name, changes));
+  /** Returns the rules of a command that accepts this content. */
+  TextRules rules(TextRules.Content content) {
+    return new TextRules(content, keep);
   }
 
-  private void report(Console console, String name, Changes changes) {
+  /** Returns the texts of a command, which may be standard input; reports changes. */
+  static TextFiles files(Console console, TextRules rules) {
+    return new TextFiles(
+        rules, console.in(), (name, changes) -> report(console, rules, name, changes));
+  }
+
+  private static void report(Console console, TextRules rules, String name, Changes changes) {
     List<String> notes = new ArrayList<>();
     if (changes.byteOrderMark()) {
       notes.add("the byte-order mark was dropped");
@@ -47,7 +50,7 @@ final class LineEndOption {
               .formatted(
                   name, counted(changes.nuls(), "NUL byte was kept", "NUL bytes were kept")));
     }
-    if (changes.carriageReturns() > 0 && !keep) {
+    if (changes.carriageReturns() > 0 && !rules.keepLineEnds()) {
       console.warn(
           "%s: %s without LF; if they end lines, replace them with tr '\\r' '\\n'"
               .formatted(

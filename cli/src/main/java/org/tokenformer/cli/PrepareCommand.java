@@ -73,7 +73,7 @@ final class PrepareCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(output);
-    checkOutput(file);
+    OutputFile.check(file, force);
     Path tokenizerFile = Objects.requireNonNull(tokenizer);
     Tokenizer loaded = Tokenizer.load(tokenizerFile);
     TokenizerFingerprint fingerprint = TokenizerFingerprint.of(loaded, tokenizerFile);
@@ -98,20 +98,6 @@ final class PrepareCommand implements Callable<Integer> {
                   Amount.bytes(Files.size(file))));
     }
     return 0;
-  }
-
-  private void checkOutput(Path file) throws IOException {
-    if (!Files.exists(file)) {
-      return;
-    }
-    if (!force) {
-      throw new UserError(file + ": already exists; add --force to replace it");
-    }
-    for (Path text : texts) {
-      if (Files.exists(text) && Files.isSameFile(file, text)) {
-        throw new UserError(file + ": is one of the texts; choose another name for the dataset");
-      }
-    }
   }
 
   /** Encodes the texts in order, with one progress bar for all of them. */

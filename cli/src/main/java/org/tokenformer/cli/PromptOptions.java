@@ -114,13 +114,11 @@ final class PromptOptions {
       if (Console.inputIsTerminal()) {
         console.note("reading the prompt from the terminal; end it with Ctrl-D");
       }
-      TextFiles texts = lineEnds.files(console, TextRules.Content.ANY_SYNTAX);
+      TextFiles texts = LineEndOption.files(console, lineEnds.rules(TextRules.Content.ANY_SYNTAX));
       try (TextLines lines = texts.open(Path.of(STANDARD_INPUT))) {
         text = lines.readAll(MAX_PROMPT_BYTES);
       }
       text = text.replaceFirst("\r?\n\\z", "");
-    } else if (text.indexOf('\uFFFD') >= 0) { // Java replaces invalid bytes by this
-      throw new UserError("the prompt is not UTF-8; convert it to UTF-8 first");
     }
     if (text.isEmpty()) {
       throw new UserError(

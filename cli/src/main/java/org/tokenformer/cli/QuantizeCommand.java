@@ -11,6 +11,7 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.OneLine;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
@@ -97,7 +98,7 @@ final class QuantizeCommand implements Callable<Integer> {
                 .formatted(folder.weightsFile(), tooLarge.getFirst(), target));
       }
       List<String> lines = new ArrayList<>();
-      lines.add(output.path() + ": " + ModelSummary.line(folder.config()));
+      lines.add(OneLine.of(output.path() + ": ") + ModelSummary.line(folder.config()));
       lines.add(
           ModelSummary.row(
               "weights", "%s before, %s after".formatted(size(folder.tensors()), size(after))));

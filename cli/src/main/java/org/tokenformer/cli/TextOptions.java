@@ -3,6 +3,7 @@ package org.tokenformer.cli;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.TextKindException;
+import org.tokenformer.tokenizer.TextRules;
 import org.tokenformer.tokenizer.TextRules.Content;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -22,7 +23,12 @@ final class TextOptions {
 
   /** Returns the texts of the command. */
   TextFiles files(Console console) {
-    return lineEnds.files(console, plain ? Content.ANYTHING : Content.PROSE);
+    return LineEndOption.files(console, rules());
+  }
+
+  /** Returns the rules by which the command reads texts. */
+  TextRules rules() {
+    return lineEnds.rules(plain ? Content.ANYTHING : Content.PROSE);
   }
 
   /** Returns the message for a file that is not plain text. */

@@ -233,8 +233,10 @@ class JsonLinesCommandsTest {
     refuses(tokenize("{\"ids\":[-1]}", "--decode"), "ids[0] = -1");
     refuses(tokenize("{\"text\":\"a\"}", "--decode"), "line 1", "no field \"ids\"");
     refuses(tokenize("{\"ids\":[1]}"), "line 1", "no field \"text\"");
-    refuses(CommandLineHarness.run("tokenize"), "-t", "-m");
-    refuses(CommandLineHarness.run("tokenize", "-m", "a", "-t", "b"), "mutually exclusive");
+    refuses(CommandLineHarness.run("tokenize"), "no default model", "-m DIR");
+    refuses(
+        CommandLineHarness.run("tokenize", "-m", "a", "-t", "b"),
+        "-m and -t are mutually exclusive");
     refuses(CommandLineHarness.run("tokenize", "-t", "/nowhere"), "/nowhere: does not exist");
     refuses(CommandLineHarness.run("tokenize", "-t", folder.toString()), folder + ": is a folder");
   }

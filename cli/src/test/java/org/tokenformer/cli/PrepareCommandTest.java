@@ -146,7 +146,12 @@ class PrepareCommandTest {
     Path data = Files.writeString(folder.resolve("data.arrow"), "mine");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
     refuses(List.of(data + ": already exists; add --force"), data, text);
-    refuses(List.of(data + ": is one of the texts"), data, "--force", text, data);
+    refuses(
+        List.of(data + ": the output is the same as the input " + data),
+        data,
+        "--force",
+        text,
+        data);
     refuses(List.of("line 1 is not UTF-8"), new byte[] {(byte) 0x80}, data, "--force", "-");
     assertEquals("mine", Files.readString(data));
     Result forced = prepare(data, "--force", text);

@@ -55,7 +55,7 @@ class TrainSafetyTest {
     TrainFixtures.train(eightSteps(run, "--save-every", 4));
     Path end = folder.resolve("end");
     Files.move(run.resolve("step-000008"), end);
-    RunFolder.resume(run, 3).close();
+    RunFolder.resume(run, new RunFolder.Kept(3, false)).close();
     return end;
   }
 
@@ -130,7 +130,7 @@ class TrainSafetyTest {
     String end = "; there is no checkpoint yet to resume from; fix the problem and start again";
     assertTrue(line.endsWith(end), line);
     for (String name : CommandLineFixtures.content(run)) {
-      assertTrue(name.matches("metrics\\..*|train-plot\\..*|\\.lock"), name);
+      assertTrue(name.matches("metrics\\..*|run\\.json|train-plot\\..*|\\.lock"), name);
     }
     TrainFixtures.train(eightSteps(run));
     assertEquals(8, SavedRun.open(last(run)).stepsDone());
