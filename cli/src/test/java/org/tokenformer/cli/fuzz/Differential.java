@@ -61,6 +61,9 @@ public final class Differential {
 
   private static String hash(Path file, boolean torch) throws IOException {
     try (Checkpoint opened = torch ? TorchCheckpoint.open(file) : SafetensorsFile.open(file)) {
+      if (opened instanceof TorchCheckpoint checkpoint) {
+        checkpoint.verifyData(); // as an import does
+      }
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       for (NamedTensor tensor : new TreeMap<>(opened.tensors()).values()) {
         Shape sizes = tensor.shape();
@@ -71,7 +74,10 @@ public final class Differential {
       }
       return HexFormat.of().formatHex(digest.digest());
     } catch (CheckpointException e) {
-      return "rejected: " + e.kind() + ": " + String.valueOf(e.getMessage()).replace("" + file, "x");
+      return "rejected: "
+          + e.kind()
+          + ": "
+          + String.valueOf(e.getMessage()).replace("" + file, "x");
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError(e);
     }

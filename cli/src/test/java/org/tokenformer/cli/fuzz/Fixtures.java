@@ -42,9 +42,10 @@ final class Fixtures {
     var model = RandomWeights.trainable(CONFIG, InitialValues.SCALED, 1, backend);
     try (Trainer trainer =
             new Trainer(model, DATA, choices.options(CONFIG.contextLength(), DATA.size()));
-        RunFolder run = RunFolder.create(folder.resolve("run"), tokenizer, 1)) {
+        RunFolder run =
+            RunFolder.create(folder.resolve("run"), tokenizer, new RunFolder.Kept(1, false))) {
       trainer.step(null);
-      return run.save(trainer);
+      return run.save(trainer, Double.NaN);
     }
   }
 

@@ -5,7 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -21,18 +25,31 @@ class FuzzReplayTest {
     for (byte[] seed : target.seeds()) {
       assertTrue(fuzzCase.check(seed), "a seed is rejected");
     }
-    for (Path file : files(FOUND.resolve(which.id()))) {
+    for (Map.Entry<String, byte[]> input : inputs(FOUND.resolve(which.id())).entrySet()) {
       try {
-        fuzzCase.check(Files.readAllBytes(file));
+        fuzzCase.check(input.getValue());
       } catch (AssertionError e) {
-        throw new AssertionError(file + ": " + e.getMessage(), e);
+        throw new AssertionError(which.id() + "/" + input.getKey() + ": " + e.getMessage(), e);
       }
     }
   }
 
-  private static List<Path> files(Path folder) throws IOException {
+  /** Returns the files of a folder and the entries of its archives. */
+  private static Map<String, byte[]> inputs(Path folder) throws IOException {
+    Map<String, byte[]> inputs = new TreeMap<>();
     try (var files = Files.list(folder)) {
-      return files.sorted().toList();
+      for (Path file : files.toList()) {
+        if (file.toString().endsWith(".zip")) {
+          try (ZipFile zip = new ZipFile(file.toFile())) {
+            for (ZipEntry entry : Collections.list(zip.entries())) {
+              inputs.put(entry.getName(), zip.getInputStream(entry).readAllBytes());
+            }
+          }
+        } else {
+          inputs.put(String.valueOf(file.getFileName()), Files.readAllBytes(file));
+        }
+      }
     }
+    return inputs;
   }
 }

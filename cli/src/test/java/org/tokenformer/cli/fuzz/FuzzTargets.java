@@ -1,5 +1,6 @@
 package org.tokenformer.cli.fuzz;
 
+import com.google.errorprone.annotations.Immutable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ enum FuzzTargets {
   JSON_LINES(JsonLinesTarget::new),
   TRAINING_STATE(TrainingStateTarget::new);
 
+  @Immutable
   private interface Factory {
     FuzzTarget create(Path scratch) throws IOException;
   }

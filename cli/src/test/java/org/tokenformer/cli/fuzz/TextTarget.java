@@ -2,7 +2,6 @@ package org.tokenformer.cli.fuzz;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -93,7 +92,7 @@ final class TextTarget implements FuzzTarget {
   private static int[] anyIds(Tokenizer tokenizer, byte[] bytes) {
     int[] ids = new int[bytes.length / 2];
     for (int i = 0; i < ids.length; i++) {
-      int pair = (bytes[2 * i] & 0xff) << 8 | bytes[2 * i + 1] & 0xff;
+      int pair = ((bytes[2 * i] & 0xff) << 8) | (bytes[2 * i + 1] & 0xff);
       ids[i] = pair % tokenizer.vocabularySize();
     }
     return ids;
@@ -103,9 +102,8 @@ final class TextTarget implements FuzzTarget {
       throws IOException {
     try (TextLines lines = TextLines.of(new ByteArrayInputStream(utf8), "text", rules)) {
       DocumentEncoder documents = new DocumentEncoder(tokenizer, lines);
-      IntArrayList ids = new IntArrayList();
       while (documents.next()) {
-        ids.addAll(documents.ids());
+        documents.ids().forEach(tokenizer::tokenOf);
       }
       require(documents.bytesRead() == utf8.length, "bytes are left");
     }

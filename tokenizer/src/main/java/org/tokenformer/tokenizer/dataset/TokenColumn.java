@@ -106,7 +106,8 @@ final class TokenColumn {
       throw new DatasetException(
           file,
           "its buffers are compressed, so it cannot be memory-mapped; write it uncompressed"
-              + " (pyarrow: IpcWriteOptions(compression=None); Feather: compression='uncompressed')");
+              + " (pyarrow: IpcWriteOptions(compression=None); Feather:"
+              + " compression='uncompressed')");
     }
     long rows = batch.length();
     int node = before.nodes();
