@@ -1,29 +1,38 @@
 # Sourced by ./build and ./tokenformer: sets JAVA_HOME to a JDK 25 or, if there is none, to the newest later one.
 TF_JAVA=25
 
-tf_jdk_version() { # DIR: sets tf_v to the feature version of the JDK there; fails if there is none, compiler included
-  tf_v=''
-  [ -n "$1" ] && [ -x "$1/bin/java" ] && [ -x "$1/bin/javac" ] || return 1
-  if [ -r "$1/release" ]; then
-    tf_v=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release")
+# DIR: sets tf_v to the feature version of the JDK there, tf_modules to the list of its modules if it has one; fails,
+# with the reason in tf_flaw, if there is no JDK.
+tf_jdk_version() {
+  tf_v='' tf_modules='' tf_flaw=''
+  if [ ! -d "$1" ]; then
+    tf_flaw='is not a folder'
+  elif [ ! -x "$1/bin/java" ]; then
+    tf_flaw='has no program bin/java'
+  elif [ ! -x "$1/bin/javac" ]; then
+    tf_flaw='has no compiler bin/javac: it is a runtime, not a JDK'
+  elif [ -r "$1/release" ]; then
+    tf_release=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/@\1@/p; /^MODULES=/p' "$1/release")
+    case $tf_release in *@*@*) tf_v=${tf_release#*@} tf_v=${tf_v%%@*} ;; esac
+    case $tf_release in *MODULES=*) tf_modules=${tf_release#*MODULES=} ;; esac
   else
     tf_v=$("$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
   fi
-  [ -n "$tf_v" ]
+  [ -n "$tf_v" ] || { tf_flaw=${tf_flaw:-does not tell its version} && return 1; }
 }
 
 # What is done with each folder that may hold a JDK; the search ends at the first that succeeds.
 tf_is_wanted() { tf_jdk_version "$1" && [ "$tf_v" -eq "$TF_JAVA" ] && JAVA_HOME=$1; }
 tf_keep_newest() { # always fails, so that all folders are seen
   if tf_jdk_version "$1" && [ "$tf_v" -gt "$tf_newest" ]; then
-    tf_newest=$tf_v tf_newest_home=$1
+    tf_newest=$tf_v tf_newest_home=$1 tf_newest_modules=$tf_modules
   fi
   return 1
 }
 
 tf_each_folder() { # FUNCTION: calls it with each folder until it succeeds
   eval "tf_c=\${JAVA${TF_JAVA}_HOME:-}"
-  for tf_d in "${TF_JAVA_HOME:-}" "${JAVA_HOME:-}" "$tf_c"; do
+  for tf_d in "${JAVA_HOME:-}" "$tf_c"; do
     "$1" "$tf_d" && return 0
   done
   if tf_p=$(command -v java 2>/dev/null); then
@@ -60,19 +69,28 @@ tf_each_folder() { # FUNCTION: calls it with each folder until it succeeds
   return 1
 }
 
-# Sets JAVA_HOME, and tf_note to one line about the JDK if it is not the tested version. A newer JDK is used at once if
-# TF_JAVA_HOME names it: that is the user's choice.
+# Sets JAVA_HOME, and tf_note to one line about the JDK if it is not the tested version. TF_JAVA_HOME is the user's
+# choice: a newer JDK is used at once, and what is not suitable is an error.
 tf_find_jdk() {
-  tf_note='' tf_newest=$TF_JAVA tf_newest_home=''
-  tf_keep_newest "${TF_JAVA_HOME:-}" || true
-  if [ -z "$tf_newest_home" ]; then
-    tf_each_folder tf_is_wanted && return 0
+  tf_note=''
+  if [ -n "${TF_JAVA_HOME:-}" ]; then
+    case $TF_JAVA_HOME in /*) JAVA_HOME=$TF_JAVA_HOME ;; *) JAVA_HOME=$PWD/$TF_JAVA_HOME ;; esac
+    if tf_jdk_version "$JAVA_HOME" && [ "$tf_v" -lt "$TF_JAVA" ]; then
+      tf_flaw="is JDK $tf_v"
+    fi
+    if [ -n "$tf_flaw" ]; then
+      echo "error: TF_JAVA_HOME must be the folder of a JDK $TF_JAVA or newer, not $TF_JAVA_HOME, which $tf_flaw; correct or unset it" >&2
+      return 1
+    fi
+  elif ! tf_each_folder tf_is_wanted; then
+    tf_newest=$TF_JAVA tf_newest_home=''
     tf_each_folder tf_keep_newest || true
+    if [ -z "$tf_newest_home" ]; then
+      echo "error: no JDK $TF_JAVA or newer was found (looked at TF_JAVA_HOME, JAVA_HOME, JAVA${TF_JAVA}_HOME, PATH, /usr/lib/jvm, SDKMAN, Homebrew, ~/.jdks); install one (Debian, Ubuntu: openjdk-$TF_JAVA-jdk or temurin-$TF_JAVA-jdk; SDKMAN: sdk install java $TF_JAVA-tem) or set TF_JAVA_HOME to its folder" >&2
+      return 1
+    fi
+    JAVA_HOME=$tf_newest_home tf_v=$tf_newest tf_modules=$tf_newest_modules
   fi
-  if [ -z "$tf_newest_home" ]; then
-    echo "error: no JDK $TF_JAVA or newer was found (looked at TF_JAVA_HOME, JAVA_HOME, JAVA${TF_JAVA}_HOME, PATH, /usr/lib/jvm, SDKMAN, Homebrew, ~/.jdks); install one (Debian, Ubuntu: openjdk-$TF_JAVA-jdk or temurin-$TF_JAVA-jdk; SDKMAN: sdk install java $TF_JAVA-tem) or set TF_JAVA_HOME to its folder" >&2
-    return 1
-  fi
-  JAVA_HOME=$tf_newest_home
-  tf_note="note: using JDK $tf_newest ($JAVA_HOME); this program is tested on JDK $TF_JAVA only"
+  [ "$tf_v" -eq "$TF_JAVA" ] ||
+    tf_note="note: using JDK $tf_v ($JAVA_HOME); this program is tested on JDK $TF_JAVA only"
 }

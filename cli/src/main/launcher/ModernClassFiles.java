@@ -19,7 +19,7 @@ import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Converts the class files of a jar to the class-file version of this JDK.
+ * Converts the class files of a jar to the class-file version of JDK 25, which every newer JDK reads.
  *
  * <p>Class files older than Java 6 have no stack maps. The JVM verifies them with its slow verifier
  * and does not store them in the class-data archive. picocli is compiled this way, which took a
@@ -63,7 +63,7 @@ final class ModernClassFiles {
         (builder, element) -> {
           ClassElement kept =
               element instanceof ClassFileVersion
-                  ? ClassFileVersion.of(ClassFile.latestMajorVersion(), 0)
+                  ? ClassFileVersion.of(ClassFile.JAVA_25_VERSION, 0)
                   : element;
           builder.with(kept);
         };

@@ -13,7 +13,7 @@ import org.tokenformer.engine.checkpoint.Sha256;
 /**
  * A data file of a run.
  *
- * @param path absolute
+ * @param path absolute if it is a file
  * @param sha256 fingerprint: SHA-256 of its size and its contents, for a large file of equally
  *     spaced pieces only; empty if it was not a file, such as a pipe, and cannot be read again
  */
@@ -23,7 +23,9 @@ record DataFile(Path path, String sha256) {
 
   /** Identifies a file; a path that does not exist is rejected later, when it is opened. */
   static DataFile of(Path path) throws IOException {
-    return new DataFile(path.toAbsolutePath(), Files.isRegularFile(path) ? fingerprint(path) : "");
+    return Files.isRegularFile(path)
+        ? new DataFile(path.toAbsolutePath(), fingerprint(path))
+        : new DataFile(path, "");
   }
 
   static List<DataFile> of(List<Path> paths) throws IOException {

@@ -17,6 +17,7 @@ import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.OutputFailure;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.error.EngineProblem;
+import org.tokenformer.tokenizer.TextKindException;
 import org.tokenformer.tokenizer.TokenizerException;
 import org.tokenformer.tokenizer.dataset.DatasetException;
 import picocli.CommandLine;
@@ -71,6 +72,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case ParameterException e -> handleParseException(e, new String[0]);
       case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()), command);
       case EngineProblem e -> fail(USER_ERROR, OptionWording.line(e, command), failure);
+      case TextKindException e -> fail(USER_ERROR, TextOptions.message(e), e);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
@@ -116,9 +118,14 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   }
 
   private static String outOfMemory(OutOfMemoryError e) {
+    String detail = Objects.requireNonNullElse(e.getMessage(), "no detail");
+    if (detail.contains("native thread")) { // what the JVM calls it, whatever the cause
+      return "no more threads can be started: use fewer (--threads), or raise the limit of processes"
+          + " (ulimit -u, pids.max of the container)";
+    }
     long megabytes = Runtime.getRuntime().maxMemory() >> 20;
     return "out of memory (%s; the Java heap is limited to %d MB): close other programs,"
-            .formatted(Objects.requireNonNullElse(e.getMessage(), "no detail"), megabytes)
+            .formatted(detail, megabytes)
         + " use a smaller model, batch or context, or increase the heap with TF_JAVA_OPTS=-Xmx"
         + 2 * megabytes
         + "m";

@@ -3,6 +3,7 @@ package org.tokenformer.cli;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Locale;
+import org.tokenformer.cli.console.Arguments;
 import org.tokenformer.cli.console.Console;
 
 /** The entry point of the command line. */
@@ -11,7 +12,13 @@ public final class Main {
 
   public static void main(String[] args) {
     Locale.setDefault(Locale.ROOT); // no decimal commas in output
-    System.exit(run(Console.ofProcess(), args));
+    Console console = Console.ofProcess();
+    String invalid = Arguments.firstInvalid(args);
+    if (invalid != null) {
+      console.error("the argument '" + invalid + "' is not UTF-8; convert it to UTF-8 first");
+      System.exit(Failures.USER_ERROR);
+    }
+    System.exit(run(console, args));
   }
 
   /** Runs one command, flushes its output and returns its exit code. */

@@ -56,9 +56,11 @@ final class QuantizeCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Measure the loss on these files: UTF-8 texts, or datasets written by 'tokenformer"
+          "Measure the loss on these files: UTF-8 texts (- means standard input), or datasets written by 'tokenformer"
               + " prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   @Mixin private OutputFolder output = new OutputFolder();
 
@@ -124,7 +126,14 @@ final class QuantizeCommand implements Callable<Integer> {
       throws IOException {
     TokenFormerConfig config = folder.config();
     try (TokenData tokens =
-            TokenData.open(console, "reading", data, tokenizer, tokenizerFile, interruption);
+            TokenData.open(
+                console,
+                "reading",
+                data,
+                texts.files(console),
+                tokenizer,
+                tokenizerFile,
+                interruption);
         Backend backend = compute.open(console);
         TokenFormer plain = ModelLoader.load(config, folder.tensors(), backend, () -> {});
         TokenFormer small = ModelLoader.load(config, after, backend, () -> {})) {

@@ -8,6 +8,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.train.RunFolder;
+import org.tokenformer.tokenizer.TextRules;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -23,7 +25,7 @@ final class RunOptions {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Training data: UTF-8 texts, or datasets written by 'tokenformer prepare' or pyarrow. A"
+          "Training data: UTF-8 texts (- means standard input), or datasets written by 'tokenformer prepare' or pyarrow. A"
               + " resumed run finds them itself, unless they were moved.")
   private List<Path> data = new ArrayList<>();
 
@@ -35,6 +37,8 @@ final class RunOptions {
           "Validation data, which is not trained on. Its loss is computed every --eval-every"
               + " steps and after the last one, as by 'tokenformer eval'.")
   private List<Path> valid = new ArrayList<>();
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   @Option(
       names = "--save-every",
@@ -130,6 +134,7 @@ final class RunOptions {
         new RunSettings(
             trained,
             validated,
+            saved == null || !texts.rules().equals(TextRules.PROSE) ? texts.rules() : saved.texts(),
             atLeastOne("--save-every", saveEvery, saved, RunSettings::saveEvery),
             value(onSaveError, saved, RunSettings::onSaveError, OnSaveError.CONTINUE),
             new RunFolder.Kept(

@@ -15,18 +15,22 @@ import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.model.files.Fields;
 import org.tokenformer.engine.model.files.ModelFormatException;
 import org.tokenformer.engine.train.RunFolder;
+import org.tokenformer.tokenizer.TextRules;
+import org.tokenformer.tokenizer.TextRules.Content;
 
 /**
  * What a run needs besides its checkpoints to be resumed without options: its data and when it
  * validates, saves and samples. Stored in the run folder; none of it changes the trained weights.
  *
  * @param valid empty without validation
+ * @param texts how texts among the data are read
  * @param sampleEvery steps between samples; 0 for none
  * @param samplePrompt null for the first words of the training data
  */
 record RunSettings(
     List<DataFile> data,
     List<DataFile> valid,
+    TextRules texts,
     int saveEvery,
     OnSaveError onSaveError,
     RunFolder.Kept kept,
@@ -39,6 +43,8 @@ record RunSettings(
   private static final int FORMAT = 1;
   private static final String DATA = "data";
   private static final String VALID = "valid";
+  private static final String PLAIN_TEXT = "plain_text";
+  private static final String KEEP_LINE_ENDS = "keep_line_ends";
   private static final String SHA256 = "_sha256";
   private static final String SAMPLE_PROMPT = "sample_prompt";
 
@@ -56,6 +62,9 @@ record RunSettings(
     return new RunSettings(
         files(fields, DATA),
         files(fields, VALID),
+        new TextRules(
+            fields.flag(PLAIN_TEXT, false) ? Content.ANYTHING : Content.PROSE,
+            fields.flag(KEEP_LINE_ENDS, false)),
         atLeast(1, fields, "save_every"),
         fields.oneOf("on_save_error", OnSaveError.values()),
         new RunFolder.Kept(atLeast(1, fields, "keep"), fields.flag("keep_best", false)),
@@ -104,6 +113,8 @@ record RunSettings(
     fields.put("format", FORMAT);
     put(fields, DATA, data);
     put(fields, VALID, valid);
+    fields.put(PLAIN_TEXT, texts.content() == Content.ANYTHING);
+    fields.put(KEEP_LINE_ENDS, texts.keepLineEnds());
     fields.put("save_every", saveEvery);
     fields.put("on_save_error", onSaveError.toString());
     fields.put("keep", kept.latest());

@@ -40,7 +40,7 @@ final class TokenizeCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "FILE",
       arity = "0..*",
-      description = "Files of JSON lines. If omitted, standard input is read.")
+      description = "Files of JSON lines; - or none means standard input.")
   private List<Path> files = new ArrayList<>();
 
   TokenizeCommand(Console console) {

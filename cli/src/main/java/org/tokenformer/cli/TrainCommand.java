@@ -28,6 +28,7 @@ import org.tokenformer.engine.train.SavedRun;
 import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 import org.tokenformer.engine.train.TrainingRun;
+import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -278,8 +279,13 @@ final class TrainCommand implements Callable<Integer>, OutputGuard.ContinuesFold
     Tokenizer loaded = ModelOptions.loadTokenizer(start.tokenizer(), start.config());
     List<Path> data = DataFile.paths(run.data());
     List<Path> valid = DataFile.paths(run.valid());
-    try (TokenData trainingData = open("data", data, loaded, start.tokenizer(), interruption);
-        TokenData validationData = open("valid", valid, loaded, start.tokenizer(), interruption)) {
+    TextFiles opened = LineEndOption.files(console, run.texts());
+    opened.check(Stream.concat(data.stream(), valid.stream()).toList());
+    Path file = start.tokenizer();
+    try (TokenData trainingData =
+            TokenData.open(console, "data", data, opened, loaded, file, interruption);
+        TokenData validationData =
+            TokenData.open(console, "valid", valid, opened, loaded, file, interruption)) {
       TrainingOptions options = start.options(settings, trainingData.size());
       trainingData.requireWindow(
           "--data", data, options.shape().sequence(), "use more text or a shorter --sequence");
@@ -297,12 +303,6 @@ final class TrainCommand implements Callable<Integer>, OutputGuard.ContinuesFold
         run(start, run, trainer, validationData, samples, interruption);
       }
     }
-  }
-
-  private TokenData open(
-      String label, List<Path> files, Tokenizer loaded, Path file, Interruption interruption)
-      throws IOException {
-    return TokenData.open(console, label, files, loaded, file, interruption);
   }
 
   private static @Nullable TextSamples samples(

@@ -47,6 +47,13 @@ class FailuresTest {
   }
 
   @Test
+  void lackOfThreadsIsNoLackOfMemory() {
+    String line = report(2, false, new OutOfMemoryError("unable to create native thread: …"));
+    assertTrue(line.startsWith("error: no more threads can be started: use fewer"), line);
+    assertTrue(line.contains("ulimit -u"), line);
+  }
+
+  @Test
   void whatWeDidNotForeseeIsAFaultOfOurs() {
     assertReport(
         1,

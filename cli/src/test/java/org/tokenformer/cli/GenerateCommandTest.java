@@ -185,10 +185,16 @@ class GenerateCommandTest {
   }
 
   @Test
+  void theReplacementCharacterIsTextLikeAnyOther() {
+    Result result = generate("--seed", "7", "--max-tokens", "2", "a\uFFFDb");
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.out().startsWith("a\uFFFDb"), result.out());
+  }
+
+  @Test
   void refusesPromptsThatCannotBe() {
     refuses(List.of("the prompt is empty", "give a text"), "");
     refuses(List.of("the prompt is empty"));
-    refuses(List.of("not UTF-8"), "a\uFFFDb");
     CommandLineFixtures.assertRefused(
         List.of("standard input", "not UTF-8 at byte 1 (0xFF)"),
         CommandLineHarness.runWithInput(new byte[] {'a', (byte) 0xFF, 'b'}, arguments()));

@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,8 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The script {@code ./tokenformer}, in a copy of the checkout whose path has spaces and letters
- * beyond ASCII. Builds are done by a stand-in for Maven that copies the jars of the real build.
+ * The script {@code ./tokenformer}, in a copy of the checkout whose path has a space, a colon, a
+ * newline, an asterisk and letters beyond ASCII. Builds are done by a stand-in for Maven that
+ * copies the jars of the real build.
  */
 class LauncherIT {
   private static final Path ROOT = Path.of(System.getProperty("project.root"));
@@ -32,7 +36,7 @@ class LauncherIT {
 
   @BeforeAll
   static void copyCheckout() throws Exception {
-    checkout = Files.createDirectories(temporary.resolve("a folder, größer"));
+    checkout = Files.createDirectories(temporary.resolve("a folder:\n* größer"));
     fakeMaven = Files.createDirectories(temporary.resolve("maven"));
     Shell.Result copied =
         new Shell(ROOT)
@@ -106,26 +110,143 @@ class LauncherIT {
   }
 
   @Test
-  void aJvmThatCannotStartSaysWhy() throws Exception {
-    Shell.Result result = shell.with("TF_JAVA_OPTS", "-XX:+NoSuchFlag").run("./tokenformer -h");
-    assertEquals(1, result.code());
-    assertTrue(result.err().contains("NoSuchFlag"), result.err());
+  void aJvmThatCannotStartSaysWhyInOneLine() throws Exception {
+    Path argumentFile =
+        Files.writeString(temporary.resolve("arguments"), "-XX:+UseG1GC\n-XX:+NoSuchFlag\n");
+    Map<String, String> reasons =
+        Map.of(
+            "_JAVA_OPTIONS=-XX:+NoSuchFlag",
+            "Unrecognized VM option 'NoSuchFlag'",
+            "JAVA_TOOL_OPTIONS=-Xmx1k",
+            "Too small maximum heap",
+            "JDK_JAVA_OPTIONS=@" + argumentFile,
+            "Unrecognized VM option 'NoSuchFlag'",
+            "TF_JAVA_OPTS=-javaagent:/no.jar",
+            "/no.jar",
+            "TF_JAVA_OPTS=-version",
+            "it ended before");
+    for (var reason : reasons.entrySet()) {
+      String setting = reason.getKey();
+      int equals = setting.indexOf('=');
+      Shell user = new Shell(checkout).with("TF_JAVA_HOME", JDK);
+      user.with(setting.substring(0, equals), setting.substring(equals + 1));
+      Shell.Result result = user.run("./tokenformer -h");
+      assertEquals("", result.out(), setting);
+      assertEquals(2, result.code(), setting);
+      assertEquals(1, result.err().lines().count(), result.err());
+      assertTrue(
+          result.err().startsWith("error: the JVM does not start the program: "), result.err());
+      assertTrue(result.err().contains(reason.getValue()), result.err());
+      assertTrue(result.err().endsWith("; check " + setting + "\n"), result.err());
+    }
   }
 
   @Test
   void optionsForTheJvmMayChooseAnotherCollector() throws Exception {
+    for (String variable : List.of("TF_JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")) {
+      Shell user = new Shell(checkout).with("TF_JAVA_HOME", JDK);
+      assertEquals(
+          new Shell.Result(2, "", UNKNOWN),
+          user.with(variable, "-Xmx256m -XX:+UseG1GC").run("./tokenformer foo"),
+          variable);
+    }
+  }
+
+  @Test
+  void limitedAddressSpaceIsEnoughOrIsNamed() throws Exception {
+    Shell.Result enough = shell.run("ulimit -v 2097152; ./tokenformer doctor --help");
+    assertEquals(0, enough.code(), enough.err());
+    assertEquals("", enough.err());
+    String error =
+        "error: the address space of a process is limited to 500000 kB, the program needs 1000000 kB;"
+            + " raise the limit with ulimit -v\n";
+    assertEquals(
+        new Shell.Result(2, "", error), shell.run("ulimit -v 500000; ./tokenformer --version"));
+  }
+
+  @Test
+  void aDeletedWorkingFolderIsNamed() throws Exception {
     Shell.Result result =
-        shell.with("TF_JAVA_OPTS", "-Xmx256m -XX:+UseG1GC").run("./tokenformer --version");
-    assertEquals(0, result.code(), result.err());
+        shell
+            .with("ROOT", checkout.toString())
+            .run("mkdir gone && cd gone && rmdir \"$PWD\" && \"$ROOT/tokenformer\" --version");
+    assertEquals(2, result.code());
+    assertEquals("", result.out());
+    assertTrue(result.err().contains("error: the working folder was deleted"), result.err());
+  }
+
+  @Test
+  void aFolderThatIsNoJdkIsNotPassedOverInSilence() throws Exception {
+    Shell.Result result =
+        shell.with("TF_JAVA_HOME", temporary.toString()).run("./tokenformer --version");
+    String error =
+        "error: TF_JAVA_HOME must be the folder of a JDK 25 or newer, not "
+            + temporary
+            + ", which has no program bin/java; correct or unset it\n";
+    assertEquals(new Shell.Result(2, "", error), result);
+  }
+
+  @Test
+  void noStreamIsAFileOfTheJvmWhereOneIsClosed() throws Exception {
+    String closed =
+        "error: standard input cannot be read: Bad file descriptor;"
+            + " redirect it from a file or a pipe, for example with < FILE\n";
+    String unwritten = "error: standard output: Bad file descriptor\n";
+    assertEquals(new Shell.Result(2, "", closed), shell.run("./tokenformer generate <&-"));
+    assertEquals(new Shell.Result(2, "", unwritten), shell.run("./tokenformer --help <&- >&-"));
+    assertEquals(new Shell.Result(2, "", ""), shell.run("./tokenformer generate <&- >&- 2>&-"));
+    Shell.Result version = shell.run("./tokenformer --version <&- 2>&-");
+    assertEquals(0, version.code());
+    assertTrue(version.out().startsWith("tokenformer "), version.out());
   }
 
   @Test
   void argumentsKeepTheirLettersInAnyLocale() throws Exception {
-    for (String locale : List.of("C", "POSIX", "C.UTF-8")) {
-      Shell.Result result = shell.with("LC_ALL", locale).run("./tokenformer 'Äpfel 世界'");
+    for (String locale : List.of("C", "C.UTF-8", "UTF-8", "xx_XX.UTF-8")) {
+      Shell.Result result = shell.with("LC_ALL", locale).run("./tokenformer 'Äpfel 世界 \uFFFD'");
       assertEquals(
-          "error: unknown command 'Äpfel 世界'; see 'tokenformer --help'\n", result.err(), locale);
+          "error: unknown command 'Äpfel 世界 \uFFFD'; see 'tokenformer --help'\n",
+          result.err(),
+          locale);
     }
+  }
+
+  @Test
+  void argumentsThatAreNotUtf8AreRefused() throws Exception {
+    assertEquals(
+        new Shell.Result(
+            2, "", "error: the argument 'a\uFFFDb' is not UTF-8; convert it to UTF-8 first\n"),
+        shell.run("./tokenformer \"$(printf 'a\\377b')\""));
+  }
+
+  @Test
+  void aJdkIsTheSameByAnySpelling() throws Exception {
+    Path link = Files.createSymbolicLink(temporary.resolve("jdk link"), Path.of(JDK));
+    String images = "ls -d cli/target/image-*/startup-*";
+    String before = shell.run(images).out();
+    for (String spelling : List.of(JDK + "/", link.toString(), JDK + "/bin/..")) {
+      Shell.Result result = shell.with("TF_JAVA_HOME", spelling).run("./tokenformer foo");
+      assertEquals(new Shell.Result(2, "", UNKNOWN), result, spelling);
+    }
+    assertEquals(before, shell.run(images).out());
+  }
+
+  @Test
+  void anotherUsersInstallRunsWithoutWriting() throws Exception {
+    Shell.Result result =
+        shell.run(
+            """
+            test "$(id -u)" = 0 && command -v setpriv >/dev/null && test -x "$TF_JAVA_HOME/bin/java" || exit 77
+            chmod a+rx .. # the folder of this test is private
+            touch cli/src/main/java/module-info.java
+            cd / && setpriv --reuid=65534 --clear-groups "$OLDPWD/tokenformer" foo
+            """);
+    Files.setLastModifiedTime(
+        checkout.resolve("cli/src/main/java/module-info.java"), FileTime.from(Instant.EPOCH));
+    assumeTrue(result.code() != 77 && !result.err().contains("ermission"), "needs root");
+    assertEquals(2, result.code());
+    assertTrue(result.err().startsWith("note: the sources are newer than "), result.err());
+    assertTrue(result.err().endsWith(UNKNOWN), result.err());
   }
 
   @Test
@@ -226,19 +347,20 @@ class LauncherIT {
     executable(
         fakeMaven.resolve("mvn"),
         """
-        echo built >>builds
+        echo built >>"$CHECKOUT/builds"
         sleep 2
         mkdir -p cli/target/lib
-        cp jars/*.jar cli/target/lib/
+        cp "$CHECKOUT"/jars/*.jar cli/target/lib/
         """);
     Shell.Result result =
         shell
             .with("MAVEN", fakeMaven.toString())
+            .with("CHECKOUT", checkout.toString())
             .run(
                 """
                 PATH="$MAVEN:$PATH"
                 touch cli/src/main/java/module-info.java
-                ln -s 999999999 cli/target/image.lock # left by a process that was killed
+                : >cli/target/build.lock # left by a process that was killed
                 ./tokenformer --version & ./tokenformer --version & wait
                 ./tokenformer --version
                 cat builds && rm builds
@@ -250,7 +372,6 @@ class LauncherIT {
         1, result.err().lines().filter(l -> l.startsWith("tokenformer: building")).count());
     try (Stream<Path> left = Files.list(checkout.resolve("cli/target"))) {
       List<String> names = left.map(p -> p.getFileName().toString()).toList();
-      assertFalse(names.contains("image.lock"), names.toString());
       assertTrue(names.stream().filter(n -> n.startsWith("image-")).count() <= 2, names.toString());
     }
   }

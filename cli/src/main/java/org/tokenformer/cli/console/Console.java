@@ -58,7 +58,7 @@ public final class Console {
     var err = new PrintStream(new FileOutputStream(stderr), true, StandardCharsets.UTF_8);
     System.setErr(err);
     return new Console(
-        new FileInputStream(FileDescriptor.in),
+        new StandardInput(new FileInputStream(FileDescriptor.in)),
         new FileOutputStream(FileDescriptor.out),
         err,
         Boolean.getBoolean(TERMINAL_PROPERTY) && mayRedraw());
