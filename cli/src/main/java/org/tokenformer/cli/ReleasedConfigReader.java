@@ -1,5 +1,7 @@
 package org.tokenformer.cli;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -94,7 +96,7 @@ final class ReleasedConfigReader {
           "the character U+%04X at offset %d is not allowed"
               .formatted(e.getCodePoint(), e.getPosition()),
           e);
-    } catch (YamlEngineException e) {
+    } catch (YamlEngineException | NumberFormatException e) { // of an escape that the file ends in
       throw error(Optional.empty(), "unexpected syntax", e);
     }
   }
@@ -121,7 +123,7 @@ final class ReleasedConfigReader {
           default -> Optional.empty();
         };
     if (tag.isPresent()) {
-      throw error(event.getStartMark(), "the tag '" + tag.get() + "' is not accepted", null);
+      throw error(event.getStartMark(), "the tag " + quote(tag.get()) + " is not accepted", null);
     }
   }
 
@@ -132,7 +134,8 @@ final class ReleasedConfigReader {
     var settings = new LinkedHashMap<String, @Nullable Object>();
     for (Map.Entry<?, ?> entry : map.entrySet()) {
       if (!(entry.getKey() instanceof String key)) {
-        throw error(Optional.empty(), "the key '" + entry.getKey() + "' is not a name", null);
+        String quoted = quote(String.valueOf(entry.getKey()));
+        throw error(Optional.empty(), "the key " + quoted + " is not a name", null);
       }
       settings.put(key, entry.getValue());
     }

@@ -215,7 +215,8 @@ final class TokenizerJsonReader {
     while (json.hasNext()) {
       String name = json.nextName();
       if (map.containsKey(name)) {
-        throw problems.of("field " + Problems.quote(name) + " occurs twice at " + json.getPath());
+        String path = Problems.shortened(json.getPath());
+        throw problems.of("field " + Problems.quote(name) + " occurs twice at " + path);
       }
       map.put(name, value());
     }
