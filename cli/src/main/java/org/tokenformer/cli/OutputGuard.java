@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.UserError;
+import org.tokenformer.engine.model.files.ModelFolder;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -69,7 +70,7 @@ final class OutputGuard {
     }
     boolean isFolder = option.paramLabel().equals(FOLDER);
     String written = option.originalStringValues().getLast();
-    if (!isFolder && written.endsWith("/")) {
+    if (!isFolder && !Files.isDirectory(output) && written.endsWith("/")) {
       throw new UserError(written + ": names a folder, but the output is a file; give a file name");
     }
     Collection<Path> replaced =
@@ -134,9 +135,14 @@ final class OutputGuard {
     refuse(files.stream().anyMatch(file -> isSame(output, file)), name, "is a file of", input);
     boolean contains =
         isInside(path, output) || files.stream().anyMatch(file -> isInside(file, output));
-    refuse(contains, name, "contains", input);
-    // A new file changes nothing that is in the folder.
-    refuse((isFolder || Files.exists(output)) && isInside(output, path), name, "is inside", input);
+    refuse(isFolder && contains, name, "contains", input);
+    // A new file changes nothing that is in the folder; a new folder makes a model folder foreign.
+    boolean changes = Files.exists(output) || (isFolder && isModel(path));
+    refuse(changes && isInside(output, path), name, "is inside", input);
+  }
+
+  private static boolean isModel(Path folder) {
+    return Files.exists(folder.resolve(ModelFolder.CONFIG_FILE));
   }
 
   private static void refuse(boolean wrong, String output, String relation, Input input) {

@@ -114,9 +114,9 @@ class OutputGuardTest {
       for (ArgSpec input : inputs(command.getValue())) {
         List<String> args = new ArrayList<>(List.of(command.getKey().split(" ")));
         for (ArgSpec argument : command.getValue().getCommandSpec().args()) {
-          if (argument.required() || argument == input) {
-            boolean isShared = argument == input || OutputGuard.isOutput(argument);
-            add(args, argument, OutputGuard.isPath(argument) ? isShared ? shared : other : null);
+          if (argument.required() || argument.equals(input)) {
+            boolean isShared = argument.equals(input) || OutputGuard.isOutput(argument);
+            add(args, argument, isShared ? shared : other);
           }
         }
         if (!args.contains("--output")) {
@@ -139,7 +139,8 @@ class OutputGuardTest {
     if (argument instanceof OptionSpec option) {
       args.add(option.longestName());
     }
-    args.add(path != null ? path.toString() : argument.paramLabel().equals("N") ? "300" : "q8");
+    String other = argument.paramLabel().equals("N") ? "300" : "q8";
+    args.add(OutputGuard.isPath(argument) ? path.toString() : other);
   }
 
   @Test
@@ -248,8 +249,7 @@ class OutputGuardTest {
         List.of("-: cannot write to standard output", "./-"), trainTokenizer(Path.of("-"), text));
     Path below = text.resolve("tokenizer.json");
     CommandLineFixtures.assertRefused(
-        List.of(below + ": cannot write: " + text + " is a file"),
-        trainTokenizer(below, text));
+        List.of(below + ": cannot write: " + text + " is a file"), trainTokenizer(below, text));
     Path dangling = Files.createSymbolicLink(folder.resolve("dangling"), folder.resolve("none"));
     assertEquals(0, CommandLineHarness.run(trainTokenizer(dangling, text)).code());
     assertFalse(Files.isSymbolicLink(dangling));

@@ -112,7 +112,7 @@ class PrepareCommandTest {
     refuses(List.of(data + ": not written, because the texts contain no document"), data, empty);
     refuses(List.of("TEXT"), data);
     Path nowhere = none.resolve("data.arrow");
-    refuses(List.of(nowhere + ": cannot write: its folder does not exist"), nowhere, text);
+    refuses(List.of(nowhere + ": cannot write: there is no folder"), nowhere, text);
     assertFalse(Files.exists(data));
     assertEquals(List.of("bytes", "empty", "text"), CommandLineFixtures.content(folder));
   }

@@ -251,7 +251,7 @@ class TrainCommandTest {
             List.of(
                 "--accumulate",
                 "4294967296",
-                "'4294967296' is outside the range of a 32-bit integer"),
+                "'4294967296' is too large; the maximum is 2147483647"),
             List.of("--dropout", "much", "'--dropout': 'much' is not a number"),
             List.of("--on-save-error", "panic", "'panic' is not one of continue, stop"),
             List.of("--dropout", "1", "--dropout must be at least 0 and below 1, not 1.0"),
@@ -365,7 +365,7 @@ class TrainCommandTest {
 
   @Test
   void refusesFoldersThatHoldSomethingElse() throws IOException {
-    refuses(data + ": exists and is not a folder", newModel(data, data));
+    refuses(data + ": the output is the same as the input", newModel(data, data));
     Path mine = Files.createDirectory(folder.resolve("mine"));
     Files.writeString(mine.resolve("letter.txt"), "Dear");
     refuses(mine + ": exists and holds 'letter.txt'", newModel(data, mine));

@@ -111,7 +111,7 @@ class UsageErrorsTest {
     CommandLineFixtures.assertRefused(
         List.of("--preset: 'last'"), "bench", "--preset=first", "--preset=last");
     CommandLineFixtures.assertRefused(
-        List.of("/first: does not exist"), // a list: both count
+        List.of("/first: no such file"), // a list: both count
         "prepare",
         "-t",
         model.resolve("tokenizer.json").toString(),

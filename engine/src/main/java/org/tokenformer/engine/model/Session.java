@@ -19,10 +19,11 @@ import org.tokenformer.engine.tensor.Tensor;
  * Runner#CHUNK}, and {@link #decode} computes its id alone. So the results of a request that
  * prefills a prompt in a new session and then decodes id by id are bit-identical on one machine at
  * one vector width, for every number of threads and whatever other sessions compute. They stay so
- * if the request continues a {@linkplain #fork fork} or a {@linkplain #truncate truncated} session,
- * provided that its positions were prefilled, not decoded, and that their number is a multiple of
- * {@code CHUNK}. Everything else, such as prefixes of other lengths, {@link TokenFormer#step} and
- * runners of the caller's, gives the same results only up to rounding.
+ * if the request continues a {@linkplain #fork fork} or a {@linkplain #truncate truncated} session
+ * whose length is a multiple of {@code CHUNK}, provided that each of its positions was prefilled,
+ * not decoded, by a call that began at position 0 or at another such multiple. Everything else,
+ * such as prefixes of other lengths, {@link TokenFormer#step} and runners of the caller's, gives
+ * the same results only up to rounding.
  *
  * <p>Used by one thread at a time; sessions of one model may run on different threads concurrently.
  * Only {@link #close} may be called while another thread is in a step: that step ends as usual, and

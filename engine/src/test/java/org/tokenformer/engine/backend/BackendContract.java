@@ -516,15 +516,39 @@ abstract class BackendContract {
     backend.attention(x, x, x, 2, 1, List.of(new Sequence(200, 0, cache)), whole);
     Tensor chunked = memory.allocate(DType.F32, x.shape());
     KeyValueCache other = cache(backend, DType.F32, 200, 24);
-    int start = 0;
-    for (int rows : new int[] {2, 97, 33, 68}) {
-      Tensor part = x.rows(start, rows);
-      List<Sequence> batch = List.of(new Sequence(rows, start, other));
-      backend.attention(part, part, part, 2, 1, batch, chunked.rows(start, rows));
-      start += rows;
-    }
+    appendInChunks(x, other, chunked, 2, 97, 33, 68);
     if (!backend.name().equals("scalar")) {
       assertArrayEquals(Tensors.get(backend, whole), Tensors.get(backend, chunked));
+    }
+  }
+
+  private void appendInChunks(Tensor x, KeyValueCache cache, Tensor out, int... chunks) {
+    int start = 0;
+    for (int rows : chunks) {
+      Tensor part = x.rows(start, rows);
+      List<Sequence> batch = List.of(new Sequence(rows, start, cache));
+      backend.attention(part, part, part, 2, 1, batch, out.rows(start, rows));
+      start += rows;
+    }
+  }
+
+  /** The first query of a chunk may be at any distance from the start of a block of keys. */
+  @Test
+  void attentionOfAChunkThatStartsAnywhere() {
+    int rows = 180;
+    Tensor x = activations(rows, 8, 2);
+    List<Sequence> sequence = List.of(new Sequence(rows, 0, null));
+    Tensor whole = memory.allocate(DType.F32, x.shape());
+    backend.attention(x, x, x, 2, 1, sequence, whole);
+    float[] expected = Tensors.get(backend, whole);
+    Tensor chunked = memory.allocate(DType.F32, x.shape());
+    KeyValueCache cache = cache(backend, DType.F32, rows, 8);
+    for (int start = 2; start < 110; start++) {
+      appendInChunks(x, cache, chunked, start, rows - start);
+      float[] actual = Tensors.get(backend, chunked);
+      if (!backend.name().equals("scalar")) {
+        assertArrayEquals(expected, actual, "starting at " + start);
+      }
     }
   }
 

@@ -102,6 +102,24 @@ final class ReproducibleRequestTest {
     }
   }
 
+  /** Chunks end at the same positions wherever a prompt starts. */
+  @Test
+  void promptsAreCutAtAbsolutePositions() {
+    try (Backend backend = Computing.VECTOR_256.open();
+        TokenFormer model = open(backend);
+        Session session = model.newSession();
+        Session cut = model.newSession()) {
+      int[] start = prompt(10);
+      int[] prompt = prompt(Runner.CHUNK + 44); // 54 after the cut: more than a few rows
+      session.prefill(start);
+      cut.prefill(start);
+      int first = Runner.CHUNK - start.length;
+      cut.prefill(Arrays.copyOf(prompt, first));
+      int[] rest = Arrays.copyOfRange(prompt, first, prompt.length);
+      assertArrayEquals(logits(cut, rest, ANSWER), logits(session, prompt, ANSWER));
+    }
+  }
+
   /** Logits of all ids, as for scoring. */
   @ParameterizedTest
   @EnumSource(Computing.class)
