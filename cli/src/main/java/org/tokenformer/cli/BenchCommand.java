@@ -27,7 +27,6 @@ import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.RandomWeights;
 import org.tokenformer.engine.model.training.TrainableModel;
 import org.tokenformer.engine.model.training.TrainingShape;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,6 +51,7 @@ final class BenchCommand implements Callable<Integer> {
   private static final int DEFAULT_BATCH = 2;
   private static final int DEFAULT_SEQUENCE = 512;
   private static final long SEED = 1;
+  private static final String DEFAULT_PRESET = "150M";
 
   enum Task {
     PREFILL,
@@ -67,27 +67,21 @@ final class BenchCommand implements Callable<Integer> {
 
   private final Console console;
 
-  @ArgGroup(exclusive = true)
-  private Source source = new Source();
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "DIR",
+      description = "Measure the model in this folder.")
+  private @Nullable Path folder;
+
+  @Option(
+      names = "--preset",
+      paramLabel = "NAME",
+      description =
+          "Measure a model of this size with random weights. Default: 150M. Presets: laptop-7M,"
+              + " laptop-15M, 150M, 450M, 900M, 1.5B.")
+  private @Nullable String preset;
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
-
-  /** The model to measure. */
-  static final class Source {
-    @Option(
-        names = {"-m", "--model"},
-        paramLabel = "DIR",
-        description = "Measure the model in this folder.")
-    private @Nullable Path model;
-
-    @Option(
-        names = "--preset",
-        paramLabel = "NAME",
-        description =
-            "Measure a model of this size with random weights. Default: 150M. Presets: laptop-7M,"
-                + " laptop-15M, 150M, 450M, 900M, 1.5B.")
-    private String preset = "150M";
-  }
 
   @Option(
       names = "--only",
@@ -157,6 +151,7 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    UsageErrors.refuseBoth("-m", folder != null, "--preset", preset != null);
     try (LanguageModel model = open()) {
       String warning = model.warning();
       if (warning != null) {
@@ -230,7 +225,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     if (isQuantized()) {
       return skipTrain(
-          source.model + ": quantised weights cannot be trained", "leave train out of --only");
+          folder + ": quantised weights cannot be trained", "leave train out of --only");
     }
     TrainingNeeds needs = TrainingNeeds.of(config, shape, false);
     long machine = TrainingNeeds.machineBytes();
@@ -247,11 +242,11 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private boolean isQuantized() throws IOException {
-    if (source.model == null) {
+    if (folder == null) {
       return false;
     }
-    try (ModelFolder folder = ModelFolder.open(source.model, LoadMode.MAP)) {
-      return folder.isQuantized();
+    try (ModelFolder opened = ModelFolder.open(folder, LoadMode.MAP)) {
+      return opened.isQuantized();
     }
   }
 
@@ -266,11 +261,11 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private TrainableModel trainable(LanguageModel model) throws IOException {
-    if (source.model == null) {
+    if (folder == null) {
       return RandomWeights.trainable(model.config(), InitialValues.SCALED, SEED, model.backend());
     }
-    try (ModelFolder folder = ModelFolder.open(source.model, LoadMode.MAP)) {
-      return TrainableModel.load(folder, model.backend(), false);
+    try (ModelFolder opened = ModelFolder.open(folder, LoadMode.MAP)) {
+      return TrainableModel.load(opened, model.backend(), false);
     }
   }
 
@@ -280,10 +275,10 @@ final class BenchCommand implements Callable<Integer> {
 
   private LanguageModel open() throws IOException {
     LanguageModel.Options options = compute.languageModelOptions(LoadMode.MAP);
-    if (source.model != null) {
-      return LanguageModel.load(source.model, options);
+    if (folder != null) {
+      return LanguageModel.load(folder, options);
     }
-    TokenFormerConfig config = Presets.get(source.preset);
+    TokenFormerConfig config = Presets.get(preset == null ? DEFAULT_PRESET : preset);
     console.note("creating random weights...");
     return LanguageModel.random(config, type, SEED, options);
   }

@@ -5,10 +5,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.files.WeightType;
 import picocli.CommandLine;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help;
+import picocli.CommandLine.ParseResult;
 
 /** All commands and the picocli settings that they share. */
 final class CommandTree {
@@ -38,6 +41,20 @@ final class CommandTree {
 
   private CommandTree() {}
 
+  /** Runs a command after the check that its output replaces none of its inputs. */
+  private static final class GuardedRun extends CommandLine.RunLast {
+    @Override
+    protected List<Object> handle(ParseResult arguments) {
+      CommandLine command = arguments.asCommandLineList().getLast();
+      try {
+        OutputGuard.check(command.getCommandSpec());
+      } catch (UserError e) {
+        throw new ExecutionException(command, "the output would replace an input", e);
+      }
+      return super.handle(arguments);
+    }
+  }
+
   /** Returns the root command with all sub-commands. */
   static CommandLine of(RootCommand root, Failures failures) {
     var tree = new CommandLine(root);
@@ -65,9 +82,13 @@ final class CommandTree {
     // A prompt may begin with @; it is not an argument file.
     tree.setExpandAtFiles(false);
     tree.setAllowOptionsAsOptionParameters(false);
+    tree.setPosixClusteredShortOptionsAllowed(false); // -hello is text, not -h
+    tree.setOverwrittenOptionsAllowed(true); // aliases in shells give options first
+    tree.setExecutionStrategy(new GuardedRun());
     tree.setUsageHelpWidth(HELP_WIDTH);
     // Detecting colour support would load the JDK's console module: 40 ms for a bold title.
     tree.setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF));
+    Values.register(tree);
     tree.registerConverter(
         ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class));
     tree.registerConverter(

@@ -3,6 +3,7 @@ package org.tokenformer.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.cli.console.UserError;
 
 /**
  * The storyteller, the model that commands use if none is named. The launcher passes its folder, so
@@ -20,5 +21,20 @@ final class DefaultModel {
       return null;
     }
     return Path.of(folder);
+  }
+
+  /**
+   * Returns the given folder, or that of the default model.
+   *
+   * @throws UserError if there is neither
+   */
+  static Path orGiven(@Nullable Path given) {
+    Path folder = given == null ? folder() : given;
+    if (folder == null) {
+      throw new UserError(
+          "no default model is installed; name a model folder with -m DIR (see 'tokenformer import"
+              + " --help' for how to make one from a released checkpoint)");
+    }
+    return folder;
   }
 }

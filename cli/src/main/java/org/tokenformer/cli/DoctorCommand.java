@@ -13,7 +13,6 @@ import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.Backends;
 import org.tokenformer.engine.measure.Machine;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -43,20 +42,15 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
-  @ArgGroup private Format format = new Format();
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
 
-  /** What is printed instead of the plain lines. */
-  private static final class Format {
-    @Option(names = "--json", description = "Print one JSON object.")
-    private boolean json;
-
-    @Option(
-        names = "--report",
-        description =
-            "Print what a bug report should contain: also the versions, the JVM options and the"
-                + " environment variables that the program reads.")
-    private boolean report;
-  }
+  @Option(
+      names = "--report",
+      description =
+          "Print what a bug report should contain: also the versions, the JVM options and the"
+              + " environment variables that the program reads.")
+  private boolean report;
 
   DoctorCommand(Console console) {
     this.console = console;
@@ -64,6 +58,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    UsageErrors.refuseBoth("--json", json, "--report", report);
     List<Check> checks = new ArrayList<>();
     checks.add(jdk());
     checks.add(Check.ok("machine", MachineFacts.cpu() + "; " + MachineFacts.operatingSystem()));
@@ -83,7 +78,7 @@ final class DoctorCommand implements Callable<Integer> {
         checks.add(Check.ok("memory", lines.get(1)));
       }
       checks.add(defaultModel());
-      if (format.json) {
+      if (json) {
         StringWriter text = new StringWriter();
         try (var out = new JsonWriter(text)) {
           out.setFormattingStyle(FormattingStyle.PRETTY);
@@ -97,7 +92,7 @@ final class DoctorCommand implements Callable<Integer> {
         }
         console.out().println(text.toString());
       } else {
-        if (format.report) {
+        if (report) {
           MachineReport.lines().forEach(console.out()::println);
         }
         checks.forEach(this::print);
@@ -154,7 +149,7 @@ final class DoctorCommand implements Callable<Integer> {
     String state = check.advice == null ? "ok  " : "warn";
     String advice = check.advice == null ? "" : ": " + check.advice;
     String text = check.value + advice;
-    String shown = format.report ? MachineReport.anonymous(text) : text;
+    String shown = report ? MachineReport.anonymous(text) : text;
     console.out().println("%s  %-13s  %s".formatted(state, check.name, shown));
   }
 

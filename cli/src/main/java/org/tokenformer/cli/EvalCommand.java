@@ -40,8 +40,11 @@ final class EvalCommand implements Callable<Integer> {
       names = "--data",
       required = true,
       paramLabel = "FILE",
-      description = "UTF-8 text, or a dataset written by 'tokenformer prepare' or pyarrow.")
+      description =
+          "UTF-8 text (- means standard input), or a dataset written by 'tokenformer prepare' or pyarrow.")
   private @Nullable Path data;
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   EvalCommand(Console console) {
     this.console = console;
@@ -56,7 +59,14 @@ final class EvalCommand implements Callable<Integer> {
         ModelOptions.Loaded loaded = model.load(console)) {
       Tokenizer tokenizer = loaded.tokenizer();
       try (TokenData tokens =
-              TokenData.open(console, "reading", files, tokenizer, tokenizerFile, interruption);
+              TokenData.open(
+                  console,
+                  "reading",
+                  files,
+                  texts.files(console),
+                  tokenizer,
+                  tokenizerFile,
+                  interruption);
           var evaluator = new Evaluator(loaded.model().model())) {
         tokens.requireContext("--data", files, loaded.model().config());
         long start = System.nanoTime();

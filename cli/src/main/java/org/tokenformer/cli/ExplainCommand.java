@@ -96,7 +96,7 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   /** Returns the file to write: the named one, or an unused default name. */
-  private Path file() {
+  private Path file() throws IOException {
     Path file = output == null ? unusedName(Path.of("")) : output;
     OutputFile.check(file, force);
     return file;

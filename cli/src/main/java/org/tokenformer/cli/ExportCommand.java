@@ -2,9 +2,7 @@ package org.tokenformer.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
 import org.tokenformer.engine.checkpoint.LoadMode;
@@ -13,7 +11,6 @@ import org.tokenformer.engine.model.files.ReleasedCheckpoint;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
     name = "export",
@@ -26,12 +23,7 @@ import picocli.CommandLine.Option;
 final class ExportCommand implements Callable<Integer> {
   private final Console console;
 
-  @Option(
-      names = {"-m", "--model"},
-      required = true,
-      paramLabel = "DIR",
-      description = "Model folder.")
-  private @Nullable Path model;
+  @Mixin private ModelFolderOption model = new ModelFolderOption();
 
   @Mixin private OutputFolder output = new OutputFolder();
 
@@ -42,7 +34,7 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     IfExists ifExists = output.check(ReleasedCheckpoint.FILES);
-    Path path = Objects.requireNonNull(model);
+    Path path = model.path();
     try (ModelFolder folder = ModelFolder.open(path, LoadMode.MAP)) {
       Tokenizer.load(path.resolve(ModelFolder.TOKENIZER_FILE)); // rejects a broken one
       ReleasedCheckpoint.fromFolder(folder, output.path(), ifExists);

@@ -11,14 +11,13 @@ import java.nio.file.FileSystemLoopException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
-import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.OutputFailure;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.error.EngineProblem;
+import org.tokenformer.tokenizer.TextKindException;
 import org.tokenformer.tokenizer.TokenizerException;
 import org.tokenformer.tokenizer.dataset.DatasetException;
 import picocli.CommandLine;
@@ -26,7 +25,6 @@ import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns every failure into one line on standard error and an exit code. */
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
@@ -53,7 +51,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     }
     CommandLine command = e.getCommandLine();
     String see = "see '" + command.getCommandSpec().qualifiedName() + " --help'";
-    return fail(USER_ERROR, usageError(e) + "; " + see, e);
+    return fail(USER_ERROR, UsageErrors.line(e) + "; " + see, e);
   }
 
   @Override
@@ -74,6 +72,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case ParameterException e -> handleParseException(e, new String[0]);
       case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()), command);
       case EngineProblem e -> fail(USER_ERROR, OptionWording.line(e, command), failure);
+      case TextKindException e -> fail(USER_ERROR, TextOptions.message(e), e);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);
@@ -94,40 +93,6 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       console.stackTrace(failure);
     }
     return code;
-  }
-
-  private static String usageError(ParameterException e) {
-    if (e instanceof UnmatchedArgumentException unmatched) {
-      String argument = unmatched.getUnmatched().getFirst();
-      return kind(unmatched) + " '" + argument + "'" + didYouMean(unmatched.getSuggestions());
-    }
-    String message = Objects.requireNonNullElse(e.getMessage(), "invalid command line");
-    if (message.startsWith("Error: ")) { // picocli's prefix for errors of option groups
-      message = message.substring("Error: ".length());
-    }
-    return message.substring(0, 1).toLowerCase(Locale.ROOT) + plain(message.substring(1));
-  }
-
-  /** Replaces picocli's names of Java types and its numbering of parameters. */
-  private static String plain(String message) {
-    return message
-        .replaceFirst("positional parameter at index \\d+ \\((\\w+)\\)", "$1")
-        .replaceFirst("('[-+]?\\d+') is not an int$", "$1 is outside the range of a 32-bit integer")
-        .replaceFirst("('[-+]?\\d+') is not a long$", "$1 is outside the range of a 64-bit integer")
-        .replaceFirst(" is not an? (?:int|long)$", " is not a whole number")
-        .replaceFirst(" is not a double$", " is not a number");
-  }
-
-  private static String kind(UnmatchedArgumentException unmatched) {
-    if (unmatched.isUnknownOption()) {
-      return "unknown option";
-    }
-    boolean root = unmatched.getCommandLine().getParent() == null;
-    return root ? "unknown command" : "unexpected argument";
-  }
-
-  private static String didYouMean(List<String> suggestions) {
-    return suggestions.isEmpty() ? "" : ", did you mean '" + suggestions.getFirst() + "'?";
   }
 
   /** Returns a one-line description of an I/O error, with the file if it is known. */

@@ -97,10 +97,11 @@ final class GenerateCommand implements Callable<Integer> {
           case MAX_TOKENS -> "";
         };
     int steps = result.generatedTokens() - 1; // prefill yields the first id
-    return "prompt %d tokens%s, generated %d%s%s; seed %d; %s"
+    // No rate for the prompt: in a young process, it would mostly measure the JIT compiler.
+    return "prompt %d tokens in %s, generated %d%s%s; seed %d; %s"
         .formatted(
             result.promptTokens(),
-            rate(result.promptTokens(), result.prefillNanos()),
+            Amount.duration(result.prefillNanos() / 1e9),
             result.generatedTokens(),
             rate(steps, result.decodeNanos()),
             ending,

@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.OneLine;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
@@ -101,9 +102,11 @@ final class GrowCommand implements Callable<Integer> {
       names = "--data",
       paramLabel = "FILE",
       description =
-          "Compare the models on the first 4096 tokens of this text or dataset. Default: 256"
+          "Compare the models on the first 4096 tokens of this text (- means standard input) or dataset. Default: 256"
               + " random tokens.")
   private @Nullable Path data;
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   @Mixin private OutputFolder output = new OutputFolder();
 
@@ -173,7 +176,8 @@ final class GrowCommand implements Callable<Integer> {
       return LogitChange.randomIds(growth.before(), count, seed);
     }
     try (TokenData tokens =
-        TokenData.openFirst(console, file, MAX_IDS, tokenizer, tokenizerFile, interruption)) {
+        TokenData.openFirst(
+            console, file, MAX_IDS, texts.files(console), tokenizer, tokenizerFile, interruption)) {
       int[] ids = new int[(int) Math.min(MAX_IDS, tokens.size())];
       if (ids.length == 0) {
         throw new UserError("--data " + file + ": has no tokens; use a text that is not empty");
@@ -207,7 +211,7 @@ final class GrowCommand implements Callable<Integer> {
 
   private void print(Growth growth, LogitChange change, int ids) {
     List<String> lines = new ArrayList<>();
-    lines.add(output.path() + ": " + ModelSummary.line(growth.after()));
+    lines.add(OneLine.of(output.path() + ": ") + ModelSummary.line(growth.after()));
     lines.add(
         ModelSummary.row(
             "parameters",

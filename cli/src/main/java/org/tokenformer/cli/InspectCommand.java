@@ -7,11 +7,11 @@ import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.OneLine;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.checkpoint.LoadMode;
 import org.tokenformer.engine.checkpoint.NamedTensor;
@@ -37,7 +37,10 @@ import picocli.CommandLine.Parameters;
 final class InspectCommand implements Callable<Integer> {
   private final Console console;
 
-  @Parameters(paramLabel = "DIR", description = "Model folder.")
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "DIR",
+      description = "Model folder. Default: the storyteller model included with the program.")
   private @Nullable Path folder;
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -49,7 +52,7 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Path path = Objects.requireNonNull(folder);
+    Path path = DefaultModel.orGiven(folder);
     List<String> notFinite;
     try (ModelFolder model = ModelFolder.open(path, LoadMode.MAP)) {
       Tokenizer tokenizer = Tokenizer.load(path.resolve(ModelFolder.TOKENIZER_FILE));
@@ -73,16 +76,17 @@ final class InspectCommand implements Callable<Integer> {
       return model.tensors().values().stream().map(t -> t.dtype().name()).distinct().toList();
     }
 
-    String text() {
+    String text() throws IOException {
       TokenFormerConfig config = model.config();
       List<String> lines = new ArrayList<>();
       lines.add(
           "%s: TokenFormer of %s parameters, %s as %s"
               .formatted(
-                  model.path(),
+                  OneLine.of(model.path().toString()),
                   Amount.count(config.parameters()),
                   Amount.bytes(weightBytes()),
                   String.join(" and ", types())));
+      lines.addAll(RunSummary.lines(model.path()));
       lines.add(ModelSummary.row("layers", config.layers().size() + ""));
       lines.add(
           ModelSummary.row(

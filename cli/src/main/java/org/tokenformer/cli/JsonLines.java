@@ -1,34 +1,26 @@
 package org.tokenformer.cli;
 
-import com.google.gson.JsonParseException;
-import com.google.gson.Strictness;
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
-import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.StringReader;
 import java.io.StringWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.cli.console.Utf8Input;
+import org.tokenformer.tokenizer.JsonRecord;
+import org.tokenformer.tokenizer.TextFiles;
+import org.tokenformer.tokenizer.TextLines;
+import org.tokenformer.tokenizer.TextRules;
+import org.tokenformer.tokenizer.TokenizerException;
 
 /**
- * Reads JSON Lines: one object per line with the fields {@code text} and {@code ids}. Errors name
- * the input and the line.
+ * Reads JSON Lines: one object per line with the fields {@code text} and {@code ids}. Empty lines
+ * are skipped. Errors name the input and the line.
  */
 final class JsonLines {
-  /** What gson tells programmers about a syntax error, before the position. */
-  private static final String GSON_ADVICE =
-      "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
-
   private static final int MAX_LINE_BYTES = 256 << 20;
+
+  private static final Path STANDARD_INPUT = Path.of("-");
 
   private JsonLines() {}
 
@@ -36,25 +28,23 @@ final class JsonLines {
    * One line.
    *
    * @param where input and line number, for messages
-   * @param text the field {@code text}, if present
-   * @param ids the field {@code ids}, if present
+   * @param fields its fields
    */
-  @SuppressWarnings("ArrayRecordComponent") // passed on once, never compared
-  record Line(String where, @Nullable String text, int @Nullable [] ids) {
+  record Line(String where, JsonRecord fields) {
     /** Returns the text, which must be present. */
     String requireText() {
-      if (text == null) {
+      if (fields.text() == null) {
         throw problem("has no field \"text\"");
       }
-      return text;
+      return fields.text();
     }
 
     /** Returns the ids, which must be present. */
     int[] requireIds() {
-      if (ids == null) {
+      if (fields.ids() == null) {
         throw problem("has no field \"ids\"");
       }
-      return ids;
+      return fields.ids();
     }
 
     UserError problem(String what) {
@@ -72,105 +62,42 @@ final class JsonLines {
    * After an error, the output so far is kept.
    */
   static void answer(Console console, List<Path> files, Answer answer) throws IOException {
-    if (files.isEmpty()) {
-      answer(console, console.in(), "standard input", answer);
-    }
-    for (Path file : files) {
-      if (Files.isDirectory(file)) {
-        throw new UserError(file + ": is a folder; give files of JSON lines");
-      }
-      try (InputStream in = Files.newInputStream(file)) {
-        answer(console, in, file.toString(), answer);
+    // Line ends are syntax here, so there is nothing to report about them.
+    TextFiles texts = new TextFiles(TextRules.ANY_SYNTAX, console.in(), (name, changes) -> {});
+    List<Path> named = files.isEmpty() ? List.of(STANDARD_INPUT) : files;
+    texts.check(named);
+    for (Path file : named) {
+      try (TextLines lines = texts.open(file)) {
+        answer(console, lines, answer);
       }
     }
   }
 
-  private static void answer(Console console, InputStream in, String name, Answer answer)
-      throws IOException {
-    var input = new Utf8Input(in, name, MAX_LINE_BYTES);
-    long number = 0;
-    for (String json = input.readLine(); json != null; json = input.readLine()) {
-      number++;
-      Line line = parse(name + ": line " + number, json);
+  private static void answer(Console console, TextLines lines, Answer answer) throws IOException {
+    for (String json = lines.readLine(MAX_LINE_BYTES);
+        json != null;
+        json = lines.readLine(MAX_LINE_BYTES)) {
+      if (json.isBlank()) {
+        continue;
+      }
+      Line line = parse(lines.name() + ": line " + lines.lines(), json);
       var text = new StringWriter();
       var writer = new JsonWriter(text);
       writer.setHtmlSafe(false);
       answer.write(line, writer);
       console.out().println(text.toString());
-      if (in.available() == 0) {
+      if (lines.waits()) {
         console.out().flush(); // for callers that wait for each answer
       }
     }
   }
 
-  static Line parse(String where, String json) throws IOException {
-    var reader = new JsonReader(new StringReader(json));
-    reader.setStrictness(Strictness.STRICT);
-    String text = null;
-    int[] ids = null;
+  private static Line parse(String where, String json) {
     try {
-      reader.beginObject();
-      while (reader.hasNext()) {
-        switch (reader.nextName()) {
-          case "text" -> {
-            refuseSecond(where, "text", text);
-            text = text(where, reader);
-          }
-          case "ids" -> {
-            refuseSecond(where, "ids", ids);
-            ids = ids(where, reader);
-          }
-          default -> reader.skipValue();
-        }
-      }
-      reader.endObject();
-      if (reader.peek() != JsonToken.END_DOCUMENT) {
-        throw new UserError(where + ": more than one JSON value");
-      }
-    } catch (IOException | JsonParseException | IllegalStateException | NumberFormatException e) {
-      String message = Objects.requireNonNullElse(e.getMessage(), "the line is truncated");
-      String first =
-          message
-              .lines()
-              .findFirst()
-              .orElse(message)
-              .replace(GSON_ADVICE, "unexpected character")
-              .replace(" at line 1 ", " at ");
-      throw new UserError(where + ": not a JSON object with \"text\" or \"ids\": " + first, e);
+      return new Line(where, JsonRecord.parse(json));
+    } catch (TokenizerException e) {
+      throw new UserError(where + ": " + e.getMessage(), e);
     }
-    return new Line(where, text, ids);
-  }
-
-  private static void refuseSecond(String where, String field, @Nullable Object previous) {
-    if (previous != null) {
-      throw new UserError(where + ": field \"" + field + "\" is given twice");
-    }
-  }
-
-  private static String text(String where, JsonReader reader) throws IOException {
-    if (reader.peek() != JsonToken.STRING) {
-      throw new UserError(where + ": field \"text\" is not a string");
-    }
-    return reader.nextString();
-  }
-
-  private static int[] ids(String where, JsonReader reader) throws IOException {
-    if (reader.peek() != JsonToken.BEGIN_ARRAY) {
-      throw new UserError(where + ": field \"ids\" is not a list of integers");
-    }
-    var ids = new IntArrayList();
-    reader.beginArray();
-    while (reader.hasNext()) {
-      String id = reader.peek() == JsonToken.NUMBER ? reader.nextString() : "";
-      try {
-        ids.add(Integer.parseInt(id));
-      } catch (NumberFormatException e) {
-        String what = id.isEmpty() ? "is not a number" : "'" + id + "' is not a 32-bit integer";
-        throw new UserError(where + ": ids[" + ids.size() + "] " + what, e);
-      }
-    }
-    reader.endArray();
-    return ids.toIntArray();
   }
 
   static void writeIds(JsonWriter out, int[] ids) throws IOException {

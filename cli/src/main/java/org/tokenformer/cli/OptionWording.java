@@ -46,6 +46,15 @@ final class OptionWording {
         .replaceAll(mention -> Matcher.quoteReplacement(inCommand(mention.group(), command)));
   }
 
+  /** Returns a message with every field replaced by the option that sets it. */
+  static String withOptions(String message) {
+    return FIELD
+        .matcher(message)
+        .replaceAll(mention ->
+            Matcher.quoteReplacement(
+                mention.group().startsWith("'") ? mention.group() : option(mention.group())));
+  }
+
   /** Returns the option that sets an engine field. */
   static String option(String field) {
     return NAMES.getOrDefault(field, "--" + field.replace('_', '-'));

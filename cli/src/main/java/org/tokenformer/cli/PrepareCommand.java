@@ -1,7 +1,6 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,10 +15,13 @@ import org.tokenformer.cli.console.ProgressBar;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.tokenizer.DocumentEncoder;
+import org.tokenformer.tokenizer.TextFiles;
+import org.tokenformer.tokenizer.TextLines;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.DatasetWriter;
 import org.tokenformer.tokenizer.dataset.TokenizerFingerprint;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -37,9 +39,6 @@ import picocli.CommandLine.Parameters;
           + " not GPT-2's, a document."
     })
 final class PrepareCommand implements Callable<Integer> {
-  /** The name for standard input. */
-  private static final Path STANDARD_INPUT = Path.of("-");
-
   private final Console console;
 
   @Option(
@@ -65,6 +64,8 @@ final class PrepareCommand implements Callable<Integer> {
       description = "UTF-8 text files; - means standard input.")
   private List<Path> texts = new ArrayList<>();
 
+  @Mixin private TextOptions options = new TextOptions();
+
   PrepareCommand(Console console) {
     this.console = console;
   }
@@ -72,7 +73,7 @@ final class PrepareCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = Objects.requireNonNull(output);
-    checkOutput(file);
+    OutputFile.check(file, force);
     Path tokenizerFile = Objects.requireNonNull(tokenizer);
     Tokenizer loaded = Tokenizer.load(tokenizerFile);
     TokenizerFingerprint fingerprint = TokenizerFingerprint.of(loaded, tokenizerFile);
@@ -99,30 +100,16 @@ final class PrepareCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void checkOutput(Path file) throws IOException {
-    if (!Files.exists(file)) {
-      return;
-    }
-    if (!force) {
-      throw new UserError(file + ": already exists; add --force to replace it");
-    }
-    for (Path text : texts) {
-      if (Files.exists(text) && Files.isSameFile(file, text)) {
-        throw new UserError(file + ": is one of the texts; choose another name for the dataset");
-      }
-    }
-  }
-
   /** Encodes the texts in order, with one progress bar for all of them. */
   private void write(Tokenizer loaded, DatasetWriter writer, Interruption interruption)
       throws IOException {
+    TextFiles opened = options.files(console);
+    opened.check(texts);
     long done = 0;
-    try (ProgressBar progress = console.progress("prepare", textBytes(), "B")) {
+    try (ProgressBar progress = console.progress("prepare", opened.size(texts), "B")) {
       for (Path text : texts) {
-        boolean standard = text.equals(STANDARD_INPUT);
-        try (InputStream in = standard ? console.in() : Files.newInputStream(text)) {
-          String name = standard ? "standard input" : text.toString();
-          DocumentEncoder encoder = new DocumentEncoder(loaded, in, name);
+        try (TextLines lines = opened.open(text)) {
+          DocumentEncoder encoder = new DocumentEncoder(loaded, lines);
           while (encoder.next()) {
             Cancellation.check(interruption);
             writer.append(encoder.ids().elements(), 0, encoder.ids().size());
@@ -136,25 +123,5 @@ final class PrepareCommand implements Callable<Integer> {
       }
       progress.update(done);
     }
-  }
-
-  /**
-   * Returns the size of all texts in bytes, or 0 if it is unknown. Checks that all of them exist
-   * before the first is read.
-   */
-  private long textBytes() throws IOException {
-    long total = 0;
-    boolean known = true;
-    for (Path text : texts) {
-      if (text.equals(STANDARD_INPUT)) {
-        known = false;
-      } else if (Files.isDirectory(text)) {
-        throw new UserError(text + ": is a folder; give text files");
-      } else {
-        total += Files.size(text);
-        known &= Files.isRegularFile(text);
-      }
-    }
-    return known ? total : 0;
   }
 }

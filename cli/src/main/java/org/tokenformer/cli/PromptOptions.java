@@ -1,22 +1,27 @@
 package org.tokenformer.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.cli.console.Utf8Input;
 import org.tokenformer.engine.generate.GenerationOptions;
 import org.tokenformer.engine.generate.SamplingOptions;
 import org.tokenformer.tokenizer.StreamDecoder;
+import org.tokenformer.tokenizer.TextFiles;
+import org.tokenformer.tokenizer.TextLines;
+import org.tokenformer.tokenizer.TextRules;
 import org.tokenformer.tokenizer.Tokenizer;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** Prompt, sampling and length options of the commands that generate text. */
 final class PromptOptions {
+  private static final String STANDARD_INPUT = "-";
   private static final int MAX_PROMPT_BYTES = 64 << 20;
   private static final SamplingOptions DEFAULTS = SamplingOptions.defaults();
 
@@ -24,8 +29,10 @@ final class PromptOptions {
       arity = "0..1",
       paramLabel = "PROMPT",
       description =
-          "The prompt. If omitted, it is read from standard input, without its final newline.")
+          "The prompt. If it is - or omitted, it is read from standard input, without its final newline.")
   private @Nullable String prompt;
+
+  @Mixin private LineEndOption lineEnds = new LineEndOption();
 
   @Option(
       names = "--max-tokens",
@@ -103,13 +110,15 @@ final class PromptOptions {
   /** Returns the prompt from the command line or from standard input. */
   String text(Console console) throws IOException {
     String text = prompt;
-    if (text == null) {
+    if (text == null || text.equals(STANDARD_INPUT)) {
       if (Console.inputIsTerminal()) {
         console.note("reading the prompt from the terminal; end it with Ctrl-D");
       }
-      text = new Utf8Input(console.in(), "standard input", MAX_PROMPT_BYTES).readAll();
-      text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
-      text = text.endsWith("\r") ? text.substring(0, text.length() - 1) : text;
+      TextFiles texts = LineEndOption.files(console, lineEnds.rules(TextRules.Content.ANY_SYNTAX));
+      try (TextLines lines = texts.open(Path.of(STANDARD_INPUT))) {
+        text = lines.readAll(MAX_PROMPT_BYTES);
+      }
+      text = text.replaceFirst("\r?\n\\z", "");
     }
     if (text.isEmpty()) {
       throw new UserError(

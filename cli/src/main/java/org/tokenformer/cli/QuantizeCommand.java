@@ -11,6 +11,7 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
+import org.tokenformer.cli.console.OneLine;
 import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.checkpoint.AtomicFolder.IfExists;
@@ -55,9 +56,11 @@ final class QuantizeCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Measure the loss on these files: UTF-8 texts, or datasets written by 'tokenformer"
+          "Measure the loss on these files: UTF-8 texts (- means standard input), or datasets written by 'tokenformer"
               + " prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   @Mixin private OutputFolder output = new OutputFolder();
 
@@ -95,7 +98,7 @@ final class QuantizeCommand implements Callable<Integer> {
                 .formatted(folder.weightsFile(), tooLarge.getFirst(), target));
       }
       List<String> lines = new ArrayList<>();
-      lines.add(output.path() + ": " + ModelSummary.line(folder.config()));
+      lines.add(OneLine.of(output.path() + ": ") + ModelSummary.line(folder.config()));
       lines.add(
           ModelSummary.row(
               "weights", "%s before, %s after".formatted(size(folder.tensors()), size(after))));
@@ -123,7 +126,14 @@ final class QuantizeCommand implements Callable<Integer> {
       throws IOException {
     TokenFormerConfig config = folder.config();
     try (TokenData tokens =
-            TokenData.open(console, "reading", data, tokenizer, tokenizerFile, interruption);
+            TokenData.open(
+                console,
+                "reading",
+                data,
+                texts.files(console),
+                tokenizer,
+                tokenizerFile,
+                interruption);
         Backend backend = compute.open(console);
         TokenFormer plain = ModelLoader.load(config, folder.tensors(), backend, () -> {});
         TokenFormer small = ModelLoader.load(config, after, backend, () -> {})) {

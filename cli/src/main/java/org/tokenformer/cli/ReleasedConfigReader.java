@@ -1,13 +1,12 @@
 package org.tokenformer.cli;
 
+import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
+
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -18,8 +17,10 @@ import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.events.NodeEvent;
 import org.snakeyaml.engine.v2.events.ScalarEvent;
+import org.snakeyaml.engine.v2.exceptions.DuplicateKeyException;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.ReaderException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.Tag;
 import org.snakeyaml.engine.v2.parser.Parser;
@@ -29,7 +30,9 @@ import org.snakeyaml.engine.v2.resolver.ScalarResolver;
 import org.snakeyaml.engine.v2.scanner.StreamReader;
 import org.snakeyaml.engine.v2.schema.CoreSchema;
 import org.tokenformer.cli.console.UserError;
-import org.tokenformer.cli.console.Utf8Input;
+import org.tokenformer.tokenizer.TextFiles;
+import org.tokenformer.tokenizer.TextLines;
+import org.tokenformer.tokenizer.TextRules;
 
 /**
  * Reads the configuration of a released checkpoint: one YAML mapping, in practice JSON with
@@ -43,6 +46,9 @@ import org.tokenformer.cli.console.Utf8Input;
 final class ReleasedConfigReader {
   private static final int MAX_BYTES = 1 << 20;
   private static final int MAX_DEPTH = 32;
+
+  private static final TextFiles YAML =
+      new TextFiles(TextRules.ANY_SYNTAX, null, (name, changes) -> {});
 
   private final String file;
   private final LoadSettings settings;
@@ -65,8 +71,8 @@ final class ReleasedConfigReader {
    * @throws UserError with the file, the line and the problem
    */
   static Map<String, @Nullable Object> read(Path file) throws IOException {
-    try (InputStream in = Files.newInputStream(file)) {
-      String yaml = new Utf8Input(in, file.toString(), MAX_BYTES).readAll();
+    try (TextLines lines = YAML.open(file)) {
+      String yaml = lines.readAll(MAX_BYTES);
       return new ReleasedConfigReader(file.toString()).parse(yaml);
     }
   }
@@ -80,10 +86,18 @@ final class ReleasedConfigReader {
         refuseUnusual(event, depth);
       }
       return settings(new Load(settings).loadFromString(yaml));
+    } catch (DuplicateKeyException e) {
+      throw error(e.getProblemMark(), "a key is given twice", e);
     } catch (MarkedYamlEngineException e) {
-      throw error(e.getProblemMark(), e.getProblem(), e);
-    } catch (YamlEngineException e) {
-      throw error(Optional.empty(), Objects.toString(e.getMessage()), e);
+      throw error(e.getProblemMark(), "unexpected syntax", e);
+    } catch (ReaderException e) {
+      throw error(
+          Optional.empty(),
+          "the character U+%04X at offset %d is not allowed"
+              .formatted(e.getCodePoint(), e.getPosition()),
+          e);
+    } catch (YamlEngineException | NumberFormatException e) { // of an escape that the file ends in
+      throw error(Optional.empty(), "unexpected syntax", e);
     }
   }
 
@@ -109,7 +123,7 @@ final class ReleasedConfigReader {
           default -> Optional.empty();
         };
     if (tag.isPresent()) {
-      throw error(event.getStartMark(), "the tag '" + tag.get() + "' is not accepted", null);
+      throw error(event.getStartMark(), "the tag " + quote(tag.get()) + " is not accepted", null);
     }
   }
 
@@ -120,7 +134,8 @@ final class ReleasedConfigReader {
     var settings = new LinkedHashMap<String, @Nullable Object>();
     for (Map.Entry<?, ?> entry : map.entrySet()) {
       if (!(entry.getKey() instanceof String key)) {
-        throw error(Optional.empty(), "the key '" + entry.getKey() + "' is not a name", null);
+        String quoted = quote(String.valueOf(entry.getKey()));
+        throw error(Optional.empty(), "the key " + quoted + " is not a name", null);
       }
       settings.put(key, entry.getValue());
     }

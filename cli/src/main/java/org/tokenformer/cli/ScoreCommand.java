@@ -28,7 +28,7 @@ final class ScoreCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "FILE",
       arity = "0..*",
-      description = "Files of JSON lines. If omitted, standard input is read.")
+      description = "Files of JSON lines; - or none means standard input.")
   private List<Path> files = new ArrayList<>();
 
   ScoreCommand(Console console) {
@@ -45,11 +45,13 @@ final class ScoreCommand implements Callable<Integer> {
 
   private static void answer(ModelOptions.Loaded loaded, JsonLines.Line line, JsonWriter out)
       throws IOException {
-    if (line.text() != null && line.ids() != null) {
+    if (line.fields().text() != null && line.fields().ids() != null) {
       throw line.problem("has both \"text\" and \"ids\"; give one of them");
     }
     int[] ids =
-        line.ids() != null ? line.requireIds() : loaded.tokenizer().encode(line.requireText());
+        line.fields().ids() != null
+            ? line.requireIds()
+            : loaded.tokenizer().encode(line.requireText());
     check(loaded, line, ids);
     double[] logprobs = loaded.model().score(ids);
     out.beginObject();

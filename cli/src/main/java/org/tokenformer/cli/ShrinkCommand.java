@@ -59,9 +59,11 @@ final class ShrinkCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = "FILE",
       description =
-          "Data that the smaller model should predict well: UTF-8 texts, or datasets written by"
+          "Data that the smaller model should predict well: UTF-8 texts (- means standard input), or datasets written by"
               + " 'tokenformer prepare' or pyarrow.")
   private List<Path> data = new ArrayList<>();
+
+  @Mixin private TextOptions texts = new TextOptions();
 
   @Mixin private ShrinkSizeOptions sizes = new ShrinkSizeOptions();
 
@@ -109,7 +111,13 @@ final class ShrinkCommand implements Callable<Integer> {
       try (ModelOptions.Loaded loaded = model.load(console);
           TokenData tokens =
               TokenData.open(
-                  console, "reading", data, loaded.tokenizer(), tokenizerFile, interruption)) {
+                  console,
+                  "reading",
+                  data,
+                  texts.files(console),
+                  loaded.tokenizer(),
+                  tokenizerFile,
+                  interruption)) {
         tokens.requireContext("--data", data, folder.config());
         ShrinkPlan plan = study(folder, loaded, tokens, wanted, interruption);
         Shrinking.save(folder, plan, output.path(), ifExists);

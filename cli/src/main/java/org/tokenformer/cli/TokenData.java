@@ -11,6 +11,7 @@ import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.train.DataTooShortException;
 import org.tokenformer.engine.train.TokenSource;
+import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.TokenFiles;
 
@@ -20,6 +21,7 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
    * Encodes texts, opens datasets and checks their ids.
    *
    * @param label the label of the progress bar
+   * @param texts opens the texts
    * @param tokenizerFile the file of {@code tokenizer}
    * @throws java.util.concurrent.CancellationException if cancelled
    */
@@ -27,12 +29,13 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
       Console console,
       String label,
       List<Path> files,
+      TextFiles texts,
       Tokenizer tokenizer,
       Path tokenizerFile,
       Cancellation cancellation)
       throws IOException {
     var listener = new OnConsole(console, label, cancellation);
-    return new TokenData(TokenFiles.open(files, tokenizer, tokenizerFile, listener));
+    return new TokenData(TokenFiles.open(files, texts, tokenizer, tokenizerFile, listener));
   }
 
   /** Opens the first ids of one file; see {@link TokenFiles#openFirst}. */
@@ -40,12 +43,14 @@ record TokenData(TokenFiles files) implements TokenSource, Closeable {
       Console console,
       Path file,
       int ids,
+      TextFiles texts,
       Tokenizer tokenizer,
       Path tokenizerFile,
       Cancellation cancellation)
       throws IOException {
     var listener = new OnConsole(console, "reading", cancellation);
-    return new TokenData(TokenFiles.openFirst(file, ids, tokenizer, tokenizerFile, listener));
+    return new TokenData(
+        TokenFiles.openFirst(file, ids, texts, tokenizer, tokenizerFile, listener));
   }
 
   /** Shows progress bars and warnings. */

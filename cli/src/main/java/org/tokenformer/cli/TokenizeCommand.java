@@ -8,11 +8,10 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
-import org.tokenformer.cli.console.UserError;
 import org.tokenformer.engine.model.files.ModelFolder;
 import org.tokenformer.tokenizer.Tokenizer;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -27,33 +26,13 @@ import picocli.CommandLine.Parameters;
 final class TokenizeCommand implements Callable<Integer> {
   private final Console console;
 
-  @ArgGroup(exclusive = true, multiplicity = "1")
-  private Source source = new Source();
+  @Mixin private ModelFolderOption model = new ModelFolderOption();
 
-  /** The source of the tokenizer. */
-  static final class Source {
-    @Option(
-        names = {"-m", "--model"},
-        paramLabel = "DIR",
-        description = "Use the tokenizer of this model folder.")
-    private @Nullable Path model;
-
-    @Option(
-        names = {"-t", "--tokenizer"},
-        paramLabel = "FILE",
-        description = "Tokenizer (tokenizer.json).")
-    private @Nullable Path tokenizer;
-
-    Path file() {
-      if (tokenizer != null) {
-        return tokenizer;
-      }
-      if (model == null) {
-        throw new UserError("give a tokenizer with -t FILE or a model with -m DIR");
-      }
-      return model.resolve(ModelFolder.TOKENIZER_FILE);
-    }
-  }
+  @Option(
+      names = {"-t", "--tokenizer"},
+      paramLabel = "FILE",
+      description = "Tokenizer (tokenizer.json). Default: the model's.")
+  private @Nullable Path tokenizer;
 
   @Option(names = "--decode", description = "Read {\"ids\": [...]} and print {\"text\": ...}.")
   private boolean decode;
@@ -61,7 +40,7 @@ final class TokenizeCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "FILE",
       arity = "0..*",
-      description = "Files of JSON lines. If omitted, standard input is read.")
+      description = "Files of JSON lines; - or none means standard input.")
   private List<Path> files = new ArrayList<>();
 
   TokenizeCommand(Console console) {
@@ -70,8 +49,11 @@ final class TokenizeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Tokenizer tokenizer = Tokenizer.load(source.file());
-    JsonLines.answer(console, files, (line, out) -> answer(tokenizer, line, out));
+    UsageErrors.refuseBoth("-m", model.isGiven(), "-t", tokenizer != null);
+    Tokenizer loaded =
+        Tokenizer.load(
+            tokenizer == null ? model.path().resolve(ModelFolder.TOKENIZER_FILE) : tokenizer);
+    JsonLines.answer(console, files, (line, out) -> answer(loaded, line, out));
     return 0;
   }
 

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -29,6 +28,7 @@ import org.tokenformer.engine.train.SavedRun;
 import org.tokenformer.engine.train.Trainer;
 import org.tokenformer.engine.train.TrainingOptions;
 import org.tokenformer.engine.train.TrainingRun;
+import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -41,36 +41,18 @@ import picocli.CommandLine.Option;
       "Trains a model on texts or datasets.",
       "The sizes of a new model are given by --preset, by --layers, --hidden and --heads, or by a"
           + " preset with some sizes changed. -m starts a new run from the weights of an existing model. --resume"
-          + " continues a stopped or killed run bit-identically.",
+          + " continues a stopped or killed run bit-identically; -o is all it needs.",
       "The run folder (-o) is a model folder that always holds the latest checkpoint. It also"
           + " contains the checkpoints themselves, the metrics (metrics.jsonl and"
           + " metrics.arrow), and plots of the metrics (train-plot.html and train-plot.png)."
           + " Ctrl-C saves a checkpoint and exits; a second Ctrl-C exits at once."
     })
-final class TrainCommand implements Callable<Integer> {
-  private static final int DEFAULT_INTERVAL = 200;
-  private static final int DEFAULT_KEEP = 3;
+final class TrainCommand implements Callable<Integer>, OutputGuard.ContinuesFolder {
   private static final String VECTOR_BACKEND = "vector";
 
   private final Console console;
 
-  @Option(
-      names = "--data",
-      required = true,
-      arity = "1..*",
-      paramLabel = "FILE",
-      description =
-          "Training data: UTF-8 texts, or datasets written by 'tokenformer prepare' or pyarrow.")
-  private List<Path> data = new ArrayList<>();
-
-  @Option(
-      names = "--valid",
-      arity = "1..*",
-      paramLabel = "FILE",
-      description =
-          "Validation data, which is not trained on. Its loss is computed every --eval-every"
-              + " steps and after the last one, as by 'tokenformer eval'.")
-  private List<Path> valid = new ArrayList<>();
+  @Mixin private RunOptions runOptions = new RunOptions();
 
   @Option(
       names = {"-o", "--output"},
@@ -81,7 +63,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--resume",
-      description = "Resume the run from the latest checkpoint in the run folder.")
+      description =
+          "Resume the run from the latest checkpoint in the run folder. Its data and options are"
+              + " stored there; a larger --steps extends it.")
   private boolean resume;
 
   @Option(
@@ -89,6 +73,13 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "DIR",
       description = "Start a new run from the weights of the model in this folder.")
   private @Nullable Path model;
+
+  @Option(
+      names = "--moments",
+      description =
+          "With -m: also take over the optimiser's moments of that run, so that the first steps"
+              + " continue where it ended. DIR is a run folder or one of its checkpoints.")
+  private boolean moments;
 
   @Option(
       names = {"-t", "--tokenizer"},
@@ -99,35 +90,6 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin private ModelSizeOptions sizes = new ModelSizeOptions();
 
   private final TrainingSettings settings = new TrainingSettings();
-
-  @Option(
-      names = "--save-every",
-      paramLabel = "N",
-      description = "Steps between checkpoints. Default: 200.")
-  private int saveEvery = DEFAULT_INTERVAL;
-
-  @Option(
-      names = "--on-save-error",
-      paramLabel = "WHAT",
-      defaultValue = "continue",
-      description =
-          "What to do if a checkpoint cannot be written, for example on a full disk:"
-              + " ${COMPLETION-CANDIDATES}. continue warns and tries again at the next"
-              + " checkpoint; stop ends the run. Earlier checkpoints are kept in both cases. If"
-              + " the last checkpoint cannot be written, the run fails. Default: continue.")
-  private OnSaveError onSaveError = OnSaveError.CONTINUE;
-
-  @Option(
-      names = "--keep",
-      paramLabel = "N",
-      description = "Number of checkpoints to keep. Default: 3.")
-  private int keep = DEFAULT_KEEP;
-
-  @Option(
-      names = "--eval-every",
-      paramLabel = "N",
-      description = "Steps between validations. Default: 200.")
-  private int evalEvery = DEFAULT_INTERVAL;
 
   @Mixin private ComputeOptions compute = new ComputeOptions();
 
@@ -145,17 +107,26 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    atLeastOne("--save-every", saveEvery);
-    atLeastOne("--keep", keep);
-    atLeastOne("--eval-every", evalEvery);
+    if (moments && model == null) {
+      throw new UserError(
+          "--moments: has no effect without -m; name a run folder with -m, or omit it");
+    }
     try (var interruption = new Interruption()) {
       try {
-        RunStart start = resume ? resumedRun() : newRun();
-        TrainingNeeds needs = start.needs(settings, !valid.isEmpty());
+        RunSettings run;
+        RunStart start;
+        if (resume) {
+          start = resumedRun();
+          run = runOptions.resuming(RunSettings.read(folder()), folder());
+        } else {
+          run = runOptions.settings();
+          start = newRun();
+        }
+        TrainingNeeds needs = start.needs(settings, run.infers());
         long machine = TrainingNeeds.machineBytes();
         needs.check(machine);
         console.note(ModelSummary.line(start.config()) + "; " + needs.line(machine));
-        train(start, interruption);
+        train(start, run, interruption);
       } catch (CancellationException e) {
         console.note("interrupted before the first step");
       }
@@ -163,10 +134,15 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private static void atLeastOne(String option, int value) {
-    if (value < 1) {
-      throw new UserError(option + " must be at least 1, not " + value);
+  /** A resumed run may use files that are in its folder. */
+  @Override
+  public List<Path> replacedFiles() {
+    if (!resume) {
+      return List.of();
     }
+    return Stream.concat(MetricsFolder.FILES.stream(), Stream.of(RunSettings.FILE))
+        .map(folder()::resolve)
+        .toList();
   }
 
   private Path folder() {
@@ -187,7 +163,8 @@ final class TrainCommand implements Callable<Integer> {
           config,
           tokenizer,
           settings.growth(config, false),
-          backend -> RandomWeights.trainable(config, settings.values(), settings.seed(), backend));
+          backend -> RandomWeights.trainable(config, settings.values(), settings.seed(), backend),
+          null);
     }
     List<String> forNewModels = sizes.given();
     if (tokenizer != null) {
@@ -198,6 +175,21 @@ final class TrainCommand implements Callable<Integer> {
           "-m continues training a model, but %s is for a new one; omit one of them"
               .formatted(forNewModels.getFirst()));
     }
+    return moments ? trainingFrom(checkpoint(from), true) : trainingFrom(from, false);
+  }
+
+  /** Returns the checkpoint whose weights a run folder holds, or the folder if it is one itself. */
+  private static Path checkpoint(Path from) throws IOException {
+    Path latest = RunFolder.latest(from);
+    if (latest == null && !RunFolder.isCheckpoint(from)) {
+      throw new UserError(
+          "-m %s: has no moments, since it is not the folder of a run; omit --moments"
+              .formatted(from));
+    }
+    return latest == null ? from : latest;
+  }
+
+  private RunStart trainingFrom(Path from, boolean withMoments) throws IOException {
     TokenFormerConfig config;
     try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
       config = opened.config();
@@ -211,13 +203,15 @@ final class TrainCommand implements Callable<Integer> {
           try (ModelFolder opened = ModelFolder.open(from, LoadMode.MAP)) {
             return TrainableModel.load(opened, backend, growth.trainsOnlyNew(config));
           }
-        });
+        },
+        withMoments ? SavedRun.open(from) : null);
   }
 
   /** Rejects a folder that holds another run or files that do not belong to a run. */
   private void checkOutput() throws IOException {
     Path folder = folder();
     if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+      OutputFile.nearestFolder(folder); // those between are created
       return;
     }
     if (!Files.isDirectory(folder)) {
@@ -231,7 +225,10 @@ final class TrainCommand implements Callable<Integer> {
     }
     try (Stream<Path> content = Files.list(folder)) {
       Predicate<String> ownFile =
-          name -> name.startsWith(".") || MetricsFolder.FILES.contains(name);
+          name ->
+              name.startsWith(".")
+                  || name.equals(RunSettings.FILE)
+                  || MetricsFolder.FILES.contains(name);
       String foreign =
           content
               .map(file -> file.getFileName().toString())
@@ -277,56 +274,87 @@ final class TrainCommand implements Callable<Integer> {
             .formatted(what, folder()));
   }
 
-  private void train(RunStart start, Interruption interruption) throws IOException {
+  private void train(RunStart start, RunSettings run, Interruption interruption)
+      throws IOException {
     Tokenizer loaded = ModelOptions.loadTokenizer(start.tokenizer(), start.config());
-    try (TokenData trainingData = open("data", data, loaded, start.tokenizer(), interruption);
-        TokenData validationData = open("valid", valid, loaded, start.tokenizer(), interruption)) {
+    List<Path> data = DataFile.paths(run.data());
+    List<Path> valid = DataFile.paths(run.valid());
+    TextFiles opened = LineEndOption.files(console, run.texts());
+    opened.check(Stream.concat(data.stream(), valid.stream()).toList());
+    Path file = start.tokenizer();
+    try (TokenData trainingData =
+            TokenData.open(console, "data", data, opened, loaded, file, interruption);
+        TokenData validationData =
+            TokenData.open(console, "valid", valid, opened, loaded, file, interruption)) {
       TrainingOptions options = start.options(settings, trainingData.size());
       trainingData.requireWindow(
           "--data", data, options.shape().sequence(), "use more text or a shorter --sequence");
       if (!valid.isEmpty()) {
         validationData.requireContext("--valid", valid, start.config());
       }
+      TextSamples samples = samples(run, loaded, trainingData, start.config(), interruption);
+      String schedule = start.scheduleNote(settings, options, trainingData.size());
+      if (schedule != null) {
+        console.note(schedule);
+      }
       try (Backend backend = compute.open(console);
           TrainableModel initialModel = start.model(backend);
           Trainer trainer = start.trainer(initialModel, trainingData, options)) {
-        run(start, trainer, validationData, interruption);
+        run(start, run, trainer, validationData, samples, interruption);
       }
     }
   }
 
-  private TokenData open(
-      String label, List<Path> files, Tokenizer loaded, Path file, Interruption interruption)
-      throws IOException {
-    return TokenData.open(console, label, files, loaded, file, interruption);
+  private static @Nullable TextSamples samples(
+      RunSettings run,
+      Tokenizer tokenizer,
+      TokenData data,
+      TokenFormerConfig config,
+      Interruption interruption) {
+    if (run.sampleEvery() == 0) {
+      return null;
+    }
+    String prompt = run.samplePrompt();
+    return prompt == null
+        ? TextSamples.of(data, tokenizer, config.contextLength(), interruption)
+        : TextSamples.of(prompt, tokenizer, config.contextLength(), interruption);
   }
 
   private void run(
-      RunStart start, Trainer trainer, TokenData validationData, Interruption interruption)
+      RunStart start,
+      RunSettings settingsOfRun,
+      Trainer trainer,
+      TokenData validationData,
+      @Nullable TextSamples samples,
+      Interruption interruption)
       throws IOException {
-    int steps = trainer.options().schedule().steps();
+    try (RunFolder folder = start.folder(folder(), settingsOfRun.kept())) {
+      settingsOfRun.writeIfChanged(folder.path());
+      try (TrainingReport report = report(start, settingsOfRun, trainer, folder.path())) {
+        if (samples != null) {
+          report.showSamples(settingsOfRun.sampleEvery(), () -> samples.line(trainer.model()));
+        }
+        TrainingRun.Validation validation =
+            settingsOfRun.valid().isEmpty()
+                ? null
+                : new TrainingRun.Validation(
+                    (model, cancellation) -> Evaluator.loss(model, validationData, cancellation),
+                    settingsOfRun.evalEvery());
+        TrainingRun run =
+            new TrainingRun(trainer, folder, settingsOfRun.saveEvery(), validation, report);
+        report.finish(run.run(interruption));
+      }
+    }
+  }
+
+  private TrainingReport report(RunStart start, RunSettings run, Trainer trainer, Path folder)
+      throws IOException {
     Backend backend = trainer.model().backend();
     boolean showsPeak = !console.isQuiet() && backend.name().equals(VECTOR_BACKEND);
     double peak = showsPeak ? Machine.flops(compute.threads()) : 0;
-    String name = String.valueOf(folder().toAbsolutePath().normalize().getFileName());
-    try (RunFolder folder = start.folder(folder(), keep);
-        TrainingReport report =
-            new TrainingReport(
-                console,
-                MetricsFolder.open(folder.path(), start.stepsDone()),
-                name,
-                start.stepsDone(),
-                steps,
-                peak,
-                onSaveError)) {
-      TrainingRun.Validation validation =
-          valid.isEmpty()
-              ? null
-              : new TrainingRun.Validation(
-                  (model, cancellation) -> Evaluator.loss(model, validationData, cancellation),
-                  evalEvery);
-      TrainingRun run = new TrainingRun(trainer, folder, saveEvery, validation, report);
-      report.finish(run.run(interruption));
-    }
+    int steps = trainer.options().schedule().steps();
+    MetricsFolder metrics = MetricsFolder.open(folder, start.stepsDone());
+    return new TrainingReport(
+        console, metrics, folder, start.stepsDone(), steps, peak, run.onSaveError());
   }
 }

@@ -13,6 +13,7 @@ import org.tokenformer.cli.console.UserError;
 import org.tokenformer.tokenizer.BpeTrainer;
 import org.tokenformer.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -58,8 +59,13 @@ final class TrainTokenizerCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Overwrite FILE if it exists.")
   private boolean force;
 
-  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "UTF-8 text files.")
+  @Parameters(
+      paramLabel = "TEXT",
+      arity = "1..*",
+      description = "UTF-8 text files; - means standard input.")
   private List<Path> texts = new ArrayList<>();
+
+  @Mixin private TextOptions reading = new TextOptions();
 
   TrainTokenizerCommand(Console console) {
     this.console = console;
@@ -72,7 +78,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
     BpeTrainer.Options options = options();
     Tokenizer tokenizer;
     try (var progress = new PhaseProgress()) {
-      tokenizer = BpeTrainer.train(texts, options, progress);
+      tokenizer = BpeTrainer.train(texts, reading.files(console), options, progress);
     }
     tokenizer.save(file);
     console.note(file + ": " + tokenizer.vocabularySize() + " ids");
@@ -90,7 +96,7 @@ final class TrainTokenizerCommand implements Callable<Integer> {
     try {
       return new BpeTrainer.Options(vocabSize, special, minFrequency);
     } catch (IllegalArgumentException e) {
-      throw new UserError(Objects.toString(e.getMessage()), e);
+      throw new UserError(OptionWording.withOptions(Objects.toString(e.getMessage())), e);
     }
   }
 

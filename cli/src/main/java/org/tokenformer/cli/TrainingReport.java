@@ -3,6 +3,8 @@ package org.tokenformer.cli;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Amount;
 import org.tokenformer.cli.console.Console;
@@ -24,7 +26,7 @@ final class TrainingReport implements RunListener, Closeable {
 
   private final Console console;
   private final MetricsFolder metrics;
-  private final String name;
+  private final Path folder;
   private final int firstStep;
   private final int lastStep;
   private final double peakFlops;
@@ -39,11 +41,13 @@ final class TrainingReport implements RunListener, Closeable {
   private @Nullable TrainingStep last;
   private @Nullable Path checkpoint;
   private double validLoss = Double.NaN;
+  private int sampleEvery;
+  private @Nullable Supplier<String> sample; // null for no samples
 
   /**
    * Creates the report of a run.
    *
-   * @param name the name of the run, for the plots
+   * @param folder of the run
    * @param stepsDone steps done before
    * @param steps total steps
    * @param peakFlops the peak operations per second of this machine, or 0 if unknown
@@ -52,19 +56,25 @@ final class TrainingReport implements RunListener, Closeable {
   TrainingReport(
       Console console,
       MetricsFolder metrics,
-      String name,
+      Path folder,
       int stepsDone,
       int steps,
       double peakFlops,
       OnSaveError onSaveError) {
     this.console = console;
     this.metrics = metrics;
-    this.name = name;
+    this.folder = folder;
     this.peakFlops = peakFlops;
     this.onSaveError = onSaveError;
     firstStep = stepsDone;
     lastStep = steps;
     status = console.status();
+  }
+
+  /** Shows a text after every so many steps. */
+  void showSamples(int every, Supplier<String> text) {
+    sampleEvery = every;
+    sample = text;
   }
 
   /** Optional output. If it fails, training continues without it, after one warning. */
@@ -107,6 +117,9 @@ final class TrainingReport implements RunListener, Closeable {
     last = step;
     writing.run(() -> metrics.step(step));
     status.update(() -> line(step));
+    if (sample != null && step.step() % sampleEvery == 0) {
+      console.note("step %d/%d  sample: %s".formatted(step.step(), lastStep, sample.get()));
+    }
   }
 
   @Override
@@ -126,18 +139,17 @@ final class TrainingReport implements RunListener, Closeable {
     double elapsed = (System.nanoTime() - started) / 1e9;
     double left = elapsed / (step.step() - firstStep) * (lastStep - step.step());
     double fraction = peakFlops == 0 ? 0 : 1 / (secondsPerFlop * peakFlops);
-    // Ordered by importance: narrow terminals cut off the end.
-    return "step %d/%d  %s left  loss %.4f  smoothed %.4f  gradient %.3f  %s tok/s  %s GFLOP/s%s"
-        .formatted(
-            step.step(),
-            lastStep,
-            Amount.duration(left),
-            step.loss(),
-            step.smoothedLoss(),
-            step.gradientNorm(),
-            Amount.rate(1 / secondsPerToken),
-            Amount.rate(1e-9 / secondsPerFlop),
-            peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * fraction)));
+    return status.fitting(
+        List.of(
+            "step %d/%d".formatted(step.step(), lastStep),
+            Amount.duration(left) + " left",
+            "loss %.4f".formatted(step.loss()),
+            "smoothed %.4f".formatted(step.smoothedLoss()),
+            Amount.rate(1 / secondsPerToken) + " tok/s",
+            "gradient %.3f".formatted(step.gradientNorm()),
+            Amount.rate(1e-9 / secondsPerFlop)
+                + " GFLOP/s"
+                + (peakFlops == 0 ? "" : " (%d %%)".formatted(Math.round(100 * fraction)))));
   }
 
   @Override
@@ -159,6 +171,7 @@ final class TrainingReport implements RunListener, Closeable {
   private void plot() {
     TrainingStep step = last;
     if (step != null) {
+      String name = String.valueOf(folder.toAbsolutePath().normalize().getFileName());
       String parameters = Amount.count(step.parameters());
       String title =
           "%s: %s parameters, step %d of %d: %s"
@@ -189,14 +202,14 @@ final class TrainingReport implements RunListener, Closeable {
    *
    * @param complete whether all steps are done
    */
-  void finish(boolean complete) {
+  void finish(boolean complete) throws IOException {
     status.close();
     TrainingStep step = last;
     if (step == null) {
       console.note(
           complete
               ? ("nothing to do: the run has already done all its steps (%d); to train further,"
-                      + " start a new run from its model with -m")
+                      + " add --steps with a larger total, or start a new run from its model with -m")
                   .formatted(lastStep)
               : "interrupted before the next step");
       return;
@@ -210,6 +223,10 @@ final class TrainingReport implements RunListener, Closeable {
                 checkpoint,
                 losses(step),
                 complete ? "" : "; add --resume to continue"));
+    String best = RunSummary.best(folder);
+    if (best != null) {
+      console.note("best checkpoint: " + best);
+    }
   }
 
   /** Writes the final table and plots. */

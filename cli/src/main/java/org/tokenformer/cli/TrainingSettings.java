@@ -10,6 +10,7 @@ import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.training.InitialValues;
 import org.tokenformer.engine.model.training.TrainingShape;
 import org.tokenformer.engine.train.GrowthOptions;
+import org.tokenformer.engine.train.SavedRun;
 import org.tokenformer.engine.train.TrainingChoices;
 import org.tokenformer.engine.train.TrainingOption;
 import org.tokenformer.engine.train.TrainingOptions;
@@ -139,16 +140,29 @@ final class TrainingSettings {
     return choices().options(config.contextLength(), tokens);
   }
 
+  /** Returns whether the number of steps is given. */
+  boolean hasSteps() {
+    return choices().chosen(TrainingOption.STEPS) != null;
+  }
+
   /**
-   * Returns the training options of a resumed run, which are the saved ones.
+   * Returns the training options of a resumed run, which are the saved ones, except that it may get
+   * another number of steps.
    *
-   * @throws UserError if an option differs from the saved run
+   * @throws UserError if another option differs from the saved run, or the steps are already done
    */
-  TrainingOptions options(TrainingOptions saved) {
+  TrainingOptions options(SavedRun run) {
     TrainingChoices choices = choices();
+    TrainingOptions saved = run.options();
     TrainingOption<?> changed = choices.difference(saved);
     if (changed != null) {
       throw mismatch(changed, choices, saved);
+    }
+    Integer steps = choices.chosen(TrainingOption.STEPS);
+    if (steps != null && steps != saved.schedule().steps() && steps <= run.stepsDone()) {
+      throw new UserError(
+          "--steps is the run's total and must be more than the %d steps that it has done, not %d"
+              .formatted(run.stepsDone(), steps));
     }
     return choices.resuming(saved);
   }

@@ -62,6 +62,11 @@ final class CommandLineHarness {
     return runInOwnJava("ulimit -f " + blocks, List.of("-XX:-UsePerfData"), args);
   }
 
+  /** Runs the program in a Java of its own whose working folder is the given one. */
+  static Result runInFolder(Path folder, String... args) throws Exception {
+    return runInOwnJava("cd '" + folder + "'", List.of(), args);
+  }
+
   private static Result runInOwnJava(String preparation, List<String> jvmOptions, String... args)
       throws Exception {
     List<String> command =

@@ -31,7 +31,7 @@ class ComputeOptionsTest {
   void namesWhatCannotBe() {
     assertRefused("--threads must be between 1 and 1024, not 0", "--threads", "0");
     assertRefused("--threads must be between 1 and 1024, not -2", "--threads", "-2");
-    assertRefused("'x' is not an int", "--threads", "x");
+    assertRefused("'x' is not a whole number", "--threads", "x");
     assertRefused("'gpu' is not one of auto, scalar, vector", "--backend", "gpu");
     assertRefused("'cuda' is not one of auto, scalar, vector", "--backend", "cuda");
   }
@@ -43,8 +43,9 @@ class ComputeOptionsTest {
 
   private static ComputeOptions parse(String... args) {
     var command = new Compute();
-    new CommandLine(command)
-        .registerConverter(ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class))
+    var line = new CommandLine(command);
+    Values.register(line);
+    line.registerConverter(ComputeOptions.Backend.class, new Choice<>(ComputeOptions.Backend.class))
         .parseArgs(args);
     return command.options;
   }

@@ -130,6 +130,24 @@ class EvalCommandTest {
     refuses(data, data + ": is truncated");
   }
 
+  /** The same measurement, whatever the line ends and the way in. */
+  @Test
+  void lineEndsMakeNoDifference(@TempDir Path other) throws IOException {
+    String text = "There was a king.\n<|endoftext|>\n\nA daughter had he.\n".repeat(60);
+    JsonObject expected =
+        JsonParser.parseString(eval(Files.writeString(other.resolve("text"), text)).out())
+            .getAsJsonObject();
+    String windows = "\ufeff" + text.replace("\n", "\r\n");
+    Result result =
+        CommandLineHarness.runWithInput(windows, "eval", "-m", model.toString(), "--data", "-");
+    assertEquals(0, result.code(), result.err());
+    JsonObject answer = JsonParser.parseString(result.out()).getAsJsonObject();
+    for (String name : List.of("tokens", "loss", "perplexity")) {
+      assertEquals(expected.get(name), answer.get(name));
+    }
+    assertTrue(result.err().contains("240 line ends CRLF became LF"), result.err());
+  }
+
   @Test
   void refusesTextsThatCannotBeEvaluated(@TempDir Path other) throws IOException {
     Path text = other.resolve("text");

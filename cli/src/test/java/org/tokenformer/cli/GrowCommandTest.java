@@ -190,7 +190,7 @@ class GrowCommandTest {
         grow(softmax, "--ffn", "192"));
     CommandLineFixtures.assertRefused(
         List.of("none: no such folder"), grow(folder.resolve("none"), "--ffn", "192"));
-    Path grown = Files.createDirectory(folder.resolve("grown"));
+    Path grown = CommandLineFixtures.copy(model, folder.resolve("grown"));
     CommandLineFixtures.assertRefused(
         List.of(grown + ": already exists; add --force"), grow(model, "--ffn", "300"));
     Path empty = Files.writeString(folder.resolve("empty"), "");

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.List;
@@ -185,9 +186,57 @@ class ImportExportCommandTest {
         List.of(released + ": already exists", "--force"), export(model, released));
     assertEquals(0, export(model, released, "--force").code());
 
+    assertEquals(List.of("model", "released"), CommandLineFixtures.content(folder));
+  }
+
+  @Test
+  void fillsAnEmptyFolderAndFollowsALinkToOne() throws IOException {
+    List<String> files = List.of("config.json", "model.safetensors", "tokenizer.json");
     Path empty = Files.createDirectory(folder.resolve("empty"));
-    assertEquals(0, CommandLineHarness.run(arguments(golden(), empty, "--force")).code());
-    assertEquals(List.of("empty", "model", "released"), CommandLineFixtures.content(folder));
+    Files.createDirectory(empty.resolve(".model.killed.tmp")); // left by a killed writer
+    assertEquals(0, CommandLineHarness.run(arguments(golden(), empty)).code());
+    assertEquals(files, CommandLineFixtures.content(empty));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), empty);
+    assertEquals(0, CommandLineHarness.run(arguments(golden(), link, "--force")).code());
+    assertEquals(files, CommandLineFixtures.content(empty));
+    assertTrue(Files.isSymbolicLink(link));
+    assertEquals(List.of("empty", "link"), CommandLineFixtures.content(folder));
+  }
+
+  /** A shell would stay in the deleted folder if it were replaced by another one. */
+  @Test
+  void fillsTheCurrentFolder() throws Exception {
+    Path current = Files.createDirectory(folder.resolve("current"));
+    Object key = Files.readAttributes(current, BasicFileAttributes.class).fileKey();
+    List<String> force = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      String[] args = arguments(golden(), Path.of("."), force.toArray(String[]::new));
+      Result result = CommandLineHarness.runInFolder(current, args);
+      assertEquals(0, result.code(), result.err());
+      assertEquals(
+          List.of("config.json", "model.safetensors", "tokenizer.json"),
+          CommandLineFixtures.content(current));
+      assertEquals(key, Files.readAttributes(current, BasicFileAttributes.class).fileKey());
+      force.add("--force");
+    }
+    assertEquals(List.of("current"), CommandLineFixtures.content(folder));
+  }
+
+  @Test
+  void refusesPlacesBeforeItReads() throws IOException {
+    Path none = folder.resolve("none").resolve("model");
+    CommandLineFixtures.assertRefused(
+        List.of(none + ": cannot write: there is no folder " + none.getParent() + "; create it"),
+        arguments(folder, none));
+    Path file = Files.writeString(folder.resolve("file"), "mine");
+    CommandLineFixtures.assertRefused(
+        List.of(file.resolve("x") + ": cannot write: " + file + " is a file"),
+        arguments(folder, file.resolve("x")));
+    Path lines = folder.resolve("two\nlines");
+    Result result = CommandLineHarness.run(arguments(golden(), lines));
+    assertEquals(0, result.code(), result.err());
+    assertEquals(1, result.errorLines().size(), result.err());
+    assertTrue(result.err().contains("two\\nlines: "), result.err());
   }
 
   /** Replacing deletes, so it takes nothing but what such a command has made. */
@@ -209,14 +258,15 @@ class ImportExportCommandTest {
     assertKept(settings, "has no 'model.safetensors'");
 
     CommandLineFixtures.assertRefused(
-        List.of(model + ": exists and holds 'config.json'"), export(model, model, "--force"));
+        List.of(model + ": exists and holds 'config.json'"), export(notes, model, "--force"));
     Path file = Files.writeString(folder.resolve("file"), "mine");
     CommandLineFixtures.assertRefused(
         List.of(file + ": exists and is not a folder"), arguments(golden(), file, "--force"));
     assertEquals("mine", Files.readString(file));
-    Path link = Files.createSymbolicLink(folder.resolve("link"), model);
+    Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("nothing"));
     CommandLineFixtures.assertRefused(
-        List.of(link + ": exists and is not a folder"), arguments(golden(), link, "--force"));
+        List.of(link + ": is a link to " + folder.resolve("nothing") + ", which does not exist"),
+        arguments(golden(), link, "--force"));
   }
 
   private static void assertKept(Path folder, String reason) throws IOException {

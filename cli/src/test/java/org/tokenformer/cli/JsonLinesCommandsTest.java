@@ -120,7 +120,6 @@ class JsonLinesCommandsTest {
     refuses(score("[1]"), "line 1", "not a JSON object");
     refuses(score("{\"text\":\"a\""), "line 1", "not a JSON object");
     refuses(score("{\"text\":\"a\"} {}"), "line 1");
-    refuses(score("\n"), "line 1", "not a JSON object");
     refuses(score("{'text':'a'}"), "line 1", "not a JSON object", "unexpected character at column");
     refuses(score("{\"ids\":[" + "1,".repeat(128) + "1]}"), "129 ids", "128 positions");
   }
@@ -155,7 +154,7 @@ class JsonLinesCommandsTest {
     for (String command : List.of("score", "tokenize")) {
       refuses(
           CommandLineHarness.runWithInput(input, command, "-m", model.toString()),
-          "standard input: not UTF-8 at byte 9");
+          "standard input: line 1 is not UTF-8: invalid byte at position 10");
     }
   }
 
@@ -198,13 +197,46 @@ class JsonLinesCommandsTest {
   }
 
   @Test
+  void readsWhatOtherReadersOfJsonLinesRead() {
+    Path storyteller = Path.of("src/main/storyteller/tokenizer.json");
+    String input =
+        "\ufeff{\"text\":\"Once upon\"}\r\n\r\n \n{\"x\":NaN,\"y\":[-Infinity],\"x\":1,\"text\":\"a time\"}\n\n";
+    for (String file : List.of("-", "")) {
+      String[] args = {"tokenize", "-t", storyteller.toString(), file};
+      Result result =
+          CommandLineHarness.runWithInput(input, Arrays.copyOf(args, file.isEmpty() ? 3 : 4));
+      assertEquals("{\"ids\":[2087,680]}\n{\"ids\":[65,501]}\n", result.out(), result.err());
+      assertEquals("", result.err());
+    }
+  }
+
+  @Test
+  void saysInPlainWordsWhatIsWrong() throws IOException {
+    String not = "standard input: line 1: not a JSON object with \"text\" or \"ids\": ";
+    refuses(tokenize("{'text':'a'}"), not + "unexpected character at column 3");
+    refuses(tokenize("\n{\"text\":\"a\""), "line 2: not a JSON", ": it ends too early");
+    refuses(tokenize("7"), not + "a value of another type is expected at column");
+    refuses(tokenize("{\"x\":" + "[".repeat(999)), not + "too many levels at column");
+    refuses(tokenize("{\"text\":NaN}"), "line 1: field \"text\" is not a string");
+    refuses(score("{\"ids\":[NaN]}"), "line 1: ids[0] is not a number");
+    String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n";
+    refuses(tokenize(pointer), "standard input: is a Git LFS pointer", "git lfs pull");
+    Path tokenizer = Files.writeString(folder.resolve("pointer.json"), pointer);
+    refuses(
+        CommandLineHarness.run("tokenize", "-t", tokenizer.toString()),
+        tokenizer + ": is a Git LFS pointer, not the file itself; run 'git lfs pull'");
+  }
+
+  @Test
   void refusesWhatCannotBeTokenized() {
     refuses(tokenize("{\"ids\":[500]}", "--decode"), "ids[0] = 500", "between 0 and 499");
     refuses(tokenize("{\"ids\":[-1]}", "--decode"), "ids[0] = -1");
     refuses(tokenize("{\"text\":\"a\"}", "--decode"), "line 1", "no field \"ids\"");
     refuses(tokenize("{\"ids\":[1]}"), "line 1", "no field \"text\"");
-    refuses(CommandLineHarness.run("tokenize"), "-t", "-m");
-    refuses(CommandLineHarness.run("tokenize", "-m", "a", "-t", "b"), "mutually exclusive");
+    refuses(CommandLineHarness.run("tokenize"), "no default model", "-m DIR");
+    refuses(
+        CommandLineHarness.run("tokenize", "-m", "a", "-t", "b"),
+        "-m and -t are mutually exclusive");
     refuses(CommandLineHarness.run("tokenize", "-t", "/nowhere"), "/nowhere: does not exist");
     refuses(CommandLineHarness.run("tokenize", "-t", folder.toString()), folder + ": is a folder");
   }

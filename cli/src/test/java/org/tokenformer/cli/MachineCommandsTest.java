@@ -59,7 +59,7 @@ class MachineCommandsTest {
     CommandLineFixtures.assertRefused(
         List.of("none: no such folder"), "inspect", folder.resolve("none").toString());
     CommandLineFixtures.assertRefused(List.of("config.json"), "inspect", folder.toString());
-    CommandLineFixtures.assertRefused(List.of("'DIR'"), "inspect");
+    CommandLineFixtures.assertRefused(List.of("no default model"), "inspect");
   }
 
   @Test
@@ -113,7 +113,7 @@ class MachineCommandsTest {
     CommandLineFixtures.assertRefused(
         List.of("--preset: 'huge'", "150M"), "bench", "--preset", "huge");
     CommandLineFixtures.assertRefused(
-        List.of("mutually exclusive"), "bench", "--preset", "150M", "-m", "x");
+        List.of("-m and --preset are mutually exclusive"), "bench", "--preset", "150M", "-m", "x");
   }
 
   private static void assertBenchRefused(String[] bench, String option, String... parts) {

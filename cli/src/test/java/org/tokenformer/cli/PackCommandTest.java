@@ -391,7 +391,8 @@ class PackCommandTest {
   @Test
   void packNeedsACommandOfItsOwn() {
     CommandLineFixtures.assertRefused(
-        List.of("missing required subcommand; see 'tokenformer pack --help'"), "pack");
+        List.of("missing required subcommand: save or merge; see 'tokenformer pack --help'"),
+        "pack");
     CommandLineFixtures.assertRefused(List.of("'sav'"), "pack", "sav");
     CommandLineFixtures.assertRefused(List.of("--pack"), "pack", "merge", "-o", "x");
     Result help = ok("pack", "--help");

@@ -44,4 +44,16 @@ final class StorytellerTest {
     assertTrue(words > 15, words + " words: " + result.out());
     assertEquals(result.out(), CommandLineHarness.run(args).out());
   }
+
+  @Test
+  void isTheDefaultOfCommandsThatReadAModel() throws Exception {
+    List<String> jvm = List.of("-Dtokenformer.default.model=" + FOLDER.toAbsolutePath());
+    Result inspected = CommandLineHarness.runInOwnJava(jvm, "inspect");
+    assertEquals(0, inspected.code(), inspected.err());
+    assertTrue(inspected.out().contains("8.1M parameters"), inspected.out());
+    assertEquals(0, CommandLineHarness.runInOwnJava(jvm, "tokenize").code());
+    CommandLineFixtures.assertRefused( // it was grown
+        List.of("storyteller: τ = ", "--init split", "--init released"),
+        CommandLineHarness.runInOwnJava(jvm, "export", "-o", "none"));
+  }
 }

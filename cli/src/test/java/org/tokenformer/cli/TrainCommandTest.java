@@ -25,7 +25,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.tokenformer.cli.CommandLineHarness.Result;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.DatasetWriter;
-import org.tokenformer.tokenizer.dataset.TokenDataset;
 import org.tokenformer.tokenizer.dataset.TokenizerFingerprint;
 
 class TrainCommandTest {
@@ -37,6 +36,7 @@ class TrainCommandTest {
           "metrics.arrow",
           "metrics.jsonl",
           "model.safetensors",
+          "run.json",
           "step-000008",
           "tokenizer.json",
           "train-plot.html",
@@ -129,7 +129,8 @@ class TrainCommandTest {
     Result done = CommandLineHarness.run(with(shortly, stopped.toString()));
     assertEquals(0, done.code(), done.err());
     assertEquals(
-        "nothing to do: the run has already done all its steps (8); to train further, start a new run from its model with -m",
+        "nothing to do: the run has already done all its steps (8); to train further, add --steps"
+            + " with a larger total, or start a new run from its model with -m",
         done.errorLines().getLast());
     assertArrayEquals(weights(run), weights(stopped));
   }
@@ -188,18 +189,18 @@ class TrainCommandTest {
   }
 
   @Test
-  void withoutStepsItGoesOnceThroughTheData() throws IOException {
+  void withoutStepsASmallTextIsPassedManyTimes() throws IOException {
     Path few = TrainFixtures.tales(folder.resolve("few.txt"), 30, 4);
-    Result tokens =
-        CommandLineHarness.run(
-            "prepare", "-t", TOKENIZER.toString(), "-o", run + ".arrow", few.toString());
-    assertEquals(0, tokens.code());
-    train(newModel(few, run, "--batch", 2));
-    long ids;
-    try (var dataset = TokenDataset.open(Path.of(run + ".arrow"))) {
-      ids = dataset.size();
-    }
-    assertEquals(Math.ceilDiv(ids, 2L * CONTEXT), metrics(run).size());
+    Result result = CommandLineHarness.run(newModel(few, run, "--batch", 2).toArray(String[]::new));
+    assertEquals(0, result.code(), result.err());
+    assertEquals(500, metrics(run).size());
+    String note =
+        result.errorLines().stream()
+            .filter(l -> l.contains("passes over"))
+            .findFirst()
+            .orElseThrow();
+    assertTrue(note.startsWith("500 steps, which are "), note);
+    assertTrue(metrics(run).getLast().get("loss").getAsDouble() < 0.7, "" + metrics(run).getLast());
   }
 
   @Test
@@ -224,7 +225,7 @@ class TrainCommandTest {
                 "--min-lr",
                 "-Infinity",
                 "--min-lr must be between 0 and the learning rate of 0.01, not -Infinity"),
-            List.of("--warmup", "-1", "--warmup must be between 0 and the 24 steps, not -1"),
+            List.of("--warmup", "-1", "--warmup must be between 0 and the 500 steps, not -1"),
             List.of(
                 "--weight-decay",
                 "-0.1",
@@ -250,7 +251,7 @@ class TrainCommandTest {
             List.of(
                 "--accumulate",
                 "4294967296",
-                "'4294967296' is outside the range of a 32-bit integer"),
+                "'4294967296' is too large; the maximum is 2147483647"),
             List.of("--dropout", "much", "'--dropout': 'much' is not a number"),
             List.of("--on-save-error", "panic", "'panic' is not one of continue, stop"),
             List.of("--dropout", "1", "--dropout must be at least 0 and below 1, not 1.0"),
@@ -364,7 +365,7 @@ class TrainCommandTest {
 
   @Test
   void refusesFoldersThatHoldSomethingElse() throws IOException {
-    refuses(data + ": exists and is not a folder", newModel(data, data));
+    refuses(data + ": the output is the same as the input", newModel(data, data));
     Path mine = Files.createDirectory(folder.resolve("mine"));
     Files.writeString(mine.resolve("letter.txt"), "Dear");
     refuses(mine + ": exists and holds 'letter.txt'", newModel(data, mine));
@@ -386,7 +387,6 @@ class TrainCommandTest {
     for (List<String> other :
         List.of(
             List.of("--lr", "0.02", "--lr: 0.02 is not the 0.01 of the run to resume"),
-            List.of("--steps", "9", "--steps: 9 is not the 8"),
             List.of("--batch", "3", "--batch: 3 is not the 2"),
             List.of("--sequence", "16", "--sequence: 16 is not the 32"),
             List.of("--seed", "7", "--seed: 7 is not the 1"),

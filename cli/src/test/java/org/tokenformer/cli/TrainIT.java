@@ -245,7 +245,7 @@ class TrainIT {
     await(running, () -> saved(straight) == end);
     kill(running);
     assertSameBits(last(straight), last(run));
-    RunFolder.resume(run, 1).close();
+    RunFolder.resume(run, new RunFolder.Kept(1, false)).close();
     assertFalse(isSaving(run));
     return inSaving;
   }

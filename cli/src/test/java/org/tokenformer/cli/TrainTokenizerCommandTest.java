@@ -31,7 +31,7 @@ class TrainTokenizerCommandTest {
   void learnsWhatHfLearns() throws IOException {
     Path file = folder.resolve("tokenizer.json");
     String text = TRAINED.resolve("text.txt").toString();
-    Result result = train("--vocab-size", "700", "-o", file.toString(), text);
+    Result result = train("--vocab-size", "700", "--keep-line-ends", "-o", file.toString(), text);
     assertEquals(0, result.code(), result.err());
     assertEquals("", result.out());
     assertSame(TRAINED.resolve("by-size.json"), file);
@@ -45,6 +45,7 @@ class TrainTokenizerCommandTest {
         train(
             "--vocab-size=9999",
             "--min-frequency=4",
+            "--keep-line-ends",
             "--special-token=th",
             "--special-token=é",
             "--special-token=< >",
@@ -74,7 +75,7 @@ class TrainTokenizerCommandTest {
     Path file = folder.resolve("tokenizer.json");
     Path text = Files.writeString(folder.resolve("text"), "Once upon a time.\n");
     refuses(
-        List.of("must be at least 258", "not 256"),
+        List.of("--vocab-size must be at least 258", "not 256"),
         "--vocab-size",
         "256",
         "--special-token",
@@ -82,17 +83,23 @@ class TrainTokenizerCommandTest {
         file,
         text);
     refuses(
-        List.of("must be at least 0, not -1"),
+        List.of("--min-frequency must be at least 0, not -1"),
         "--vocab-size",
         "300",
         "--min-frequency",
         "-1",
         file,
         text);
-    refuses(List.of("twice"), "--vocab-size", "300", "--special-token=<|endoftext|>", file, text);
+    refuses(
+        List.of("--special-token '<|endoftext|>' is given twice"),
+        "--vocab-size",
+        "300",
+        "--special-token=<|endoftext|>",
+        file,
+        text);
     refuses(List.of("'x'"), "--vocab-size", "x", file, text);
     refuses(List.of("--vocab-size"), file, text);
-    refuses(List.of("none: does not exist"), "--vocab-size", "300", file, folder.resolve("none"));
+    refuses(List.of("none: no such file"), "--vocab-size", "300", file, folder.resolve("none"));
     refuses(List.of("is a folder"), "--vocab-size", "300", file, folder);
     Path bytes = Files.write(folder.resolve("bytes"), new byte[] {'a', (byte) 0x80});
     refuses(List.of(bytes + ": line 1 is not UTF-8"), "--vocab-size", "300", file, bytes);

@@ -1,5 +1,6 @@
 package org.tokenformer.engine;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
@@ -45,7 +46,8 @@ public final class Backends {
    * @param name {@code auto}, {@code scalar} or {@code vector}
    * @param threads between 1 and 1024; the scalar backend uses only the caller's thread
    * @throws BackendUnavailableException if the backend is named explicitly and cannot run here
-   * @throws ConfigException if the name is unknown or the number of threads is out of range
+   * @throws ConfigException if the name is unknown, the number of threads is out of range, or the
+   *     system property {@value VectorBackend#WIDTH_PROPERTY} is not a width that this machine has
    */
   public static Choice open(String name, int threads) {
     if (threads < 1 || threads > MAX_THREADS) {
@@ -80,8 +82,18 @@ public final class Backends {
   }
 
   private static Backend vector(int threads) {
+    checkWidth(System.getProperty(VectorBackend.WIDTH_PROPERTY), VectorBackend.widths());
     return new CheckedBackend(
         new VectorBackend(threads, FIRST_VECTOR.getAndSet(false) ? SINGLE_THREADED_NANOS : 0));
+  }
+
+  /** Checks a vector width: wider vectors than the machine's would work, but very slowly. */
+  static void checkWidth(@Nullable String bits, List<Integer> widths) {
+    List<String> allowed = widths.stream().map(String::valueOf).toList();
+    if (bits != null && !allowed.contains(bits)) {
+      throw ConfigException.notAllowed(
+          VectorBackend.WIDTH_PROPERTY, bits, String.join(" or ", allowed) + " on this machine");
+    }
   }
 
   /** Returns why the vector backend cannot run fast here and how to fix it; null if it can. */
@@ -102,6 +114,9 @@ public final class Backends {
       return "the JVM '"
           + vm
           + "' does not compile the Vector API; use a HotSpot JVM with the C2 compiler";
+    }
+    if (VectorBackend.widths().isEmpty()) {
+      return "this JVM has no vector instructions for this processor";
     }
     return null;
   }

@@ -38,6 +38,11 @@ import org.tokenformer.engine.tensor.DType;
 /**
  * A loaded model for use in a program: generates, scores and opens sessions.
  *
+ * <p>{@link #generate generate}, {@link #stream stream} and {@link #score score} are reproducible:
+ * the same ids, options and seed give bit-identical results on one machine at one vector width, for
+ * every number of threads and whatever other calls run. {@link Session} says how to keep that when
+ * cached positions are reused.
+ *
  * <p>Thread-safe: each call uses its own {@link Session}; a conversation keeps one from {@link
  * #newSession}. Closing the model rejects new calls immediately. Calls in progress complete
  * normally, however many steps they still need. After the last of them, steps of sessions are

@@ -2,6 +2,7 @@ package org.tokenformer.tokenizer;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 
@@ -50,22 +51,27 @@ public final class BpeTrainer {
      *     negative
      */
     public Options {
-      specialTokens = List.copyOf(specialTokens);
-      if (specialTokens.contains("")) {
-        throw new IllegalArgumentException("a special token must not be empty");
+      List<String> special = List.copyOf(specialTokens);
+      specialTokens = special;
+      if (special.contains("")) {
+        throw new IllegalArgumentException("special_token must not be empty");
       }
       if (new HashSet<>(specialTokens).size() < specialTokens.size()) {
-        throw new IllegalArgumentException("a special token is given twice: " + specialTokens);
+        String twice =
+            special.stream()
+                .filter(token -> Collections.frequency(special, token) > 1)
+                .findFirst()
+                .orElseThrow();
+        throw new IllegalArgumentException("special_token '" + twice + "' is given twice");
       }
       int minimum = BYTES + specialTokens.size();
       if (vocabSize < minimum) {
         throw new IllegalArgumentException(
-            "the vocabulary size must be at least %d (%d bytes and the special tokens), not %d"
+            "vocab_size must be at least %d (%d bytes and the special tokens), not %d"
                 .formatted(minimum, BYTES, vocabSize));
       }
       if (minFrequency < 0) {
-        throw new IllegalArgumentException(
-            "the minimum frequency must be at least 0, not " + minFrequency);
+        throw new IllegalArgumentException("min_frequency must be at least 0, not " + minFrequency);
       }
     }
   }
@@ -74,19 +80,22 @@ public final class BpeTrainer {
    * Trains on the files. Each line is normalised and split into words on its own, as in HF. Memory
    * grows with the number of distinct words and the longest line, not with the size of the text.
    *
-   * @throws TokenizerException if a file does not exist, is not UTF-8, or has a line longer than 1
-   *     GiB
-   * @throws IllegalStateException if the distinct words exceed 1 GiB in total
-   * @throws IOException if a file cannot be read
+   * @throws TokenizerException if a line is longer than 1 GiB, or if the distinct words exceed 1
+   *     GiB in total
+   * @throws IOException as {@link TextFiles#open} does
    */
-  public static Tokenizer train(List<Path> texts, Options options, ProgressListener progress)
+  public static Tokenizer train(
+      List<Path> files, TextFiles texts, Options options, ProgressListener progress)
       throws IOException {
-    long total = WordCounter.size(texts);
-    WordCounter counter = new WordCounter(true, GPT2);
+    texts.check(files);
+    long total = texts.size(files);
+    WordCounter counter = new WordCounter(true, GPT2, WordCounter.MAX_WORDS);
     long[] done = {0};
-    for (Path text : texts) {
-      counter.read(
-          text, n -> progress.progress(Phase.READING, done[0] += n, Math.max(total, done[0])));
+    for (Path file : files) {
+      try (TextLines lines = texts.open(file)) {
+        counter.read(
+            lines, n -> progress.progress(Phase.READING, done[0] += n, Math.max(total, done[0])));
+      }
     }
     MergeTrainer trainer =
         new MergeTrainer(counter.words(), counter.counts(), options.specialTokens());

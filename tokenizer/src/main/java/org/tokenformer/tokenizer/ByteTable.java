@@ -108,7 +108,7 @@ final class ByteTable {
    * Adds {@code b[from, to)}, which must not be in the set yet.
    *
    * @return its number
-   * @throws IllegalStateException if the strings exceed 1 GiB in total
+   * @throws IllegalStateException if the strings exceed 1 GiB in total; callers check it
    */
   int add(byte[] b, int from, int to, int hash) {
     int at = length();

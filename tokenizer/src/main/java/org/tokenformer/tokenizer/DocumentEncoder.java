@@ -2,7 +2,6 @@ package org.tokenformer.tokenizer;
 
 import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.io.IOException;
-import java.io.InputStream;
 
 /**
  * Encodes a text as training data: the ids of each document, followed by the end-of-text id.
@@ -16,7 +15,7 @@ import java.io.InputStream;
  * <p>For one thread at a time.
  *
  * <pre>{@code
- * DocumentEncoder encoder = new DocumentEncoder(tokenizer, in, "tales.txt");
+ * DocumentEncoder encoder = new DocumentEncoder(tokenizer, lines);
  * while (encoder.next()) {
  *   use(encoder.ids(), encoder.endsDocument());
  * }
@@ -24,7 +23,7 @@ import java.io.InputStream;
  */
 public final class DocumentEncoder {
   private final Tokenizer tokenizer;
-  private final String name;
+  private final TextLines lines;
   private final int endOfText;
   private final TextDocuments documents;
   private final IntArrayList ids = new IntArrayList();
@@ -32,20 +31,18 @@ public final class DocumentEncoder {
   /**
    * Creates an encoder for a text.
    *
-   * @param in the text in UTF-8; the caller closes it
-   * @param name the name of the text in messages
+   * @param lines the text; the caller closes it
    * @throws TokenizerException if the tokenizer has no special token {@code <|endoftext|>}
    */
-  public DocumentEncoder(Tokenizer tokenizer, InputStream in, String name)
-      throws TokenizerException {
-    this(tokenizer, in, name, TextDocuments.Pieces.of(tokenizer));
+  public DocumentEncoder(Tokenizer tokenizer, TextLines lines) throws TokenizerException {
+    this(tokenizer, lines, TextDocuments.Pieces.of(tokenizer));
   }
 
-  DocumentEncoder(Tokenizer tokenizer, InputStream in, String name, TextDocuments.Pieces pieces)
+  DocumentEncoder(Tokenizer tokenizer, TextLines lines, TextDocuments.Pieces pieces)
       throws TokenizerException {
     this.tokenizer = tokenizer;
-    this.name = name;
-    documents = new TextDocuments(in, name, pieces);
+    this.lines = lines;
+    documents = new TextDocuments(lines, pieces);
     endOfText =
         tokenizer
             .endOfTextId()
@@ -59,8 +56,8 @@ public final class DocumentEncoder {
   /**
    * Advances to the next run of ids; returns false after the last.
    *
-   * @throws TokenizerException if the text is not UTF-8 or if more than 128 MiB of it must be
-   *     encoded at once (both with the line number), or if the tokenizer cannot encode it
+   * @throws IOException as {@link TextLines#readLine} does, if more than 128 MiB of the text must
+   *     be encoded at once, or if the tokenizer cannot encode it
    */
   public boolean next() throws IOException {
     ids.clear();
@@ -70,7 +67,7 @@ public final class DocumentEncoder {
     try {
       tokenizer.encode(documents.bytes(), documents.length(), ids);
     } catch (IllegalArgumentException e) { // a pattern of the tokenizer file takes too long
-      throw new TokenizerException(name + ": " + Problems.line(e), e);
+      throw new TokenizerException(lines.name() + ": " + e.getMessage(), e);
     }
     if (documents.endsDocument()) {
       ids.add(endOfText);
@@ -90,6 +87,6 @@ public final class DocumentEncoder {
 
   /** Returns how many bytes of the text have been read. */
   public long bytesRead() {
-    return documents.bytesRead();
+    return lines.bytesRead();
   }
 }

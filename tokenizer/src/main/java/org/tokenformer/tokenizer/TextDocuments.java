@@ -1,14 +1,12 @@
 package org.tokenformer.tokenizer;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
  * Reads the documents of a text. A line that is exactly {@code <|endoftext|>} separates documents.
- * The last newline of a document is dropped, and so are empty documents. Only {@code \n} ends a
- * line.
+ * The last line end of a document is dropped, and so are empty documents.
  *
  * <p>A long document is returned in pieces, so that memory does not grow with it, if the tokenizer
  * allows it; see {@link Pipeline#dividesAtNewlines}. For one thread at a time.
@@ -34,16 +32,9 @@ final class TextDocuments {
   }
 
   private static final byte[] SEPARATOR = Tokenizer.END_OF_TEXT.getBytes(StandardCharsets.UTF_8);
-  private static final int BUFFER = 1 << 16;
 
-  private final InputStream in;
-  private final String name;
+  private final TextLines lines;
   private final Pieces pieces;
-  private final byte[] buffer = new byte[BUFFER];
-  private int start; // of the unread bytes in the buffer
-  private int end;
-  private long bytesRead;
-  private long lines;
 
   /** The piece, followed by the line of the next piece that was read to find the cut. */
   private final ByteBuilder text = new ByteBuilder();
@@ -53,20 +44,9 @@ final class TextDocuments {
   private boolean endsDocument;
   private boolean ended;
 
-  /**
-   * Creates a reader for a stream, which the caller closes.
-   *
-   * @param name the name of the text in messages
-   */
-  TextDocuments(InputStream in, String name, Pieces pieces) {
-    this.in = in;
-    this.name = name;
+  TextDocuments(TextLines lines, Pieces pieces) {
+    this.lines = lines;
     this.pieces = pieces;
-  }
-
-  /** Returns the number of bytes read so far. */
-  long bytesRead() {
-    return bytesRead;
   }
 
   /**
@@ -89,8 +69,7 @@ final class TextDocuments {
   /**
    * Advances to the next piece; returns false after the last.
    *
-   * @throws TokenizerException with the line number, if a line is not UTF-8 or makes a piece too
-   *     large
+   * @throws IOException as {@link TextLines#readLine} does, also if a line makes a piece too large
    */
   boolean next() throws IOException {
     gathered -= length;
@@ -98,12 +77,10 @@ final class TextDocuments {
     length = 0;
     while (!ended) {
       int lineStart = gathered;
-      gathered = readLine(lineStart);
+      gathered = lines.read(text, lineStart, pieces.maxBytes());
       ended = gathered == lineStart;
-      checkUtf8(lineStart, gathered);
       if (ended || isSeparator(lineStart, gathered)) {
-        boolean newline = lineStart > 0 && text.array()[lineStart - 1] == '\n';
-        length = newline ? lineStart - 1 : lineStart;
+        length = TextLines.withoutLineEnd(text.array(), 0, lineStart);
         gathered = length;
         endsDocument = true;
         if (length > 0) {
@@ -131,50 +108,9 @@ final class TextDocuments {
     return !Gpt2Scanner.isWhiteSpace(Utf8.codePoint(b, at));
   }
 
-  /** Appends a line with its newline after the first {@code used} bytes; returns the new length. */
-  private int readLine(int used) throws IOException {
-    int filled = used;
-    boolean complete = false;
-    while (!complete && fill()) {
-      int newline = start;
-      while (newline < end && buffer[newline] != '\n') {
-        newline++;
-      }
-      complete = newline < end;
-      int count = (complete ? newline + 1 : newline) - start;
-      if (count > pieces.maxBytes() - filled) {
-        throw new TokenizerException(
-            "%s: line %d: more than %d bytes must be encoded at once; split the text into lines, or into documents separated by %s lines"
-                .formatted(name, lines + 1, pieces.maxBytes(), Tokenizer.END_OF_TEXT));
-      }
-      filled = text.append(filled, buffer, start, start + count);
-      start += count;
-    }
-    lines++;
-    return filled;
-  }
-
-  private boolean fill() throws IOException {
-    if (start == end) {
-      start = 0;
-      end = Math.max(0, in.read(buffer));
-      bytesRead += end;
-    }
-    return start < end;
-  }
-
-  private void checkUtf8(int from, int to) throws TokenizerException {
-    int bad = Utf8.malformedAt(text.array(), from, to);
-    if (bad >= 0) {
-      throw new TokenizerException(
-          "%s: line %d is not UTF-8: invalid byte at position %d of the line; convert the text to UTF-8"
-              .formatted(name, lines, bad - from + 1));
-    }
-  }
-
   private boolean isSeparator(int from, int to) {
     byte[] b = text.array();
-    int lineEnd = to > from && b[to - 1] == '\n' ? to - 1 : to;
+    int lineEnd = TextLines.withoutLineEnd(b, from, to);
     return Arrays.equals(b, from, lineEnd, SEPARATOR, 0, SEPARATOR.length);
   }
 }

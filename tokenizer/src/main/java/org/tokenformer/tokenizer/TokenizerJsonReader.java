@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.tokenformer.tokenizer.kind.FileKind;
 
 /**
  * Reads a {@code tokenizer.json} in one pass. The vocabulary and the merges go directly into their
@@ -62,6 +63,10 @@ final class TokenizerJsonReader {
     } catch (NoSuchFileException e) {
       throw problems.of("does not exist", e);
     }
+    FileKind kind = FileKind.ofEncoded(bytes, bytes.length);
+    if (kind != null) {
+      throw problems.of(kind.what() + "; " + kind.advice());
+    }
     String text = new String(bytes, StandardCharsets.UTF_8);
     // A fast check first: malformed input decodes to U+FFFD, so only then is it searched for.
     if (text.indexOf('\uFFFD') >= 0) {
@@ -85,10 +90,12 @@ final class TokenizerJsonReader {
         new TokenizerJsonReader(new Capped(reader, problems), problems, length);
     try {
       return file.read();
-    } catch (MalformedJsonException | EOFException | IllegalStateException e) {
-      throw problems.of("malformed JSON at " + file.json.getPath() + ": " + Problems.line(e), e);
-    } catch (NumberFormatException e) {
-      throw problems.of("not a whole number at " + file.json.getPath(), e);
+    } catch (MalformedJsonException
+        | EOFException
+        | IllegalStateException
+        | NumberFormatException e) {
+      String path = Problems.shortened(file.json.getPath());
+      throw problems.of("malformed JSON at " + path + ": " + Problems.json(e), e);
     }
   }
 
@@ -208,7 +215,8 @@ final class TokenizerJsonReader {
     while (json.hasNext()) {
       String name = json.nextName();
       if (map.containsKey(name)) {
-        throw problems.of("field " + Problems.quote(name) + " occurs twice at " + json.getPath());
+        String path = Problems.shortened(json.getPath());
+        throw problems.of("field " + Problems.quote(name) + " occurs twice at " + path);
       }
       map.put(name, value());
     }

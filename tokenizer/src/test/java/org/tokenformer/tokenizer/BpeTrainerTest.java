@@ -9,6 +9,7 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,11 +24,15 @@ class BpeTrainerTest {
   private static final Path TRAINED = TestFiles.GOLDENS.resolve("trained");
   private static final BpeTrainer.ProgressListener SILENT = (phase, done, total) -> {};
 
+  /** As HF's trainer reads them: line ends stay. */
+  private static final TextFiles FILES =
+      new TextFiles(new TextRules(TextRules.Content.PROSE, true), null, (name, changes) -> {});
+
   @TempDir private Path temporary;
 
   private JsonObject trained(Path text, Options options) throws IOException {
     Path file = temporary.resolve("trained.json");
-    BpeTrainer.train(List.of(text), options, SILENT).save(file);
+    BpeTrainer.train(List.of(text), FILES, options, SILENT).save(file);
     return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
   }
 
@@ -76,7 +81,8 @@ class BpeTrainerTest {
     Path first = Files.write(temporary.resolve("1"), Arrays.copyOf(all, cut));
     Path second = Files.write(temporary.resolve("2"), Arrays.copyOfRange(all, cut, all.length));
     Path file = temporary.resolve("t.json");
-    BpeTrainer.train(List.of(first, second), new Options(700, List.of("<|endoftext|>"), 0), SILENT)
+    BpeTrainer.train(
+            List.of(first, second), FILES, new Options(700, List.of("<|endoftext|>"), 0), SILENT)
         .save(file);
     assertSame(
         TRAINED.resolve("by-size.json"),
@@ -87,7 +93,8 @@ class BpeTrainerTest {
   void linesLongerThanTheBuffer() throws IOException {
     Path text = temporary.resolve("long.txt");
     Files.writeString(text, "abab ".repeat(600_000) + "\nzz\n");
-    Tokenizer tokenizer = BpeTrainer.train(List.of(text), new Options(259, List.of(), 0), SILENT);
+    Tokenizer tokenizer =
+        BpeTrainer.train(List.of(text), FILES, new Options(259, List.of(), 0), SILENT);
     assertEquals("ab", tokenizer.tokenOf(256));
     assertEquals("abab", tokenizer.tokenOf(257));
     assertEquals("Ġabab", tokenizer.tokenOf(258));
@@ -97,7 +104,8 @@ class BpeTrainerTest {
   void noText() throws IOException {
     Path text = Files.createFile(temporary.resolve("empty.txt"));
     Tokenizer tokenizer =
-        BpeTrainer.train(List.of(text), new Options(300, List.of("<|endoftext|>"), 0), SILENT);
+        BpeTrainer.train(
+            List.of(text), FILES, new Options(300, List.of("<|endoftext|>"), 0), SILENT);
     assertEquals(257, tokenizer.vocabularySize());
     assertEquals("Hé", tokenizer.decode(tokenizer.encode("Hé"), false));
   }
@@ -109,6 +117,7 @@ class BpeTrainerTest {
     long[] last = {0};
     BpeTrainer.train(
         List.of(text),
+        FILES,
         new Options(300, List.of(), 0),
         (phase, done, total) -> {
           assertTrue(done <= total);
@@ -124,21 +133,24 @@ class BpeTrainerTest {
   void badTexts() throws IOException {
     Options options = new Options(300, List.of(), 0);
     Path missing = temporary.resolve("missing");
-    TokenizerException e =
+    NoSuchFileException none =
         assertThrows(
-            TokenizerException.class, () -> BpeTrainer.train(List.of(missing), options, SILENT));
-    assertEquals(missing + ": does not exist", e.getMessage());
+            NoSuchFileException.class,
+            () -> BpeTrainer.train(List.of(missing), FILES, options, SILENT));
+    assertEquals(missing.toString(), none.getFile());
     Path latin1 =
         Files.write(temporary.resolve("latin1"), new byte[] {'a', '\n', 'b', (byte) 0xE9});
-    e =
+    TokenizerException e =
         assertThrows(
-            TokenizerException.class, () -> BpeTrainer.train(List.of(latin1), options, SILENT));
+            TokenizerException.class,
+            () -> BpeTrainer.train(List.of(latin1), FILES, options, SILENT));
     assertEquals(
         latin1
             + ": line 2 is not UTF-8: invalid byte at position 2 of the line; convert the text to UTF-8",
         e.getMessage());
     assertThrows(
-        TokenizerException.class, () -> BpeTrainer.train(List.of(temporary), options, SILENT));
+        TokenizerException.class,
+        () -> BpeTrainer.train(List.of(temporary), FILES, options, SILENT));
   }
 
   @Test

@@ -10,7 +10,6 @@ import it.unimi.dsi.fastutil.ints.IntArrayList;
 import it.unimi.dsi.fastutil.ints.IntList;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.StringReader;
 import java.util.List;
 import java.util.Random;
@@ -28,8 +27,8 @@ class DocumentEncoderTest {
     tokenizer.encode(" a king.", expected);
     expected.add(end);
 
-    InputStream in = stream("Once upon a time\nthere was\n<|endoftext|>\n a king.\n");
-    DocumentEncoder encoder = new DocumentEncoder(tokenizer, in, "text");
+    TextLines in = lines("Once upon a time\nthere was\n<|endoftext|>\n a king.\n");
+    DocumentEncoder encoder = new DocumentEncoder(tokenizer, in);
     IntArrayList ids = new IntArrayList();
     int documents = 0;
     while (encoder.next()) {
@@ -67,7 +66,7 @@ class DocumentEncoderTest {
         tokenizer.encode(text, expected);
         expected.add(tokenizer.endOfTextId().orElseThrow());
         Pieces how = new Pieces(tokenizer.dividesAtNewlines(), 1 + random.nextInt(20), 1 << 20);
-        var encoder = new DocumentEncoder(tokenizer, stream(text), golden, how);
+        var encoder = new DocumentEncoder(tokenizer, lines(text), how);
         IntList ids = new IntArrayList();
         while (encoder.next()) {
           ids.addAll(encoder.ids());
@@ -106,15 +105,15 @@ class DocumentEncoderTest {
                  "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}}
                 """));
     TokenizerException e =
-        assertThrows(
-            TokenizerException.class, () -> new DocumentEncoder(tokenizer, stream("a"), "text"));
+        assertThrows(TokenizerException.class, () -> new DocumentEncoder(tokenizer, lines("a")));
     assertEquals(
         "the tokenizer has no special token <|endoftext|>, which must follow each document; use a"
             + " tokenizer that has it",
         e.getMessage());
   }
 
-  private static InputStream stream(String text) {
-    return new ByteArrayInputStream(text.getBytes(UTF_8));
+  private static TextLines lines(String text) throws IOException {
+    var in = new ByteArrayInputStream(text.getBytes(UTF_8));
+    return TextLines.of(in, "text", new TextRules(TextRules.Content.PROSE, true));
   }
 }

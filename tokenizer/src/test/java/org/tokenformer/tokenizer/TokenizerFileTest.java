@@ -132,7 +132,9 @@ class TokenizerFileTest {
     changes.put(firstAdded("id", "1e99"), "added_tokens[0].id must be a whole number");
     changes.put(firstAdded("content", "''"), "added_tokens[0].content must not be empty");
     changes.put(firstAdded("content", "'<|padding|>'"), "\"<|padding|>\" twice");
-    changes.put(firstAdded("content", "'\\ud800'"), "$.added_tokens[0].content: Unpaired");
+    changes.put(
+        firstAdded("content", "'\\ud800'"),
+        "$.added_tokens[0].content: unpaired surrogate at line 1");
     changes.put(firstAdded("content", "'" + "a".repeat(2_000_001) + "'"), "more than 2000000");
     changes.put(firstAdded("content", "5"), "added_tokens[0].content must be a string");
     changes.put(firstAdded("special", "null"), "added_tokens[0].special must be true or false");

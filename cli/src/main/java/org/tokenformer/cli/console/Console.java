@@ -21,6 +21,11 @@ public final class Console {
   /** Set by the launcher if standard error is a terminal, which Java cannot detect. */
   private static final String TERMINAL_PROPERTY = "tokenformer.terminal";
 
+  /** Set by the launcher to the width of the terminal, if it knows it. */
+  private static final String COLUMNS_PROPERTY = "tokenformer.columns";
+
+  private static final int DEFAULT_COLUMNS = 80;
+
   /** Set by the launcher if standard input is a terminal. */
   private static final String INPUT_TERMINAL_PROPERTY = "tokenformer.input.terminal";
 
@@ -107,7 +112,7 @@ public final class Console {
   /** Prints a line of statistics or progress, unless quiet. */
   public void note(String line) {
     if (!quiet) {
-      line(line);
+      line(OneLine.of(line));
     }
   }
 
@@ -137,9 +142,15 @@ public final class Console {
   /** Starts a status line, which replaces the previous one. */
   public StatusLine status() {
     clearStatus();
-    StatusLine line = new StatusLine(this::raw, live, System::nanoTime);
+    StatusLine line = new StatusLine(this::raw, live, columns(), System::nanoTime);
     status = line;
     return line;
+  }
+
+  /** Returns the width of the terminal; 80 if it is unknown. */
+  private static int columns() {
+    int columns = Integer.getInteger(COLUMNS_PROPERTY, DEFAULT_COLUMNS);
+    return columns > 0 ? columns : DEFAULT_COLUMNS; // some terminals report 0
   }
 
   private void raw(String text) {

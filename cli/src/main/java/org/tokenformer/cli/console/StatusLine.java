@@ -1,5 +1,6 @@
 package org.tokenformer.cli.console;
 
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -21,6 +22,7 @@ public final class StatusLine implements AutoCloseable {
 
   private final Consumer<String> out;
   private final boolean live;
+  private final int columns;
   private final LongSupplier nanoTime;
   private final long started;
   private long nextDraw;
@@ -32,10 +34,12 @@ public final class StatusLine implements AutoCloseable {
    *
    * @param out receives the text, line separators included
    * @param live whether {@code out} is a terminal that supports carriage returns
+   * @param columns width of the terminal
    */
-  StatusLine(Consumer<String> out, boolean live, LongSupplier nanoTime) {
+  StatusLine(Consumer<String> out, boolean live, int columns, LongSupplier nanoTime) {
     this.out = out;
     this.live = live;
+    this.columns = live ? columns : Integer.MAX_VALUE;
     this.nanoTime = nanoTime;
     started = nanoTime.getAsLong();
     nextDraw = started + (live ? LIVE_INTERVAL : PLAIN_INTERVAL);
@@ -44,6 +48,21 @@ public final class StatusLine implements AutoCloseable {
   /** Returns whether the line is drawn on a terminal. */
   boolean live() {
     return live;
+  }
+
+  /**
+   * Joins the parts of a line, in this order, and leaves out what does not fit the terminal: an
+   * earlier part is more important than a later one.
+   */
+  public String fitting(List<String> parts) {
+    StringBuilder line = new StringBuilder();
+    for (String part : parts) {
+      String next = line.isEmpty() ? part : "  " + part;
+      if (line.isEmpty() || line.length() + next.length() <= columns) {
+        line.append(next);
+      }
+    }
+    return line.toString();
   }
 
   /** Returns the seconds since the start. */

@@ -3,6 +3,7 @@ package org.tokenformer.cli.console;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ProgressBarTest {
@@ -17,7 +18,8 @@ class ProgressBarTest {
   private long now = Long.MAX_VALUE - SECOND; // nanoTime may overflow
 
   private ProgressBar bar(boolean live, long total, String unit) {
-    return new ProgressBar(new StatusLine(out::append, live, () -> now), "encoding", total, unit);
+    return new ProgressBar(
+        new StatusLine(out::append, live, 80, () -> now), "encoding", total, unit);
   }
 
   @Test
@@ -36,7 +38,7 @@ class ProgressBarTest {
 
   @Test
   void aLineBetweenDrawingsFindsAnEmptyLine() {
-    StatusLine line = new StatusLine(out::append, true, () -> now);
+    StatusLine line = new StatusLine(out::append, true, 80, () -> now);
     ProgressBar bar = new ProgressBar(line, "encoding", 10, "steps");
     now += SECOND;
     bar.update(1);
@@ -89,6 +91,24 @@ class ProgressBarTest {
             + DRAWN
             + "\r\033[Kencoding: 5 steps in 1 h 6 min\n",
         out.toString());
+  }
+
+  @Test
+  void partsThatDoNotFitTheTerminalAreLeftOut() {
+    List<String> parts = List.of("step 40/120", "1 min 12 s left", "loss 4.5812", "12.3k tok/s");
+    assertEquals(
+        "step 40/120  1 min 12 s left  loss 4.5812  12.3k tok/s",
+        new StatusLine(out::append, true, 54, () -> now).fitting(parts));
+    assertEquals(
+        "step 40/120  1 min 12 s left  loss 4.5812",
+        new StatusLine(out::append, true, 53, () -> now).fitting(parts));
+    assertEquals(
+        "step 40/120  loss 4.5812",
+        new StatusLine(out::append, true, 27, () -> now).fitting(parts));
+    assertEquals("step 40/120", new StatusLine(out::append, true, 5, () -> now).fitting(parts));
+    assertEquals(
+        "step 40/120  1 min 12 s left  loss 4.5812  12.3k tok/s",
+        new StatusLine(out::append, false, 5, () -> now).fitting(parts));
   }
 
   @Test

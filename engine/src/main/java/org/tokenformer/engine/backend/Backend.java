@@ -18,7 +18,10 @@ import org.tokenformer.engine.tensor.Tensor;
  *       org.tokenformer.engine.tensor.Quantized quantised}. All are row-major.
  *   <li>The output must not overlap an input unless the operation allows it. All of it is written.
  *   <li>A NaN or infinity in an input row affects only the same row of the output.
- *   <li>Results are bit-identical for every number of threads.
+ *   <li>Results are bit-identical for every number of threads. Those of a training step (forward
+ *       operations for a backward pass, backward operations, {@link #adamw}) are also bit-identical
+ *       at every vector width. In inference, a row's bits may depend on the width and on the number
+ *       of rows.
  *   <li>A backward operation adds to the gradients passed to it, unless it says otherwise. They are
  *       F32 and must not overlap other operands.
  *   <li>Any number of threads may use one backend; it may run their operations sequentially.
@@ -222,9 +225,15 @@ public interface Backend extends AutoCloseable {
    *
    * @param x (T, C)
    * @param table E, (V, C)
+   * @param training whether a backward pass follows
    * @param out (T, V)
    */
-  void logits(Tensor x, Tensor table, Tensor out);
+  void logits(Tensor x, Tensor table, boolean training, Tensor out);
+
+  /** Computes logits for inference. */
+  default void logits(Tensor x, Tensor table, Tensor out) {
+    logits(x, table, false, out);
+  }
 
   /**
    * Computes the gradients of {@link #logits}.

@@ -380,14 +380,14 @@ public final class CheckedBackend implements Backend {
   }
 
   @Override
-  public void logits(Tensor x, Tensor table, Tensor out) {
+  public void logits(Tensor x, Tensor table, boolean training, Tensor out) {
     weight("table", table);
     matrix("x", x);
     activations("x", x, x.rows(), table.columns());
     result("out", out, x.rows(), table.rows());
     disjoint("x", x, "out", out);
     disjoint("table", table, "out", out);
-    backend.logits(x, table, out);
+    backend.logits(x, table, training, out);
   }
 
   @Override

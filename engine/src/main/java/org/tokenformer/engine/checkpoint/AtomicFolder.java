@@ -16,8 +16,12 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /**
- * Writes folders atomically: a temporary folder beside the target is filled, its files are synced,
- * and then it is renamed. On any failure the temporary folder is deleted.
+ * Writes folders atomically: a temporary folder is filled, its files are synced, and then it is
+ * renamed. On any failure the temporary folder is deleted.
+ *
+ * <p>The temporary folder is beside the target or, if the target exists, inside it: the target may
+ * be a mount point, such as a container's volume. The current folder and a folder that cannot be
+ * renamed keep their place, and only their content is replaced, file by file.
  */
 public final class AtomicFolder {
   /** What to do if the target exists. */
@@ -27,7 +31,8 @@ public final class AtomicFolder {
     /**
      * Replace it, and delete the old folder with everything in it: the caller must know that this
      * program created it. Replacing takes two renames; a machine crash between them leaves the old
-     * folder under a hidden name beside the target.
+     * folder under a hidden name beside the target, or the old files in a hidden folder inside it.
+     * A link to a folder stays, and the folder is replaced.
      */
     REPLACE
   }
@@ -51,14 +56,22 @@ public final class AtomicFolder {
   public static void write(Path target, IfExists ifExists, Writer writer)
       throws CheckpointException {
     checkTarget(target, ifExists);
-    AtomicFiles.requireFolder(target);
-    Path temporary = AtomicFiles.temporarySibling(target);
+    boolean exists = Files.isDirectory(target);
+    if (!exists) {
+      AtomicFiles.requireFolder(target);
+    }
+    Path temporary = exists ? temporaryIn(target) : AtomicFiles.temporarySibling(target);
     boolean done = false;
     try {
       Files.createDirectory(temporary);
       writer.write(temporary);
       syncTree(temporary);
-      rename(temporary, target, ifExists);
+      if (exists) {
+        replace(target.toRealPath(), temporary.toRealPath());
+      } else {
+        checkTarget(target, IfExists.REFUSE); // it may have been created in the meantime
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      }
       done = true;
     } catch (CheckpointException e) {
       throw e.withFile(temporary, target);
@@ -69,6 +82,7 @@ public final class AtomicFolder {
         deleteTreeQuietly(temporary);
       }
     }
+    AtomicFiles.syncFolder(target);
     AtomicFiles.syncFolder(AtomicFiles.folderOf(target));
   }
 
@@ -76,7 +90,7 @@ public final class AtomicFolder {
     if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
-    if (!Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+    if (!Files.isDirectory(target)) {
       throw new CheckpointException(
           Kind.EXISTS, target, "exists and is not a folder; choose another name");
     }
@@ -86,21 +100,77 @@ public final class AtomicFolder {
     }
   }
 
-  private static void rename(Path temporary, Path target, IfExists ifExists) throws IOException {
-    if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+  /** Replaces a folder by one that is inside it. */
+  private static void replace(Path folder, Path temporary) throws IOException {
+    Path sibling = AtomicFiles.temporarySibling(folder);
+    if (isCurrent(folder) || !canMove(temporary, sibling)) {
+      replaceContent(folder, temporary);
       return;
     }
-    checkTarget(target, ifExists); // it may have been created in the meantime
-    Path old = AtomicFiles.temporarySibling(target);
-    Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+    Path old = AtomicFiles.temporarySibling(folder);
     try {
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      Files.move(folder, old, StandardCopyOption.ATOMIC_MOVE);
+      try {
+        Files.move(sibling, folder, StandardCopyOption.ATOMIC_MOVE);
+      } catch (IOException e) {
+        Files.move(old, folder, StandardCopyOption.ATOMIC_MOVE);
+        throw e;
+      }
     } catch (IOException e) {
-      Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+      deleteTreeQuietly(sibling);
       throw e;
     }
     deleteTreeQuietly(old);
+  }
+
+  /** Returns whether the process runs in a folder; shells would stay in the deleted one. */
+  private static boolean isCurrent(Path folder) throws IOException {
+    Path current = Path.of("");
+    return Files.exists(current) && current.toRealPath().startsWith(folder);
+  }
+
+  /** Moves a folder, unless the target is on another mount or may not be written. */
+  private static boolean canMove(Path from, Path to) {
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static void replaceContent(Path folder, Path temporary) throws IOException {
+    Path old = Files.createDirectory(temporaryIn(folder));
+    try {
+      moveContent(folder, old);
+      moveContent(temporary, folder);
+    } catch (IOException e) {
+      moveContent(folder, temporary);
+      moveContent(old, folder);
+      throw e;
+    } finally {
+      deleteTreeQuietly(old);
+    }
+    deleteTreeQuietly(temporary);
+  }
+
+  private static void moveContent(Path from, Path to) throws IOException {
+    try (DirectoryStream<Path> content =
+        Files.newDirectoryStream(from, file -> !isLeftover(file))) {
+      for (Path file : content) {
+        Files.move(file, to.resolve(file.getFileName()), StandardCopyOption.ATOMIC_MOVE);
+      }
+    }
+  }
+
+  private static Path temporaryIn(Path folder) {
+    return AtomicFiles.temporarySibling(folder.resolve("new"));
+  }
+
+  /** Returns whether a name is one of those that writers give to unfinished files and folders. */
+  public static boolean isLeftover(Path file) {
+    String name = file.getFileName().toString();
+    return name.startsWith(".") && name.endsWith(AtomicFiles.TEMPORARY);
   }
 
   /** Syncs all files: those not written through {@link AtomicFiles} may not be on disk yet. */

@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.tensor.DType;
@@ -26,7 +25,6 @@ import org.tokenformer.engine.tensor.Shape;
 /** Reads the JSON of a safetensors header and checks each entry on its own. */
 final class SafetensorsParser {
   private static final Pattern DIGITS = Pattern.compile("[0-9]+");
-  private static final Pattern JSON_POSITION = Pattern.compile("line \\d+ column \\d+");
 
   private final Path path;
   private final JsonReader json;
@@ -60,11 +58,9 @@ final class SafetensorsParser {
       }
     } catch (CheckpointException e) {
       throw e;
-    } catch (IOException e) {
-      // The parser's message has several lines and quotes the file; only the position helps.
-      Matcher position = JSON_POSITION.matcher(String.valueOf(e.getMessage()));
-      String where = position.find() ? " at " + position.group() : "";
-      throw new CheckpointException(Kind.BAD_JSON, path, "header is not valid JSON" + where, e);
+    } catch (IOException | IllegalStateException e) {
+      String problem = "header is not valid JSON: " + JsonSyntax.problem(e);
+      throw new CheckpointException(Kind.BAD_JSON, path, problem, e);
     }
     entries.sort(
         Comparator.comparingLong(SafetensorsHeader.Entry::begin)

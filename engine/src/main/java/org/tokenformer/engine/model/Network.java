@@ -82,11 +82,12 @@ public record Network(
    * Computes logits from hidden states.
    *
    * @param hidden (T, C)
+   * @param training whether a backward pass follows
    * @param normed (T, C), overwritten; may be {@code hidden}
    * @param logits (T, V)
    */
-  public void logits(Tensor hidden, Tensor normed, Tensor logits) {
+  public void logits(Tensor hidden, boolean training, Tensor normed, Tensor logits) {
     backend.layerNorm(hidden, normWeight, normBias, config.layerNormEpsilon(), normed);
-    backend.logits(normed, head, logits);
+    backend.logits(normed, head, training, logits);
   }
 }

@@ -18,13 +18,17 @@ import org.tokenformer.engine.tensor.Tensor;
 /**
  * Runs passes over new ids of any number of {@link Session}s and owns the memory that a pass needs.
  * A server, for example, computes a chunk of one conversation's prompt and one id of each other
- * conversation in the same pass, which reads the weights once.
+ * conversation in the same pass, which reads the weights once. The logits may differ by rounding
+ * from those of a {@link Session} alone, whose class says which results are bit-identical.
  *
  * <p>Used by one thread at a time; runners of one model may run on different threads concurrently.
  */
 public final class Runner implements AutoCloseable {
-  /** Maximum rows of a prompt per pass: enough to amortise packing the weights. */
-  static final int CHUNK = 256;
+  /**
+   * Maximum rows of a prompt per pass: enough to amortise packing the weights. A {@link Session}
+   * cuts its ids at positions that are multiples of it.
+   */
+  public static final int CHUNK = 256;
 
   /** Maximum rows of logits computed together: fewer, since each is V wide. */
   static final int LOGITS_ROWS = 64;
@@ -260,12 +264,12 @@ public final class Runner implements AutoCloseable {
   /** Computes the logits of the last row. */
   void lastLogits(Tensor out) {
     Tensor x = current.output();
-    network.logits(rows == 1 ? x : x.rows(rows - 1L, 1), normed(1), out);
+    network.logits(rows == 1 ? x : x.rows(rows - 1L, 1), false, normed(1), out);
   }
 
   /** Computes the logits of consecutive rows, at most {@link #LOGITS_ROWS}. */
   void logits(int first, int count, Tensor out) {
-    network.logits(current.output().rows(first, count), normed(count), out);
+    network.logits(current.output().rows(first, count), false, normed(count), out);
   }
 
   /**
@@ -289,7 +293,7 @@ public final class Runner implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       backend.copy(current.output().rows(which[from + i], 1), gathered.rows(i, 1));
     }
-    network.logits(gathered.rows(0, count), normed(count), out);
+    network.logits(gathered.rows(0, count), false, normed(count), out);
   }
 
   private Tensor normed(int count) {

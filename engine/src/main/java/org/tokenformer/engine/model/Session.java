@@ -14,6 +14,17 @@ import org.tokenformer.engine.tensor.Tensor;
  * memory. A {@link Runner} computes new ids: the caller's, or, for the methods here, one of the
  * model's.
  *
+ * <p>How many rows a pass has may change the last bits of each row. The methods here always make
+ * the same passes for the same ids: they cut ids at positions that are multiples of {@link
+ * Runner#CHUNK}, and {@link #decode} computes its id alone. So the results of a request that
+ * prefills a prompt in a new session and then decodes id by id are bit-identical on one machine at
+ * one vector width, for every number of threads and whatever other sessions compute. They stay so
+ * if the request continues a {@linkplain #fork fork} or a {@linkplain #truncate truncated} session
+ * whose length is a multiple of {@code CHUNK}, provided that each of its positions was prefilled,
+ * not decoded, by a call that began at position 0 or at another such multiple. Everything else,
+ * such as prefixes of other lengths, {@link TokenFormer#step} and runners of the caller's, gives
+ * the same results only up to rounding.
+ *
  * <p>Used by one thread at a time; sessions of one model may run on different threads concurrently.
  * Only {@link #close} may be called while another thread is in a step: that step ends as usual, and
  * the next one is rejected.
@@ -101,8 +112,7 @@ public final class Session implements AutoCloseable {
    * @throws java.util.concurrent.CancellationException if cancelled; the session is then unchanged
    */
   public Tensor prefill(int[] ids, @Nullable Cancellation cancellation) {
-    int rows = model.backend().promptRows(ids.length, model.weightBytes());
-    pass(ids, Math.min(rows, Runner.CHUNK), null, cancellation);
+    pass(ids, model.backend().promptRows(ids.length, model.weightBytes()), null, cancellation);
     return logits(1);
   }
 
@@ -166,8 +176,10 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Appends ids in passes of at most {@code rows} ids each.
+   * Appends ids in passes that end at multiples of {@link Runner#CHUNK}.
    *
+   * @param rows maximum ids per pass before the first of these multiples; after it, a request that
+   *     continues a cached prefix must make the same passes as one for the whole prompt
    * @param consumer receives the logits of all ids; if null, {@link #logits(int)} gets those of the
    *     last id
    */
@@ -180,8 +192,11 @@ public final class Session implements AutoCloseable {
       check(ids, 0, ids.length);
       Runner runner = model.shared().take();
       try {
-        for (int from = 0; from < ids.length; from += rows) {
-          pass(runner, ids, from, Math.min(rows, ids.length - from), consumer, cancellation);
+        int count;
+        for (int from = 0; from < ids.length; from += count) {
+          count = Math.min(ids.length - from, Runner.CHUNK - length() % Runner.CHUNK);
+          count = length() < Runner.CHUNK ? Math.min(count, rows) : count;
+          pass(runner, ids, from, count, consumer, cancellation);
         }
         if (consumer == null) {
           runner.lastLogits(logits(1));

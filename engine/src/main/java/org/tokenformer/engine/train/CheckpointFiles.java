@@ -40,8 +40,12 @@ record CheckpointFiles(Path folder) {
   private static final String FIRST = "first.";
   private static final String SECOND = "second.";
 
-  /** Writes all files into an empty folder; must be called between two steps. */
-  void write(Trainer trainer, byte[] tokenizer) throws IOException {
+  /**
+   * Writes all files into an empty folder; must be called between two steps.
+   *
+   * @param validationLoss measured after the latest step; NaN if none was
+   */
+  void write(Trainer trainer, double validationLoss, byte[] tokenizer) throws IOException {
     TokenFormer model = trainer.model();
     Optimizer optimizer = trainer.optimizer();
     try (Downloads downloads = new Downloads(model.backend(), model.weights())) {
@@ -52,7 +56,7 @@ record CheckpointFiles(Path folder) {
       moments.addAll(downloads.of(SECOND, optimizer.secondMoments()));
       SafetensorsWriter.writePending(folder.resolve(MOMENTS), moments, Map.of("format", "pt"));
     }
-    AtomicFiles.writeText(folder.resolve(STATE), trainer.state().toJson());
+    AtomicFiles.writeText(folder.resolve(STATE), trainer.state(validationLoss).toJson());
     Checksums.write(folder, ALL);
   }
 
@@ -63,6 +67,15 @@ record CheckpointFiles(Path folder) {
    */
   void verify() throws IOException {
     Checksums.verify(folder, ALL, "delete " + folder + " to resume from the previous checkpoint");
+  }
+
+  /** Copies all files into an empty folder. */
+  void copyTo(Path empty) throws IOException {
+    Files.createDirectory(empty.resolve(TRAINING));
+    for (String file : ALL) {
+      Files.copy(folder.resolve(file), empty.resolve(file));
+    }
+    Files.copy(folder.resolve(Checksums.FILE), empty.resolve(Checksums.FILE));
   }
 
   SavedState readState() throws IOException {

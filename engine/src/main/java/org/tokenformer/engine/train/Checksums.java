@@ -15,7 +15,7 @@ import org.tokenformer.engine.model.files.ModelFormatException;
 final class Checksums {
   static final String FILE = "SHA256SUMS";
 
-  private static final int BLOCK = 1 << 20;
+  private static final int BLOCK = 1 << 16;
   private static final int MAX_FILE_BYTES = 1 << 16;
 
   private Checksums() {}

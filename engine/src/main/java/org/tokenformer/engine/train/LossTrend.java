@@ -4,12 +4,17 @@ package org.tokenformer.engine.train;
  * The trend of a run's training loss.
  *
  * @param count losses so far
- * @param smoothed running mean over about the last {@value #SPAN} losses
+ * @param smoothed exponential moving average over about the last {@value #SPAN} losses; like Adam's
+ *     moments, it is corrected for its start at 0, so that the first losses are weighted like later
+ *     ones
  * @param lowest the lowest smoothed loss so far
  * @param high number of consecutive latest losses far above the lowest
  */
 record LossTrend(long count, double smoothed, double lowest, int high) {
   static final int SPAN = 20;
+
+  /** Factor by which each new loss reduces the weight of the earlier ones. */
+  private static final double DECAY = 1 - 1.0 / SPAN;
 
   /** A run has diverged after this many consecutive high losses. */
   static final int MAX_HIGH = 20;
@@ -18,7 +23,9 @@ record LossTrend(long count, double smoothed, double lowest, int high) {
   static final LossTrend START = new LossTrend(0, 0, Double.MAX_VALUE, 0);
 
   LossTrend after(double loss) {
-    double next = smoothed + (loss - smoothed) / Math.min(count + 1, SPAN);
+    // The corrected average (1 - d) Σ dⁱ lossₙ₋ᵢ / (1 - dⁿ), as a step from its last value.
+    double weight = (1 - DECAY) / (1 - StrictMath.pow(DECAY, count + 1.0));
+    double next = smoothed + (loss - smoothed) * weight;
     return new LossTrend(
         count + 1, next, Math.min(lowest, next), loss > threshold() ? high + 1 : 0);
   }

@@ -31,27 +31,59 @@ import org.tokenformer.engine.model.files.ModelFormatException;
  * {@code tokenizer.json} are links through {@code latest}, which is a link to the latest
  * checkpoint, so all three change with one rename. On file systems without links they are copies.
  *
+ * <p>If the best checkpoint is kept, {@code best} is a link to the one with the lowest validation
+ * loss, or a copy of it; that checkpoint is never deleted.
+ *
  * <p>An open folder is locked against other processes: they would mistake unfinished files for the
  * leftovers of a killed run.
  */
 public final class RunFolder implements AutoCloseable {
   private static final String LOCK = ".lock";
   private static final String LATEST = "latest";
+  private static final String BEST = "best";
   private static final String PREFIX = "step-";
   private static final Pattern NAME = Pattern.compile(PREFIX + "([0-9]{6,9})");
 
   private final Path folder;
   private final byte[] tokenizer;
-  private final int keep;
+  private final Kept kept;
   private final FileChannel lock;
 
-  private RunFolder(Path folder, byte[] tokenizer, int keep) throws IOException {
-    if (keep < 1) {
-      throw ConfigException.notAllowed("keep", keep, "at least 1");
+  /**
+   * Which checkpoints are kept.
+   *
+   * @param latest number of latest checkpoints, at least 1
+   * @param best whether the one with the lowest validation loss is kept in addition
+   */
+  public record Kept(int latest, boolean best) {
+    /** Checks the number. */
+    public Kept {
+      if (latest < 1) {
+        throw ConfigException.notAllowed("keep", latest, "at least 1");
+      }
     }
+  }
+
+  /**
+   * The position of a checkpoint in its run.
+   *
+   * @param step steps done
+   * @param steps total steps of the run
+   * @param validationLoss measured after this step, in nats; NaN if none was
+   */
+  public record Checkpoint(int step, int steps, double validationLoss) {
+    /** Reads it from a checkpoint's folder. Checksums are not verified. */
+    public static Checkpoint read(Path folder) throws IOException {
+      SavedState state = new CheckpointFiles(folder).readState();
+      return new Checkpoint(
+          state.progress().step(), state.options().schedule().steps(), state.validationLoss());
+    }
+  }
+
+  private RunFolder(Path folder, byte[] tokenizer, Kept kept) throws IOException {
     this.folder = folder;
     this.tokenizer = tokenizer;
-    this.keep = keep;
+    this.kept = kept;
     Files.createDirectories(folder);
     lock = lock(folder);
     deleteLeftovers();
@@ -81,27 +113,25 @@ public final class RunFolder implements AutoCloseable {
    * Opens the folder of a new run and creates it if it does not exist.
    *
    * @param tokenizer the tokenizer's file, read immediately
-   * @param keep number of checkpoints to keep, at least 1
    * @throws IOException if the tokenizer cannot be read, the folder cannot be created, it contains
    *     checkpoints of another run, or another run is writing to it
    */
-  public static RunFolder create(Path folder, Path tokenizer, int keep) throws IOException {
+  public static RunFolder create(Path folder, Path tokenizer, Kept kept) throws IOException {
     Path last = latest(folder);
     if (last != null) {
       throw new ModelFormatException(
           "%s: contains %s of another run; resume that run or choose another folder"
               .formatted(folder, last.getFileName()));
     }
-    return new RunFolder(folder, Files.readAllBytes(tokenizer), keep);
+    return new RunFolder(folder, Files.readAllBytes(tokenizer), kept);
   }
 
   /**
    * Opens the folder of a run that resumes from {@link #latest}.
    *
-   * @param keep number of checkpoints to keep, at least 1
    * @throws IOException if there is no checkpoint, or another run is writing to the folder
    */
-  public static RunFolder resume(Path folder, int keep) throws IOException {
+  public static RunFolder resume(Path folder, Kept kept) throws IOException {
     Path last = latest(folder);
     if (last == null) {
       throw new ModelFormatException(
@@ -111,9 +141,12 @@ public final class RunFolder implements AutoCloseable {
               + "000200");
     }
     byte[] tokenizer = Files.readAllBytes(new CheckpointFiles(last).tokenizer());
-    RunFolder resumed = new RunFolder(folder, tokenizer, keep);
+    RunFolder resumed = new RunFolder(folder, tokenizer, kept);
     try {
       resumed.makeLatest(last); // the run may have been killed before it did this
+      for (Path checkpoint : checkpoints(folder)) { // or this
+        resumed.makeBestIfLower(checkpoint);
+      }
     } catch (IOException e) {
       resumed.close();
       throw e;
@@ -125,6 +158,7 @@ public final class RunFolder implements AutoCloseable {
   private void deleteLeftovers() {
     AtomicFolder.deleteLeftovers(folder, PREFIX);
     AtomicFolder.deleteLeftovers(folder, LATEST);
+    AtomicFolder.deleteLeftovers(folder, BEST);
     CheckpointFiles.MODEL.forEach(file -> AtomicFolder.deleteLeftovers(folder, file));
   }
 
@@ -143,6 +177,20 @@ public final class RunFolder implements AutoCloseable {
   public static @Nullable Path latest(Path folder) throws IOException {
     List<Path> all = checkpoints(folder);
     return all.isEmpty() ? null : all.getLast();
+  }
+
+  /**
+   * Returns the checkpoint with the lowest validation loss, a folder or a link named {@code best};
+   * null if the run does not keep it.
+   */
+  public static @Nullable Path best(Path folder) {
+    Path best = folder.resolve(BEST);
+    return isCheckpoint(best) ? best : null;
+  }
+
+  /** Returns whether a folder is a checkpoint, under whatever name. */
+  public static boolean isCheckpoint(Path folder) {
+    return Files.exists(new CheckpointFiles(folder).state());
   }
 
   /** Returns all checkpoints in the order of their steps. */
@@ -170,24 +218,67 @@ public final class RunFolder implements AutoCloseable {
   /**
    * Saves a run between two steps, then deletes the oldest checkpoints beyond those to keep.
    *
+   * @param validationLoss measured after the latest step, in nats; NaN if none was
    * @return the new checkpoint
    * @throws IOException with a one-line message; earlier checkpoints are unchanged
    */
-  public Path save(Trainer trainer) throws IOException {
+  public Path save(Trainer trainer, double validationLoss) throws IOException {
     Path checkpoint =
         folder.resolve(String.format(Locale.ROOT, PREFIX + "%06d", trainer.stepsDone()));
     if (!Files.isDirectory(checkpoint)) {
       AtomicFolder.write(
           checkpoint,
           AtomicFolder.IfExists.REFUSE,
-          temporary -> new CheckpointFiles(temporary).write(trainer, tokenizer));
+          temporary -> new CheckpointFiles(temporary).write(trainer, validationLoss, tokenizer));
     }
     makeLatest(checkpoint);
+    makeBestIfLower(checkpoint);
     List<Path> all = checkpoints(folder);
-    for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
-      AtomicFolder.delete(old);
+    for (Path old : all.subList(0, Math.max(0, all.size() - kept.latest()))) {
+      if (!isBest(old)) {
+        AtomicFolder.delete(old);
+      }
     }
     return checkpoint;
+  }
+
+  /** Returns whether a checkpoint with this validation loss would be kept as the best. */
+  boolean wouldBeBest(double validationLoss) {
+    if (!kept.best() || Double.isNaN(validationLoss)) {
+      return false;
+    }
+    Path best = best(folder);
+    double lowest = best == null ? Double.NaN : validationLoss(best);
+    return Double.isNaN(lowest) || validationLoss < lowest;
+  }
+
+  /** Returns the validation loss of a checkpoint; NaN if it has none or cannot be read. */
+  private static double validationLoss(Path checkpoint) {
+    try {
+      return Checkpoint.read(checkpoint).validationLoss();
+    } catch (IOException e) {
+      return Double.NaN; // a damaged checkpoint is not the best
+    }
+  }
+
+  private boolean isBest(Path checkpoint) throws IOException {
+    Path best = folder.resolve(BEST);
+    return Files.exists(best) && Files.isSameFile(best, checkpoint);
+  }
+
+  private void makeBestIfLower(Path checkpoint) throws IOException {
+    if (!wouldBeBest(validationLoss(checkpoint))) {
+      return;
+    }
+    Path best = folder.resolve(BEST);
+    try {
+      AtomicFiles.link(best, checkpoint.getFileName());
+    } catch (UnsupportedOperationException | FileSystemException e) {
+      AtomicFolder.write(
+          best,
+          AtomicFolder.IfExists.REPLACE,
+          temporary -> new CheckpointFiles(checkpoint).copyTo(temporary));
+    }
   }
 
   private void makeLatest(Path checkpoint) throws IOException {

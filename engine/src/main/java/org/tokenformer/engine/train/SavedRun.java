@@ -127,7 +127,23 @@ public final class SavedRun {
           "the training data differ from those of the run in %s; resume with the same data"
               .formatted(folder()));
     }
-    Trainer trainer = new Trainer(model, data, options, state.progress());
+    return withMoments(new Trainer(model, data, options, state.progress()));
+  }
+
+  /**
+   * Returns the trainer of a new run that takes over this run's moments: its first steps continue
+   * the moving averages of the gradients instead of starting them at 0.
+   *
+   * @param model with the weights of {@link #model}; owned by the trainer unless this fails
+   * @throws ModelFormatException if the moments do not fit the weights that the new run trains
+   */
+  public Trainer newRun(TrainableModel model, TokenSource data, TrainingOptions options)
+      throws IOException {
+    Progress start = Progress.startWithMoments(state.progress().optimizerSteps());
+    return withMoments(new Trainer(model, data, options, start));
+  }
+
+  private Trainer withMoments(Trainer trainer) throws IOException {
     try {
       files.readMoments(trainer.optimizer(), trainer.model().backend());
       return trainer;

@@ -15,10 +15,19 @@ import org.tokenformer.engine.model.files.ModelFormatException;
  *
  * @param dataSize number of ids in the training data
  * @param dataFingerprint {@link Fingerprint} of the training data
+ * @param validationLoss measured after the latest step, in nats; NaN if none was
  */
 record SavedState(
-    Progress progress, TrainingOptions options, long dataSize, String dataFingerprint) {
+    Progress progress,
+    TrainingOptions options,
+    long dataSize,
+    String dataFingerprint,
+    double validationLoss) {
   private static final int FORMAT = 2;
+
+  // Optional fields, which the first states of this format do not have.
+  private static final String MOMENT_STEPS = "moment_steps";
+  private static final String VALID_LOSS = "valid_loss";
 
   String toJson() {
     Map<String, Object> fields = new LinkedHashMap<>();
@@ -33,6 +42,10 @@ record SavedState(
     fields.put("high_losses", progress.trend().high());
     fields.put("data_tokens", dataSize);
     fields.put("data_sha256", dataFingerprint);
+    fields.put(MOMENT_STEPS, progress.momentSteps());
+    if (!Double.isNaN(validationLoss)) {
+      fields.put(VALID_LOSS, validationLoss);
+    }
     for (TrainingOption<?> option : TrainingOption.all()) {
       if (option.equals(TrainingOption.GROW_AT)) {
         fields.put("growths", progress.growths()); // format 2 has it here
@@ -62,12 +75,18 @@ record SavedState(
     WindowSampler.Position position =
         new WindowSampler.Position(fields.whole("epoch"), fields.whole("window"));
     int growths = fields.integer("growths");
+    int momentSteps = fields.has(MOMENT_STEPS) ? fields.integer(MOMENT_STEPS) : 0;
     Progress progress =
-        new Progress(fields.integer("step"), fields.whole("tokens"), position, trend, growths);
+        new Progress(
+            fields.integer("step"), fields.whole("tokens"), position, trend, growths, momentSteps);
     TrainingOptions options = options(fields);
     check(fields, progress, options);
     return new SavedState(
-        progress, options, fields.whole("data_tokens"), fields.text("data_sha256"));
+        progress,
+        options,
+        fields.whole("data_tokens"),
+        fields.text("data_sha256"),
+        fields.number(VALID_LOSS, Double.NaN));
   }
 
   private static void check(Fields fields, Progress progress, TrainingOptions options)
@@ -76,7 +95,7 @@ record SavedState(
     WindowSampler.Position position = progress.position();
     LossTrend trend = progress.trend();
     if (Math.min(progress.step(), progress.tokens()) < 0
-        || progress.growths() < 0
+        || Math.min(progress.growths(), progress.momentSteps()) < 0
         || Math.min(position.epoch(), position.window()) < 0
         || Math.min(trend.count(), trend.high()) < 0) {
       throw new ModelFormatException(fields.file() + ": has a negative count: " + progress);

@@ -77,14 +77,18 @@ public final class Trainer implements AutoCloseable {
     return state.optimizer();
   }
 
-  /** Returns the state to be saved in addition to weights and moments. */
-  SavedState state() {
+  /**
+   * Returns the state to be saved in addition to weights and moments.
+   *
+   * @param validationLoss measured after the latest step, in nats; NaN if none was
+   */
+  SavedState state(double validationLoss) {
     String known = fingerprint;
     if (known == null) {
       known = Fingerprint.of(data);
       fingerprint = known;
     }
-    return new SavedState(progress, options, data.size(), known);
+    return new SavedState(progress, options, data.size(), known, validationLoss);
   }
 
   /** Returns the number of steps done. */
@@ -128,11 +132,9 @@ public final class Trainer implements AutoCloseable {
       throw lossDiverged(step, loss);
     }
     double rate = options.schedule().rate(step) * options.growth().warmupFactor(step);
-    optimizer().step(step, rate, gradients, norm);
+    optimizer().step(progress.optimizerSteps() + 1L, rate, gradients, norm);
     long tokens = options.tokensPerStep();
-    progress =
-        new Progress(
-            step, progress.tokens() + tokens, sampler.position(), trend, progress.growths());
+    progress = progress.afterStep(tokens, sampler.position(), trend);
     double seconds = (System.nanoTime() - start) / 1e9;
     return new TrainingStep(
         step,
@@ -159,13 +161,7 @@ public final class Trainer implements AutoCloseable {
       GrowthOptions.Stage stage = options.growth().stages().get(number);
       Growth growth = options.growth().growth(stage, model().config());
       state = state.grown(growth, options, SplitMix.hash(options.seed(), number));
-      progress =
-          new Progress(
-              progress.step(),
-              progress.tokens(),
-              progress.position(),
-              progress.trend().afterGrowth(),
-              number + 1);
+      progress = progress.afterGrowth();
     }
   }
 

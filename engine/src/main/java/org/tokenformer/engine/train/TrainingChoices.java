@@ -3,6 +3,7 @@ package org.tokenformer.engine.train;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.model.files.Fields;
 import org.tokenformer.engine.model.files.ModelFormatException;
@@ -14,7 +15,15 @@ import org.tokenformer.engine.model.training.TrainingShape;
  * some of which depend on the model and the data. Immutable.
  */
 public final class TrainingChoices {
-  private static final int MIN_WARMUP_STEPS = 20;
+  /** Steps of a run over a small text, which one pass would hardly change the weights. */
+  private static final int MIN_DEFAULT_STEPS = 500;
+
+  /** A faster warm-up to the default rate throws the loss up before it falls. */
+  private static final int MIN_WARMUP_STEPS = 100;
+
+  /** Options that may change when a run is resumed. */
+  private static final Set<TrainingOption<?>> RESUMABLE =
+      Set.of(TrainingOption.RECOMPUTE, TrainingOption.STEPS);
 
   /** No choices: every option has its default. */
   public static final TrainingChoices NONE = new TrainingChoices(Map.of());
@@ -124,16 +133,18 @@ public final class TrainingChoices {
    */
   public TrainingOptions options(int contextLength, long tokens) {
     long perStep = (long) shape(contextLength).rows() * Math.max(1, get(TrainingOption.ACCUMULATE));
-    int onePass = Math.clamp(Math.ceilDiv(tokens, perStep), 1, Integer.MAX_VALUE);
-    TrainingChoices counted =
-        withDefault(TrainingOption.SEQUENCE, contextLength)
-            .withDefault(TrainingOption.STEPS, onePass);
-    int steps = counted.get(TrainingOption.STEPS);
-    int warmup = Math.min(Math.max(MIN_WARMUP_STEPS, steps / 100), steps);
-    return counted
-        .withDefault(TrainingOption.WARMUP, warmup)
-        .withDefault(TrainingOption.MIN_LEARNING_RATE, get(TrainingOption.LEARNING_RATE) / 10)
+    int steps = Math.clamp(Math.ceilDiv(tokens, perStep), MIN_DEFAULT_STEPS, Integer.MAX_VALUE);
+    return withDefault(TrainingOption.SEQUENCE, contextLength)
+        .withDefault(TrainingOption.STEPS, steps)
+        .withScheduleDefaults()
         .options();
+  }
+
+  private TrainingChoices withScheduleDefaults() {
+    int steps = get(TrainingOption.STEPS);
+    int warmup = Math.min(Math.max(MIN_WARMUP_STEPS, steps / 100), Math.ceilDiv(steps, 2));
+    return withDefault(TrainingOption.WARMUP, warmup)
+        .withDefault(TrainingOption.MIN_LEARNING_RATE, get(TrainingOption.LEARNING_RATE) / 10);
   }
 
   /**
@@ -160,12 +171,13 @@ public final class TrainingChoices {
   /**
    * Returns the first chosen option that differs from a saved run, so that the run cannot be
    * resumed with it; null if there is none. {@link TrainingOption#RECOMPUTE} is ignored, since
-   * results are bit-identical with it.
+   * results are bit-identical with it, and {@link TrainingOption#STEPS}, since a run may be
+   * extended.
    */
   public @Nullable TrainingOption<?> difference(TrainingOptions saved) {
     for (TrainingOption<?> option : TrainingOption.all()) {
       Object value = chosen.get(option);
-      boolean mayChange = option.equals(TrainingOption.RECOMPUTE);
+      boolean mayChange = RESUMABLE.contains(option);
       if (value != null && !mayChange && !value.equals(option.of(saved))) {
         return option;
       }
@@ -173,9 +185,19 @@ public final class TrainingChoices {
     return null;
   }
 
-  /** Returns the options for resuming a run: its own, with recomputation added if it was chosen. */
+  /**
+   * Returns the options for resuming a run: its own, with recomputation added if it was chosen, and
+   * with the chosen number of steps. The learning-rate schedule then covers the new total; a
+   * warm-up longer than that is cut.
+   */
   public TrainingOptions resuming(TrainingOptions saved) {
     boolean recompute = get(TrainingOption.RECOMPUTE) || saved.shape().recompute();
-    return of(saved).with(TrainingOption.RECOMPUTE, recompute).options();
+    Integer chosenSteps = chosen(TrainingOption.STEPS);
+    int steps = chosenSteps == null ? saved.schedule().steps() : chosenSteps;
+    return of(saved)
+        .with(TrainingOption.RECOMPUTE, recompute)
+        .with(TrainingOption.STEPS, steps)
+        .with(TrainingOption.WARMUP, Math.min(saved.schedule().warmup(), steps))
+        .options();
   }
 }

@@ -37,7 +37,7 @@ public final class TrainingOption<T> {
           OptionForm.WHOLE,
           null,
           options -> options.schedule().steps(),
-          "Total number of training steps. Default: one pass over the data.");
+          "Total number of training steps. A resumed run may be given more: the learning-rate schedule then covers the new total. Default: one pass over the data, but at least 500 steps.");
 
   /** {@link Schedule#warmup}. */
   public static final TrainingOption<Integer> WARMUP =
@@ -47,7 +47,7 @@ public final class TrainingOption<T> {
           null,
           options -> options.schedule().warmup(),
           "Steps over which the learning rate warms up from zero to its maximum. Default: 1 % of all"
-              + " steps, but at least 20 (at most all).");
+              + " steps, but at least 100 (at most half).");
 
   /** {@link Schedule#learningRate}. */
   public static final TrainingOption<Double> LEARNING_RATE =

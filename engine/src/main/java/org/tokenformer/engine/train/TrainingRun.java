@@ -19,6 +19,7 @@ public final class TrainingRun {
   private final @Nullable Validation validation;
   private final RunListener listener;
   private int savedAt;
+  private double validationLoss = Double.NaN; // after the latest step; NaN if not measured
 
   /** Measures the loss on validation data. */
   public interface Measure {
@@ -83,13 +84,10 @@ public final class TrainingRun {
       while (!trainer.isDone()) {
         Cancellation.check(cancellation);
         step(cancellation);
-        int step = trainer.stepsDone();
-        if (!trainer.isDone() && step % saveEvery == 0) {
+        validateIfDue(cancellation);
+        boolean due = trainer.stepsDone() % saveEvery == 0 || folder.wouldBeBest(validationLoss);
+        if (!trainer.isDone() && due) {
           saveOrAsk();
-        }
-        if (validation != null && (trainer.isDone() || step % validation.every() == 0)) {
-          double loss = validation.measure().loss(trainer.model(), cancellation);
-          listener.validated(step, trainer.tokens(), loss);
         }
       }
     } catch (CancellationException e) {
@@ -100,6 +98,14 @@ public final class TrainingRun {
     }
     saveLast();
     return true;
+  }
+
+  private void validateIfDue(@Nullable Cancellation cancellation) {
+    int step = trainer.stepsDone();
+    if (validation != null && (trainer.isDone() || step % validation.every() == 0)) {
+      validationLoss = validation.measure().loss(trainer.model(), cancellation);
+      listener.validated(step, trainer.tokens(), validationLoss);
+    }
   }
 
   private void step(@Nullable Cancellation cancellation) throws IOException {
@@ -114,9 +120,11 @@ public final class TrainingRun {
     } finally {
       TokenFormerConfig after = trainer.model().config();
       if (!after.equals(before)) {
+        validationLoss = Double.NaN; // it was that of the smaller model
         listener.grown(done, before, after);
       }
     }
+    validationLoss = Double.NaN;
     listener.step(step);
   }
 
@@ -167,13 +175,13 @@ public final class TrainingRun {
   private Path save() throws IOException {
     boolean interrupted = Thread.interrupted();
     try {
-      return folder.save(trainer);
+      return folder.save(trainer, validationLoss);
     } catch (IOException e) {
       if (!Thread.interrupted()) {
         throw e;
       }
       interrupted = true; // during the save, and possibly the cause of its failure
-      return folder.save(trainer);
+      return folder.save(trainer, validationLoss);
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();

@@ -115,6 +115,7 @@ abstract class BackendContract {
       {48, 70, 97, 130},
       {49, 130, 300, 257},
       {1, 272, 70, 384},
+      {1030, 7, 13, 5},
     };
     for (int[] size : sizes) {
       for (Theta theta : Theta.values()) {
@@ -515,15 +516,39 @@ abstract class BackendContract {
     backend.attention(x, x, x, 2, 1, List.of(new Sequence(200, 0, cache)), whole);
     Tensor chunked = memory.allocate(DType.F32, x.shape());
     KeyValueCache other = cache(backend, DType.F32, 200, 24);
-    int start = 0;
-    for (int rows : new int[] {2, 97, 33, 68}) {
-      Tensor part = x.rows(start, rows);
-      List<Sequence> batch = List.of(new Sequence(rows, start, other));
-      backend.attention(part, part, part, 2, 1, batch, chunked.rows(start, rows));
-      start += rows;
-    }
+    appendInChunks(x, other, chunked, 2, 97, 33, 68);
     if (!backend.name().equals("scalar")) {
       assertArrayEquals(Tensors.get(backend, whole), Tensors.get(backend, chunked));
+    }
+  }
+
+  private void appendInChunks(Tensor x, KeyValueCache cache, Tensor out, int... chunks) {
+    int start = 0;
+    for (int rows : chunks) {
+      Tensor part = x.rows(start, rows);
+      List<Sequence> batch = List.of(new Sequence(rows, start, cache));
+      backend.attention(part, part, part, 2, 1, batch, out.rows(start, rows));
+      start += rows;
+    }
+  }
+
+  /** The first query of a chunk may be at any distance from the start of a block of keys. */
+  @Test
+  void attentionOfAChunkThatStartsAnywhere() {
+    int rows = 180;
+    Tensor x = activations(rows, 8, 2);
+    List<Sequence> sequence = List.of(new Sequence(rows, 0, null));
+    Tensor whole = memory.allocate(DType.F32, x.shape());
+    backend.attention(x, x, x, 2, 1, sequence, whole);
+    float[] expected = Tensors.get(backend, whole);
+    Tensor chunked = memory.allocate(DType.F32, x.shape());
+    KeyValueCache cache = cache(backend, DType.F32, rows, 8);
+    for (int start = 2; start < 110; start++) {
+      appendInChunks(x, cache, chunked, start, rows - start);
+      float[] actual = Tensors.get(backend, chunked);
+      if (!backend.name().equals("scalar")) {
+        assertArrayEquals(expected, actual, "starting at " + start);
+      }
     }
   }
 
@@ -666,7 +691,8 @@ abstract class BackendContract {
             {5, 300, 40},
             {17, 33, 7},
             {3, 40, 600},
-            {61, 33, 300}
+            {61, 33, 300},
+            {1030, 5, 13}
           }) {
         Tensor x = activations(size[0], size[1], 1);
         Tensor table = weights(dtype, size[2], size[1]);
@@ -679,7 +705,11 @@ abstract class BackendContract {
             magnitudes[i] += Math.abs(product);
           }
         }
-        compare("logits", logits(reference, x, table), logits(backend, x, table), magnitudes, 0.1);
+        float[] expected = logits(reference, x, table);
+        compare("logits", expected, logits(backend, x, table), magnitudes, 0.1);
+        Tensor out = memory.allocate(DType.F32, Shape.of(x.rows(), table.rows()));
+        backend.logits(x, table, true, out);
+        compare("logits for training", expected, Tensors.get(backend, out), magnitudes, 0.1);
       }
     }
   }
@@ -707,7 +737,7 @@ abstract class BackendContract {
 
   @Test
   void everyNumberOfThreadsGivesTheSameBits() {
-    Tensor x = activations(150, 48, 1);
+    Tensor x = activations(1100, 48, 1);
     Tensor keys = weights(DType.F32, 500, 48);
     Tensor values = weights(DType.BF16, 500, 48);
     Tensor small = weights(DType.I8, 500, 48);
@@ -717,7 +747,7 @@ abstract class BackendContract {
     for (int threads : new int[] {1, 2, 3, 7}) {
       try (Backend b = open(threads)) {
         float[] all = new float[0];
-        for (Tensor rows : List.of(x, x.rows(3, 1), x.rows(3, 20), x.rows(9, 5))) {
+        for (Tensor rows : List.of(x, x.rows(0, 150), x.rows(3, 1), x.rows(3, 20), x.rows(9, 5))) {
           for (Theta theta : Theta.values()) {
             ParameterTokens tokens = ParameterTokens.of(theta, 9, keys, values);
             all = join(all, pattention(b, rows, tokens));

@@ -129,7 +129,7 @@ abstract class GradientContract {
     int[][] sizes = {
       {1, 1, 1, 1}, {1, 3, 5, 4}, {2, 100, 300, 64}, {1, 64, 300, 100}, {63, 5, 96, 7},
       {64, 8, 97, 9}, {65, 15, 300, 16}, {65, 7, 1, 13}, {130, 17, 5, 31}, {300, 9, 1, 15},
-      {64, 64, 96, 64}, {300, 64, 97, 100}
+      {64, 64, 96, 64}, {300, 64, 97, 100}, {1030, 7, 13, 5}
     };
     for (int[] size : sizes) {
       for (Theta theta : Theta.values()) {
@@ -457,7 +457,14 @@ abstract class GradientContract {
   @Test
   void logitsBackwardMatches() {
     int[][] sizes = {
-      {1, 1, 1}, {1, 65, 103}, {7, 33, 201}, {63, 5, 96}, {64, 8, 97}, {65, 64, 128}, {300, 17, 31}
+      {1, 1, 1},
+      {1, 65, 103},
+      {7, 33, 201},
+      {63, 5, 96},
+      {64, 8, 97},
+      {65, 64, 128},
+      {300, 17, 31},
+      {1030, 7, 13}
     };
     for (int[] size : sizes) {
       for (DType dtype : List.of(DType.F32, DType.BF16)) {
@@ -584,18 +591,18 @@ abstract class GradientContract {
 
   @Test
   void everyNumberOfThreadsGivesTheSameBits() {
-    Tensor all = activations(150, 48, 1);
-    Tensor gradients = activations(150, 48, 1);
+    Tensor all = activations(1100, 48, 1);
+    Tensor gradients = activations(1100, 48, 1);
     Tensor keys = weights(DType.F32, 301, 48);
     Tensor values = weights(DType.F32, 301, 48);
-    Tensor wide = activations(150, 301, 1);
+    Tensor wide = activations(1100, 301, 1);
     Tensor weight = Tensors.of(backend, memory, DType.F32, floats(48, 1), 48);
-    int[] ids = random.ints(160, 0, 17).toArray();
+    int[] ids = random.ints(1110, 0, 17).toArray();
     List<float[][]> results = new ArrayList<>();
     for (int threads : new int[] {1, 2, 3, 7}) {
       List<float[]> result = new ArrayList<>();
       try (Backend b = open(threads)) {
-        for (int rows : new int[] {1, 20, 150}) {
+        for (int rows : new int[] {1, 20, 150, 1100}) {
           Tensor x = all.rows(0, rows);
           Tensor dy = gradients.rows(0, rows);
           for (Theta theta : Theta.values()) {

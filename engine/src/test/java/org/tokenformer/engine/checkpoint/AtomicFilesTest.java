@@ -105,6 +105,17 @@ class AtomicFilesTest {
   }
 
   @Test
+  void aLinkToAFolderStaysAndTheFolderIsReplaced() throws IOException {
+    Path model = Files.createDirectory(folder.resolve("model"));
+    Files.writeString(model.resolve("old.txt"), "old");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), model);
+    AtomicFolder.write(link, IfExists.REPLACE, AtomicFilesTest::fill);
+    assertEquals(List.of("a.txt", "training"), Fixtures.filesIn(model));
+    assertEquals(model, Files.readSymbolicLink(link));
+    assertEquals(List.of("link", "model"), Fixtures.filesIn(folder));
+  }
+
+  @Test
   void aFailureLeavesTheOldFolder() throws IOException {
     Path model = Files.createDirectory(folder.resolve("model"));
     Files.writeString(model.resolve("old.txt"), "old");

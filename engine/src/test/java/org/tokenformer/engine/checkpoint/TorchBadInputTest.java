@@ -267,6 +267,8 @@ class TorchBadInputTest {
     refuses(kind, changed(good.clone(), b -> b.putLong(find(b, record, 0) + 48, -1)), "184467");
     refuses(kind, changed(good.clone(), b -> b.putShort(end(b) + 8, (short) 1)), "counts");
     refuses(kind, changed(good.clone(), b -> b.putInt(end(b) + 8, 0x00010001)), "differ");
+    refuses(kind, changed(good.clone(), b -> b.putInt(end(b) + 12, 7)), "end records differ");
+    refuses(kind, changed(good.clone(), b -> b.putInt(end(b) + 16, 7)), "end records differ");
     Consumer<ByteBuffer> many =
         b -> {
           int at = find(b, record, 0);

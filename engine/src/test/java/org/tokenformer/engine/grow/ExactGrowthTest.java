@@ -34,8 +34,15 @@ import org.tokenformer.engine.testing.Seeds;
 
 /** A grown model computes the same as before. */
 final class ExactGrowthTest {
-  /** Relative to the largest logit. */
-  private static final double TOLERANCE = 1e-5;
+  /**
+   * How far the change by a growth may exceed the largest of {@link #DISTURBANCES} disturbances of
+   * the model. Both are the model's own rounding: a split adds the same numbers in another order,
+   * and rounds τ and, unless it halves, the values once. How much roundings matter depends on the
+   * model, so no constant fits all. Measured, the change is at most 1.7 times the disturbances.
+   */
+  private static final double SPREAD = 4;
+
+  private static final int DISTURBANCES = 2;
 
   private static final DType[] TYPES = {DType.F32, DType.BF16, DType.F16};
   private static final int ROUNDS = 6;
@@ -84,30 +91,48 @@ final class ExactGrowthTest {
           int length = round == 0 ? Growths.CONTEXT : 2 + random.nextInt(60);
           int[] ids = Models.ids(random, length);
           int oneByOne = 1 + random.nextInt(Math.min(length - 1, 20));
-          float[] expected;
-          try (TokenFormer before = model.open(backend)) {
-            expected = Growths.logits(before, ids, oneByOne);
-          }
+          float[] expected = logits(model, backend, ids, oneByOne);
+          double tolerance =
+              c.isBitExact() ? 0 : SPREAD * rounding(model, backend, ids, oneByOne, expected);
           String story = "";
           for (int growth = 0; growth < 2; growth++) {
             GrowthPlan plan = Growths.plan(model.config(), c.init, random);
             story += " " + plan;
             model = model.by(plan, c.init, random.nextLong(), arena);
-            try (TokenFormer after = model.open(backend)) {
-              float[] actual = Growths.logits(after, ids, oneByOne);
-              double change = Growths.relativeChange(expected, actual);
-              String what = c + " " + dtype + story + ": " + change;
-              assertTrue(change <= TOLERANCE, what);
-              if (c.isBitExact()) {
-                assertArrayEquals(expected, actual, what);
-              }
-              worst = Math.max(worst, change);
+            float[] actual = logits(model, backend, ids, oneByOne);
+            double change = Growths.relativeChange(expected, actual);
+            String what = c + " " + dtype + story + ": " + change + " > " + tolerance;
+            if (c.isBitExact()) {
+              assertArrayEquals(expected, actual, what);
+            } else {
+              assertTrue(change <= tolerance, what);
+              worst = Math.max(worst, change / tolerance);
             }
           }
         }
       }
     }
-    System.out.printf("%s: largest change %.2g of the largest logit%n", c, worst);
+    System.out.printf("%s: largest change %.2f of the tolerance%n", c, worst);
+  }
+
+  private static float[] logits(Grown model, Backend backend, int[] ids, int oneByOne) {
+    try (TokenFormer open = model.open(backend)) {
+      return Growths.logits(open, ids, oneByOne);
+    }
+  }
+
+  /** Returns how much rounding matters in a model: the largest change by a disturbance. */
+  private static double rounding(
+      Grown model, Backend backend, int[] ids, int oneByOne, float[] expected) {
+    double largest = 0;
+    for (int i = 0; i < DISTURBANCES; i++) {
+      try (Arena arena = Arena.ofConfined()) {
+        Grown disturbed = model.disturbed(new Random(i), arena);
+        float[] actual = logits(disturbed, backend, ids, oneByOne);
+        largest = Math.max(largest, Growths.relativeChange(expected, actual));
+      }
+    }
+    return largest;
   }
 
   @ParameterizedTest

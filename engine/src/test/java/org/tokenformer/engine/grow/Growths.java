@@ -1,14 +1,22 @@
 package org.tokenformer.engine.grow;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
 import org.tokenformer.engine.grow.GrowthPlan.Size;
 import org.tokenformer.engine.model.BlockPattention;
@@ -53,6 +61,53 @@ final class Growths {
       var values = InitialValues.RELEASED; // the larger ones
       return new Grown(growth.after(), growth.weights(weights, values, seed, arena));
     }
+
+    /**
+     * Returns the same model but for rounding: the parameter tokens of each Pattention in another
+     * order, so that sums are added in another one, and every value and τ moved to one of its
+     * neighbours in F32.
+     */
+    Grown disturbed(Random random, Arena arena) {
+      Map<String, NamedTensor> changed = new LinkedHashMap<>(weights);
+      Map<String, Float> taus = new TreeMap<>(config.taus());
+      for (int layer = 0; layer < config.layers().size(); layer++) {
+        for (BlockPattention which : BlockPattention.values()) {
+          String name = TensorNames.pattention(layer, which);
+          int[] order = order(config.layers().get(layer).of(which), random);
+          changed.compute(TensorNames.keys(name), (_, keys) -> reordered(keys, order, null, arena));
+          changed.compute(
+              TensorNames.values(name), (_, values) -> reordered(values, order, random, arena));
+          taus.put(name, neighbour(config.tau(layer, which), random));
+        }
+      }
+      return new Grown(config.withLayers(config.layers(), taus, config.history()), changed);
+    }
+  }
+
+  private static int[] order(int count, Random random) {
+    List<Integer> rows = new ArrayList<>(IntStream.range(0, count).boxed().toList());
+    Collections.shuffle(rows, random);
+    return rows.stream().mapToInt(row -> row).toArray();
+  }
+
+  private static float neighbour(float value, Random random) {
+    return random.nextBoolean() ? Math.nextUp(value) : Math.nextDown(value);
+  }
+
+  /** Returns the rows as F32 in another order, their elements moved if there is a generator. */
+  private static NamedTensor reordered(
+      @Nullable NamedTensor tensor, int[] order, @Nullable Random random, Arena arena) {
+    NamedTensor old = Objects.requireNonNull(tensor);
+    float[] values = new float[(int) old.shape().elements()];
+    FloatConversion.convert(old.dtype(), old.data(), DType.F32, MemorySegment.ofArray(values));
+    int columns = values.length / order.length;
+    MemorySegment data = arena.allocate(old.shape().bytes(DType.F32), 64);
+    for (int i = 0; i < values.length; i++) {
+      float value = values[order[i / columns] * columns + i % columns];
+      float moved = random == null ? value : neighbour(value, random);
+      data.setAtIndex(ValueLayout.JAVA_FLOAT, i, moved);
+    }
+    return new NamedTensor(old.name(), DType.F32, old.shape(), data);
   }
 
   /**

@@ -108,13 +108,7 @@ final class TokenSelectionTest {
       session.logits(ids, (_, rows) -> all.add(Tensors.get(model.backend(), rows)), null);
       all.add(Tensors.get(model.backend(), session.decode(3)));
     }
-    float[] joined = new float[all.stream().mapToInt(rows -> rows.length).sum()];
-    int at = 0;
-    for (float[] rows : all) {
-      System.arraycopy(rows, 0, joined, at, rows.length);
-      at += rows.length;
-    }
-    return joined;
+    return Tensors.concat(all);
   }
 
   /** Saves a folder with the first rows only. */

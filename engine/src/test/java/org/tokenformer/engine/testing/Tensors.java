@@ -3,6 +3,7 @@ package org.tokenformer.engine.testing;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.MemoryScope;
@@ -98,6 +99,17 @@ public final class Tensors {
       }
       return values;
     }
+  }
+
+  /** Returns the arrays one after another. */
+  public static float[] concat(List<float[]> arrays) {
+    float[] joined = new float[arrays.stream().mapToInt(array -> array.length).sum()];
+    int at = 0;
+    for (float[] array : arrays) {
+      System.arraycopy(array, 0, joined, at, array.length);
+      at += array.length;
+    }
+    return joined;
   }
 
   /** Truncates numbers to BF16. */

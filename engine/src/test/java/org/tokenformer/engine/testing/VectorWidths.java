@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.CheckedBackend;
+import org.tokenformer.engine.backend.vector.VectorBackend;
 
 /**
  * Vector backends of any width in one JVM. The width is a static constant of the vector package, so
@@ -14,7 +15,7 @@ import org.tokenformer.engine.backend.CheckedBackend;
  */
 public final class VectorWidths {
   private static final String PACKAGE = "org.tokenformer.engine.backend.vector.";
-  private static final String PROPERTY = "tokenformer.vector.bits";
+  private static final String PROPERTY = VectorBackend.WIDTH_PROPERTY;
 
   /** One copy per width, so that the JVM compiles it once and not for every test. */
   private static final Map<Integer, Class<?>> BACKENDS = new HashMap<>();

@@ -112,8 +112,8 @@ final class GrowingRunTest {
         Cancellation soon = () -> asked.getAndDecrement() == 0;
         assertThrows(CancellationException.class, () -> trainer.step(soon));
       }
-      try (RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
-        run.save(trainer);
+      try (RunFolder run = RunFolder.create(folder, tokenizer, new RunFolder.Kept(2, false))) {
+        run.save(trainer, Double.NaN);
       }
     }
   }
@@ -213,9 +213,9 @@ final class GrowingRunTest {
     try (Backend backend = Computing.SCALAR.open();
         TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, Runs.options(1, 1, 0));
-        RunFolder run = RunFolder.create(folder, tokenizer, 1)) {
+        RunFolder run = RunFolder.create(folder, tokenizer, new RunFolder.Kept(1, false))) {
       trainer.step(null);
-      Path saved = run.save(trainer);
+      Path saved = run.save(trainer, Double.NaN);
       assertEquals(saved, RunFolder.latest(folder));
       assertEquals(1, SavedRun.open(saved).stepsDone());
     } finally {

@@ -2,6 +2,7 @@ package org.tokenformer.engine.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +18,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -40,6 +42,7 @@ import org.tokenformer.engine.testing.GoldenCase.Computing;
 /** Stopping and resuming runs, and checkpoints after failures. */
 final class ResumeTest {
   private static final int STEPS = 26;
+  private static final RunFolder.Kept KEPT = new RunFolder.Kept(2, false);
 
   @TempDir Path temporary;
   private Path folder = Path.of("");
@@ -96,7 +99,7 @@ final class ResumeTest {
       throws IOException {
     try (TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, options);
-        RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
+        RunFolder run = RunFolder.create(folder, tokenizer, KEPT)) {
       return new TrainingRun(trainer, run, 10, validation(), heard).run(cancellation);
     }
   }
@@ -112,7 +115,7 @@ final class ResumeTest {
     SavedRun saved = saved();
     try (TrainableModel model = saved.model(backend);
         Trainer trainer = saved.trainer(model, data, saved.options());
-        RunFolder run = RunFolder.resume(folder, 2)) {
+        RunFolder run = RunFolder.resume(folder, KEPT)) {
       return new TrainingRun(trainer, run, 10, validation(), heard).run(null);
     }
   }
@@ -226,7 +229,7 @@ final class ResumeTest {
       }
       assertEquals(Files.readString(tokenizer), Files.readString(folder.resolve("tokenizer.json")));
       String message =
-          refused(() -> RunFolder.create(folder, tokenizer, 2), "step-000025 of another run");
+          refused(() -> RunFolder.create(folder, tokenizer, KEPT), "step-000025 of another run");
       assertTrue(message.startsWith(folder + ": "), message);
     }
     assertEquals(0, HostScope.liveBytes());
@@ -243,7 +246,7 @@ final class ResumeTest {
 
   @Test
   void anotherRunIsNotResumed() throws IOException {
-    refused(() -> RunFolder.resume(folder, 1), "no checkpoint");
+    refused(() -> RunFolder.resume(folder, new RunFolder.Kept(1, false)), "no checkpoint");
     try (Backend backend = Computing.SCALAR.open()) {
       begin(backend, Runs.options(4, 1, 0), () -> false);
       SavedRun saved = saved();
@@ -282,6 +285,153 @@ final class ResumeTest {
     }
   }
 
+  /** With one window of data and a constant rate, a step depends on weights and moments only. */
+  @Test
+  void aNewRunCanTakeOverTheMoments() throws IOException {
+    TokenSource window = TokenSource.of(Runs.pattern(17, 1));
+    try (Backend backend = Computing.SCALAR.open()) {
+      Map<String, float[]> expected = null;
+      try (TrainableModel model = Runs.model(backend);
+          Trainer trainer = new Trainer(model, window, constant(9));
+          RunFolder run = RunFolder.create(folder, tokenizer, KEPT)) {
+        for (int step = 1; step <= 9; step++) {
+          trainer.step(null);
+          if (step == 4 || step == 6) {
+            run.save(trainer, Double.NaN);
+          }
+        }
+        expected = Runs.weights(model.model());
+      }
+      SavedRun four = SavedRun.open(folder.resolve("step-000004"));
+      Path next = temporary.resolve("next");
+      try (TrainableModel model = four.model(backend);
+          Trainer trainer = four.newRun(model, window, constant(5));
+          RunFolder run = RunFolder.create(next, tokenizer, KEPT)) {
+        assertEquals(0, trainer.stepsDone());
+        trainer.step(null);
+        trainer.step(null);
+        run.save(trainer, Double.NaN);
+        Path moments = Path.of(CheckpointFiles.MOMENTS);
+        assertEquals(
+            -1,
+            Files.mismatch(
+                folder.resolve("step-000006").resolve(moments), last(next).resolve(moments)));
+      }
+      SavedRun two = SavedRun.open(last(next)); // which knows that its moments have six steps
+      try (TrainableModel model = two.model(backend);
+          Trainer trainer = two.trainer(model, window, two.options())) {
+        while (!trainer.isDone()) {
+          trainer.step(null);
+        }
+        assertEquals(5, trainer.stepsDone());
+        TrainerTest.assertSame(expected, Runs.weights(model.model()));
+      }
+    }
+  }
+
+  private static TrainingOptions constant(int steps) {
+    TrainingOptions base = Runs.options(steps, 1, 0);
+    return new TrainingOptions(
+        new Schedule(steps, 0, 1e-2, 1e-2), base.shape(), 1, base.optimizer(), 0, 7);
+  }
+
+  /** The rates of an extended run are those of the new schedule from the next step on. */
+  @Test
+  void aRunThatIsDoneCanBeExtended() throws IOException {
+    try (Backend backend = Computing.SCALAR.open()) {
+      assertTrue(begin(backend, Runs.options(6, 1, 0), () -> false));
+      SavedRun saved = saved();
+      TrainingOptions longer =
+          TrainingChoices.NONE.with(TrainingOption.STEPS, 12).resuming(saved.options());
+      assertEquals(new Schedule(12, 3, 1e-2, 1e-3), longer.schedule());
+      try (TrainableModel model = saved.model(backend);
+          Trainer trainer = saved.trainer(model, data, longer)) {
+        // 0.001 + 0.009 (1 + cos(π 4/9))/2
+        assertEquals(0.0062814168, trainer.step(null).learningRate(), 1e-9);
+        while (!trainer.isDone()) {
+          trainer.step(null);
+        }
+        assertEquals(12, trainer.stepsDone());
+      }
+    }
+  }
+
+  /**
+   * Validation losses that fall and rise again; checkpoints every 10 steps, validations every 8.
+   */
+  @Test
+  void theBestCheckpointIsKept() throws IOException {
+    TrainingOptions options = Runs.options(40, 1, 0);
+    double[] losses = {5, 3, 4, 3.5, 3.25};
+    RunFolder.Kept best = new RunFolder.Kept(1, true);
+    Path named = folder.resolve("best");
+    try (Backend backend = Computing.SCALAR.open()) {
+      try (TrainableModel model = Runs.model(backend);
+          Trainer trainer = new Trainer(model, data, options);
+          RunFolder run = RunFolder.create(folder, tokenizer, best)) {
+        assertNull(RunFolder.best(folder));
+        TrainingRun.Validation validation = scripted(losses);
+        Cancellation stop = () -> heard.validations.size() == 3;
+        assertFalse(new TrainingRun(trainer, run, 10, validation, heard).run(stop));
+      }
+      assertEquals(
+          List.of("step-000008", "step-000010", "step-000016", "step-000020", "step-000024"),
+          heard.saved);
+      assertEquals(List.of("step-000016", "step-000024"), checkpoints());
+      assertEquals(new RunFolder.Checkpoint(16, 40, 3), RunFolder.Checkpoint.read(named));
+      assertEquals(new RunFolder.Checkpoint(24, 40, 4), RunFolder.Checkpoint.read(last(folder)));
+
+      SavedRun saved = saved();
+      try (TrainableModel model = saved.model(backend);
+          Trainer trainer = saved.trainer(model, data, saved.options());
+          RunFolder run = RunFolder.resume(folder, best)) {
+        TrainingRun.Validation validation = scripted(3.5, 3.25);
+        assertTrue(new TrainingRun(trainer, run, 100, validation, heard).run(null));
+      }
+      assertEquals(List.of("step-000016", "step-000040"), checkpoints());
+      assertEquals(named, RunFolder.best(folder));
+      assertEquals(Path.of("step-000016"), Files.readSymbolicLink(named));
+      SavedRun.open(named); // checksums match
+    }
+  }
+
+  @Test
+  void theBestCheckpointIsFoundAfterAKillAndCopiedWithoutLinks() throws IOException {
+    RunFolder.Kept kept = new RunFolder.Kept(3, true);
+    try (Backend backend = Computing.SCALAR.open();
+        TrainableModel model = Runs.model(backend);
+        Trainer trainer = new Trainer(model, data, Runs.options(9, 1, 0))) {
+      try (RunFolder run = RunFolder.create(folder, tokenizer, KEPT)) {
+        for (double loss : new double[] {4, 3, 3.5}) {
+          trainer.step(null);
+          run.save(trainer, loss);
+        }
+      }
+      RunFolder.resume(folder, kept).close(); // as if killed before the link was made
+      Path best = folder.resolve("best");
+      assertEquals(3, RunFolder.Checkpoint.read(best).validationLoss());
+      Files.delete(best);
+      copy(last(folder), best); // as on a file system without links
+      try (RunFolder run = RunFolder.resume(folder, kept)) {
+        assertEquals(2, SavedRun.open(best).stepsDone());
+        trainer.step(null);
+        run.save(trainer, 2);
+      }
+      assertFalse(Files.isSymbolicLink(best));
+      assertEquals(4, SavedRun.open(best).stepsDone());
+      assertEquals(List.of("step-000002", "step-000003", "step-000004"), checkpoints());
+    }
+  }
+
+  private static TrainingRun.Validation scripted(double... losses) {
+    Iterator<Double> next = Arrays.stream(losses).iterator();
+    return new TrainingRun.Validation((model, cancellation) -> next.next(), 8);
+  }
+
+  private List<String> checkpoints() throws IOException {
+    return entries().stream().filter(name -> name.startsWith("step-")).toList();
+  }
+
   @Test
   void damageIsFound() throws IOException {
     try (Backend backend = Computing.SCALAR.open()) {
@@ -312,12 +462,18 @@ final class ResumeTest {
           {"\"step\": 3", "\"step\": -3", "has a negative count"},
           {"\"step\": 3", "\"step\": 4", "step: 4 is more than the run's 3 steps"},
           {"\"losses\": 3", "\"losses\": -3", "has a negative count"},
-          {"\"lowest_loss\": ", "\"lowest_loss\": 1e999, \"x\": ", "JSON forbids NaN and inf"},
+          {"\"lowest_loss\": ", "\"lowest_loss\": 1e999, \"x\": ", "not a finite number"},
           {"\"sequence\": 16", "\"sequence\": 999", "sequence: 999 is more than the model's"},
           {"\"step\": 3", "\"step\": 3.5", "step: '3.5' is not a whole number"},
           {"\"format\": 2", "\"format\": 3", "format: 3 is not 2"},
           {"\"lr\": 0.01", "\"lr\": 0", "lr must be a number above 0, not 0.0"},
           {"\"seed\": \"7\"", "\"seed\": \"x\"", "seed: is not a 64-bit integer"},
+          {"\"moment_steps\": 0", "\"moment_steps\": -1", "has a negative count"},
+          {
+            "\"valid_loss\": ",
+            "\"valid_loss\": true, \"x\": ",
+            "valid_loss: 'true' is not a number"
+          },
           {"\"data_sha256\"", "\"data_sha\"", "data_sha256: is missing"},
           {"{", "[", "is not valid JSON"},
         }) {
@@ -348,19 +504,19 @@ final class ResumeTest {
                   });
       try (TrainableModel model = Runs.model(failing);
           Trainer trainer = new Trainer(model, data, Runs.options(9, 1, 0));
-          RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
+          RunFolder run = RunFolder.create(folder, tokenizer, KEPT)) {
         trainer.step(null);
-        run.save(trainer);
+        run.save(trainer, Double.NaN);
         List<String> before = entries();
         trainer.step(null);
         for (int after : new int[] {0, 5, model.model().weights().size() + 3}) {
           downloads.set(after);
-          assertThrows(UncheckedIOException.class, () -> run.save(trainer));
+          assertThrows(UncheckedIOException.class, () -> run.save(trainer, Double.NaN));
           assertEquals(before, entries());
           assertEquals(1, saved().stepsDone());
         }
         downloads.set(Integer.MAX_VALUE);
-        run.save(trainer);
+        run.save(trainer, Double.NaN);
         assertEquals(2, saved().stepsDone());
       }
     }
@@ -432,7 +588,7 @@ final class ResumeTest {
       Files.writeString(folder.resolve(".model.safetensors.1x2y.tmp"), "half a copy");
       // Killed after the new checkpoint was written, before the link to it.
       copy(last(folder), folder.resolve("step-000005"));
-      RunFolder.resume(folder, 2).close();
+      RunFolder.resume(folder, KEPT).close();
       List<String> expected = new ArrayList<>(whole);
       expected.add(expected.indexOf("step-000003") + 1, "step-000005");
       assertEquals(expected, entries());
@@ -444,10 +600,10 @@ final class ResumeTest {
   void aFolderIsOneRunsWhileItIsOpen() throws IOException {
     try (Backend backend = Computing.SCALAR.open()) {
       begin(backend, Runs.options(3, 1, 0), () -> false);
-      RunFolder first = RunFolder.resume(folder, 2);
-      refused(() -> RunFolder.resume(folder, 2), "another run is writing to it");
+      RunFolder first = RunFolder.resume(folder, KEPT);
+      refused(() -> RunFolder.resume(folder, KEPT), "another run is writing to it");
       first.close();
-      RunFolder.resume(folder, 2).close();
+      RunFolder.resume(folder, KEPT).close();
     }
   }
 
@@ -480,7 +636,7 @@ final class ResumeTest {
     try (Backend backend = Computing.SCALAR.open();
         TrainableModel model = Runs.model(backend);
         Trainer trainer = new Trainer(model, data, wild);
-        RunFolder run = RunFolder.create(folder, tokenizer, 2)) {
+        RunFolder run = RunFolder.create(folder, tokenizer, KEPT)) {
       TrainingRun training = new TrainingRun(trainer, run, 1, null, heard);
       DivergedException e = assertThrows(DivergedException.class, () -> training.run(null));
       String message = String.valueOf(e.getMessage());

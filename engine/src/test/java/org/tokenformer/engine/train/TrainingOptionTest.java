@@ -73,8 +73,8 @@ final class TrainingOptionTest {
 
   @Test
   void defaults() {
-    TrainingOptions run = TrainingChoices.NONE.options(64, 8 * 64 * 5000L + 1);
-    assertEquals(new Schedule(5001, 50, 1e-3, 1e-4), run.schedule());
+    TrainingOptions run = TrainingChoices.NONE.options(64, 8 * 64 * 20_000L + 1);
+    assertEquals(new Schedule(20_001, 200, 1e-3, 1e-4), run.schedule());
     assertEquals(new TrainingShape(8, 64, false), run.shape());
     assertEquals(OptimizerOptions.defaults(), run.optimizer());
     assertEquals(new OptimizerOptions(0.9, 0.95, 1e-8, 0.1, 1), run.optimizer());
@@ -83,9 +83,22 @@ final class TrainingOptionTest {
     assertEquals(
         new GrowthOptions(List.of(), GrowthInit.ZERO, InitialValues.SCALED, 20, false),
         run.growth());
-    assertEquals(1, TrainingChoices.NONE.options(64, 3).schedule().steps());
-    assertEquals(1, TrainingChoices.NONE.options(64, 3).schedule().warmup());
     assertThrows(IllegalStateException.class, TrainingChoices.NONE::options);
+  }
+
+  @Test
+  void aSmallTextIsPassedManyTimes() {
+    assertEquals(
+        new Schedule(500, 100, 1e-3, 1e-4), TrainingChoices.NONE.options(64, 65).schedule());
+    assertEquals(501, TrainingChoices.NONE.options(64, 8 * 64 * 500L + 1).schedule().steps());
+  }
+
+  @Test
+  void aShortRunWarmsUpOverItsFirstHalf() {
+    TrainingChoices steps = TrainingChoices.NONE.with(TrainingOption.STEPS, 120);
+    assertEquals(new Schedule(120, 60, 1e-3, 1e-4), steps.options(64, 65).schedule());
+    TrainingChoices one = TrainingChoices.NONE.with(TrainingOption.STEPS, 1);
+    assertEquals(new Schedule(1, 1, 1e-3, 1e-4), one.options(64, 65).schedule());
   }
 
   @Test
@@ -97,7 +110,7 @@ final class TrainingOptionTest {
             .with(TrainingOption.GROW_INIT, TrainingOption.GROW_INIT.value("split"))
             .with(TrainingOption.GROW_AT, TrainingOption.GROW_AT.value(List.of("2:ffn=9")));
     TrainingOptions run = choices.options(64, 1);
-    assertEquals(new Schedule(300, 20, 0.5, 0.05), run.schedule());
+    assertEquals(new Schedule(300, 100, 0.5, 0.05), run.schedule());
     assertEquals(GrowthInit.SPLIT, run.growth().init());
     assertEquals("[2:ffn=9]", run.growth().stages().toString());
     assertNull(choices.chosen(TrainingOption.WARMUP));
@@ -123,13 +136,19 @@ final class TrainingOptionTest {
     TrainingChoices recomputing = TrainingChoices.NONE.with(TrainingOption.RECOMPUTE, true);
     assertNull(recomputing.difference(saved));
     assertEquals(OTHER, recomputing.resuming(saved));
+    TrainingChoices longer = TrainingChoices.NONE.with(TrainingOption.STEPS, 1800);
+    assertNull(longer.difference(OTHER));
+    assertEquals(new Schedule(1800, 7, 0.5, 0.25), longer.resuming(OTHER).schedule());
+    TrainingOptions warming = TrainingChoices.of(OTHER).with(TrainingOption.WARMUP, 900).options();
+    TrainingChoices shorter = TrainingChoices.NONE.with(TrainingOption.STEPS, 401);
+    assertEquals(new Schedule(401, 401, 0.5, 0.25), shorter.resuming(warming).schedule());
   }
 
   @Test
   void helpSaysTheDefault() {
     assertEquals("Sequences per micro-batch. Default: 8.", TrainingOption.BATCH.help());
-    assertEquals("Maximum learning rate. Default: 0.001.", TrainingOption.LEARNING_RATE.help());
     assertNull(TrainingOption.BETA1.help());
+    assertEquals("Maximum learning rate. Default: 0.001.", TrainingOption.LEARNING_RATE.help());
     assertEquals(List.of("default", "released"), TrainingOption.INIT.choices());
     for (TrainingOption<?> option : TrainingOption.all()) {
       assertEquals(false, String.valueOf(option.help()).contains("{default}"), option.name());

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Field;
@@ -19,6 +20,7 @@ import org.apache.arrow.flatbuf.Type;
  */
 final class TokenColumn {
   private static final int MAX_NAMES = 20;
+  private static final Pattern CONTROL = Pattern.compile("[\\p{Cc}\\p{Cs}]");
 
   private final Path file;
   private final TokenBatch.Layout layout;
@@ -68,9 +70,14 @@ final class TokenColumn {
         + (names.size() > MAX_NAMES ? " and %d more".formatted(names.size() - MAX_NAMES) : "");
   }
 
+  /** Returns a name for a message: not long, and without control characters. */
   @SuppressWarnings("NullAway") // a name may be absent
   private static String shortened(String name) {
-    return name == null ? "''" : name.length() <= 60 ? name : name.substring(0, 60) + "…";
+    if (name == null) {
+      return "''";
+    }
+    String plain = CONTROL.matcher(name).replaceAll("?");
+    return plain.length() <= 60 ? plain : plain.substring(0, 60) + "…";
   }
 
   private static TokenBatch.Layout layout(Path file, Field field) throws DatasetException {
@@ -99,7 +106,8 @@ final class TokenColumn {
       throw new DatasetException(
           file,
           "its buffers are compressed, so it cannot be memory-mapped; write it uncompressed"
-              + " (pyarrow: IpcWriteOptions(compression=None); Feather: compression='uncompressed')");
+              + " (pyarrow: IpcWriteOptions(compression=None); Feather:"
+              + " compression='uncompressed')");
     }
     long rows = batch.length();
     int node = before.nodes();

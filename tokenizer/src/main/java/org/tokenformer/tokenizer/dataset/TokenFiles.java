@@ -3,9 +3,6 @@ package org.tokenformer.tokenizer.dataset;
 import it.unimi.dsi.fastutil.ints.IntArrayList;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +10,8 @@ import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.tokenizer.DocumentEncoder;
+import org.tokenformer.tokenizer.TextFiles;
+import org.tokenformer.tokenizer.TextLines;
 import org.tokenformer.tokenizer.Tokenizer;
 
 /**
@@ -23,7 +22,8 @@ import org.tokenformer.tokenizer.Tokenizer;
  * <p>Texts alone do not need Arrow on the class path. Concurrent reads are safe.
  *
  * <pre>{@code
- * try (TokenFiles data = TokenFiles.open(files, tokenizer, tokenizerJson, Listener.NONE)) {
+ * try (TokenFiles data =
+ *     TokenFiles.open(files, TextFiles.plain(), tokenizer, tokenizerJson, Listener.NONE)) {
  *   data.read(0, ids, 0, ids.length);
  * }
  * }</pre>
@@ -73,6 +73,7 @@ public final class TokenFiles implements Closeable {
 
   private record Part(long start, long end, Reader reader) {}
 
+  private final TextFiles texts;
   private final Tokenizer tokenizer;
   private final Path tokenizerJson;
   private final Listener listener;
@@ -83,7 +84,9 @@ public final class TokenFiles implements Closeable {
   private long textBytes;
   private @Nullable TokenizerFingerprint fingerprint; // computed when first needed
 
-  private TokenFiles(Tokenizer tokenizer, Path tokenizerJson, long maxIds, Listener listener) {
+  private TokenFiles(
+      TextFiles texts, Tokenizer tokenizer, Path tokenizerJson, long maxIds, Listener listener) {
+    this.texts = texts;
     this.tokenizer = tokenizer;
     this.tokenizerJson = tokenizerJson;
     this.maxIds = maxIds;
@@ -94,16 +97,17 @@ public final class TokenFiles implements Closeable {
    * Reads texts, opens datasets and checks their ids. Warns if the metadata of a dataset names a
    * different tokenizer, since its ids may then stand for different tokens.
    *
+   * @param texts opens the texts
    * @param tokenizerJson the file that the tokenizer was loaded from
-   * @throws NoSuchFileException if a file is missing; thrown before any file is read
    * @throws DatasetException if a dataset is damaged or has ids outside the vocabulary, or a text
    *     has more than {@link #MAX_TEXT_BYTES} bytes
-   * @throws org.tokenformer.tokenizer.TokenizerException if a text cannot be encoded
+   * @throws IOException as {@link TextFiles#check}, before any file is read, and {@link
+   *     DocumentEncoder#next} do
    */
   public static TokenFiles open(
-      List<Path> files, Tokenizer tokenizer, Path tokenizerJson, Listener listener)
+      List<Path> files, TextFiles texts, Tokenizer tokenizer, Path tokenizerJson, Listener listener)
       throws IOException {
-    return open(files, new TokenFiles(tokenizer, tokenizerJson, Long.MAX_VALUE, listener));
+    return open(files, new TokenFiles(texts, tokenizer, tokenizerJson, Long.MAX_VALUE, listener));
   }
 
   /**
@@ -113,23 +117,21 @@ public final class TokenFiles implements Closeable {
    * @param ids the number of ids needed; the result may have more or fewer
    */
   public static TokenFiles openFirst(
-      Path file, int ids, Tokenizer tokenizer, Path tokenizerJson, Listener listener)
+      Path file,
+      int ids,
+      TextFiles texts,
+      Tokenizer tokenizer,
+      Path tokenizerJson,
+      Listener listener)
       throws IOException {
-    return open(List.of(file), new TokenFiles(tokenizer, tokenizerJson, ids, listener));
+    return open(List.of(file), new TokenFiles(texts, tokenizer, tokenizerJson, ids, listener));
   }
 
   private static TokenFiles open(List<Path> files, TokenFiles opened) throws IOException {
-    for (Path file : files) { // check all files before spending hours on the first
-      if (!Files.exists(file)) {
-        throw new NoSuchFileException(file.toString());
-      }
-      if (Files.isDirectory(file)) {
-        throw new DatasetException(file, "is a folder; name a text or a dataset");
-      }
-    }
+    opened.texts.check(files);
     try {
       for (Path file : files) {
-        if (TokenDataset.isDataset(file)) {
+        if (!opened.texts.isStandardInput(file) && TokenDataset.isDataset(file)) {
           opened.addDataset(file);
         } else {
           opened.addText(file);
@@ -171,19 +173,15 @@ public final class TokenFiles implements Closeable {
   }
 
   private void addText(Path file) throws IOException {
-    long bytes = Files.isRegularFile(file) ? Files.size(file) : 0;
-    if (bytes > MAX_TEXT_BYTES && maxIds > MAX_TEXT_BYTES) {
-      throw new DatasetException(
-          file,
-          "has %d bytes of text, more than the maximum of %d; convert it to a dataset with 'tokenformer prepare'"
-              .formatted(bytes, MAX_TEXT_BYTES));
-    }
+    long bytes = texts.size(List.of(file));
+    checkLength(file, bytes);
     IntArrayList ids = new IntArrayList();
-    try (InputStream in = Files.newInputStream(file);
+    try (TextLines lines = texts.open(file);
         Progress progress = listener.text(file, bytes)) {
-      DocumentEncoder encoder = new DocumentEncoder(tokenizer, in, file.toString());
+      DocumentEncoder encoder = new DocumentEncoder(tokenizer, lines);
       while (size + ids.size() < maxIds && encoder.next()) {
         ids.addAll(encoder.ids());
+        checkLength(file, encoder.bytesRead());
         progress.update(encoder.bytesRead());
       }
       progress.update(encoder.bytesRead());
@@ -192,6 +190,15 @@ public final class TokenFiles implements Closeable {
     add(
         ids.size(),
         (from, to, offset, count) -> ids.getElements(Math.toIntExact(from), to, offset, count));
+  }
+
+  private void checkLength(Path file, long bytes) throws DatasetException {
+    if (bytes > MAX_TEXT_BYTES && maxIds > MAX_TEXT_BYTES) {
+      throw new DatasetException(
+          file,
+          "has %d bytes of text, more than the maximum of %d; convert it to a dataset with 'tokenformer prepare'"
+              .formatted(bytes, MAX_TEXT_BYTES));
+    }
   }
 
   private void add(long count, Reader reader) {

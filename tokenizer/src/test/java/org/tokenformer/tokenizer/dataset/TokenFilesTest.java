@@ -24,6 +24,7 @@ import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.Tokenizer;
 import org.tokenformer.tokenizer.dataset.TokenFiles.Listener;
 import org.tokenformer.tokenizer.dataset.TokenFiles.Progress;
@@ -103,7 +104,7 @@ class TokenFilesTest {
     addTo(all, "a king", "lived");
     Path empty = Files.writeString(folder.resolve("empty.txt"), "");
     List<Path> files = List.of(empty, first, dataset, second);
-    try (TokenFiles data = TokenFiles.open(files, tokenizer, TOKENIZER, heard)) {
+    try (TokenFiles data = TokenFiles.open(files, TextFiles.plain(), tokenizer, TOKENIZER, heard)) {
       int[] expected = all.toIntArray();
       assertEquals(expected.length, data.size());
       assertEquals(0, data.textBytes());
@@ -137,7 +138,8 @@ class TokenFilesTest {
             "end"),
         heard.lines);
     try (TokenFiles texts =
-        TokenFiles.open(List.of(first, second), tokenizer, TOKENIZER, Listener.NONE)) {
+        TokenFiles.open(
+            List.of(first, second), TextFiles.plain(), tokenizer, TOKENIZER, Listener.NONE)) {
       assertEquals(17 + 27, texts.textBytes());
     }
   }
@@ -145,7 +147,7 @@ class TokenFilesTest {
   @Test
   void aDatasetOfAnotherTokenizerIsAWarning() throws IOException {
     write(dataset, Datasets.FINGERPRINT, rows);
-    TokenFiles.open(List.of(dataset), tokenizer, TOKENIZER, heard).close();
+    TokenFiles.open(List.of(dataset), TextFiles.plain(), tokenizer, TOKENIZER, heard).close();
     String sha = TokenizerFingerprint.of(tokenizer, TOKENIZER).sha256().substring(0, 12);
     assertEquals(
         List.of(
@@ -159,10 +161,12 @@ class TokenFilesTest {
   }
 
   private String refused(Path... files) {
-    DatasetException e =
+    IOException e =
         assertThrows(
-            DatasetException.class,
-            () -> TokenFiles.open(List.of(files), tokenizer, TOKENIZER, heard).close());
+            IOException.class,
+            () ->
+                TokenFiles.open(List.of(files), TextFiles.plain(), tokenizer, TOKENIZER, heard)
+                    .close());
     String message = String.valueOf(e.getMessage());
     assertFalse(message.contains("\n"), message);
     return message;
@@ -173,8 +177,10 @@ class TokenFilesTest {
     Path missing = folder.resolve("missing");
     assertThrows(
         NoSuchFileException.class,
-        () -> TokenFiles.open(List.of(first, missing), tokenizer, TOKENIZER, heard).close());
-    assertEquals(folder + ": is a folder; name a text or a dataset", refused(first, folder));
+        () ->
+            TokenFiles.open(List.of(first, missing), TextFiles.plain(), tokenizer, TOKENIZER, heard)
+                .close());
+    assertEquals(folder + ": is a folder; name the files in it", refused(first, folder));
     assertEquals(List.of(), heard.lines, "nothing is read before all are there");
 
     int vocabulary = tokenizer.vocabularySize();
@@ -202,8 +208,10 @@ class TokenFilesTest {
     }
     Files.writeString(first, text);
     int[] expected = new int[100];
-    try (TokenFiles whole = TokenFiles.open(List.of(first), tokenizer, TOKENIZER, heard);
-        TokenFiles some = TokenFiles.openFirst(first, 100, tokenizer, TOKENIZER, heard)) {
+    try (TokenFiles whole =
+            TokenFiles.open(List.of(first), TextFiles.plain(), tokenizer, TOKENIZER, heard);
+        TokenFiles some =
+            TokenFiles.openFirst(first, 100, TextFiles.plain(), tokenizer, TOKENIZER, heard)) {
       assertTrue(some.size() >= 100 && some.size() < whole.size() / 2, "" + some.size());
       assertTrue(some.textBytes() < text.length() / 2, "" + some.textBytes());
       whole.read(0, expected, 0, 100);
@@ -227,7 +235,7 @@ class TokenFilesTest {
     List<Path> files = List.of(dataset, first);
     assertThrows(
         CancellationException.class,
-        () -> TokenFiles.open(files, tokenizer, TOKENIZER, ends).close());
+        () -> TokenFiles.open(files, TextFiles.plain(), tokenizer, TOKENIZER, ends).close());
   }
 
   /** Returns the number of ids of a text; run in a separate class loader. */
@@ -237,7 +245,12 @@ class TokenFilesTest {
       Path text = Files.createTempFile("text", ".txt");
       Files.writeString(text, "a b c");
       try (TokenFiles data =
-          TokenFiles.open(List.of(text), Tokenizer.load(TOKENIZER), TOKENIZER, Listener.NONE)) {
+          TokenFiles.open(
+              List.of(text),
+              TextFiles.plain(),
+              Tokenizer.load(TOKENIZER),
+              TOKENIZER,
+              Listener.NONE)) {
         return data.size();
       } finally {
         Files.delete(text);

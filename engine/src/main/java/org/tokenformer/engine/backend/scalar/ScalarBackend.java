@@ -187,7 +187,7 @@ public final class ScalarBackend extends ScalarGradients {
   }
 
   @Override
-  public void logits(Tensor x, Tensor table, Tensor out) {
+  public void logits(Tensor x, Tensor table, boolean training, Tensor out) {
     double[][] a = Matrix.of(x).all();
     Matrix e = Matrix.of(table);
     Matrix y = Matrix.of(out);

@@ -138,10 +138,14 @@ final class Gemm {
   /**
    * Adds sums over tokens: C[i, j] += Σₜ A[i, t]·B[t, j] for up to {@link #ROW_BLOCK} rows of A.
    * Blocks of {@link #K_BLOCK} tokens are summed separately: C may hold values much larger than the
-   * contribution of one token, which would be rounded away.
+   * contribution of one token, which would be rounded away. Blocks end at multiples of that number
+   * of tokens in the sequence, so that skipping whole panels of zeros, whose size depends on the
+   * vector width, changes no bit.
    *
    * @param a panels of tokens (rows, PANEL) starting at the first row, {@code panelStride} bytes
    *     apart
+   * @param first index of the first token in its sequence, a multiple of PANEL and of {@link
+   *     Tile#SUM_BLOCK}
    * @param tokens number of tokens in all panels
    * @param b panels of channels (tokens, PANEL), {@code channelStride} bytes apart
    * @param c row-major, {@code stride} bytes apart
@@ -151,6 +155,7 @@ final class Gemm {
       long a,
       long panelStride,
       int m,
+      int first,
       int tokens,
       long b,
       long channelStride,
@@ -159,8 +164,9 @@ final class Gemm {
       long stride,
       long packed) {
     long result = packed + RESULT;
-    for (int t = 0; t < tokens; t += K_BLOCK) {
-      int steps = Math.min(K_BLOCK, tokens - t);
+    int steps;
+    for (int t = 0; t < tokens; t += steps) {
+      steps = Math.min(K_BLOCK - (first + t) % K_BLOCK, tokens - t);
       Packing.panelRows(a + t / PANEL * panelStride, panelStride, m, steps, packed);
       for (int j = 0; j < columns; j += PANEL) {
         int lanes = Math.min(PANEL, columns - j);

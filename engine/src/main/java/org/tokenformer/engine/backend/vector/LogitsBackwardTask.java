@@ -112,7 +112,7 @@ final class LogitsBackwardTask implements Workers.Task {
       long a = panels + row * PANEL_BYTES;
       long to = tableGradient + row * stride;
       Gemm.timesTokens(
-          a, panelStride, m, inTile, xChannels, channelStride, channels, to, stride, packed);
+          a, panelStride, m, 0, inTile, xChannels, channelStride, channels, to, stride, packed);
     }
   }
 }

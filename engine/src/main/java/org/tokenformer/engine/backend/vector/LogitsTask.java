@@ -7,6 +7,7 @@ import org.tokenformer.engine.tensor.Tensor;
 
 /**
  * Computes the product with the embedding table, the same operation as the scores of a Pattention.
+ * Training always multiplies tiles, whose sums are the same at every vector width.
  */
 final class LogitsTask implements Workers.Task {
   private final Workers workers;
@@ -15,6 +16,8 @@ final class LogitsTask implements Workers.Task {
   private long x;
   private long out;
   private int rows;
+  private int maxTokenRows; // up to which the kernel for single tokens is used
+  private int maxFewRows; // likewise for the one for a few tokens
   private int channels;
   private int vocabulary;
   private long inputs; // tiles of x, (C, 6)
@@ -24,14 +27,16 @@ final class LogitsTask implements Workers.Task {
     this.scratch = scratch;
   }
 
-  void run(Tensor input, Tensor embeddings, Tensor output) {
+  void run(Tensor input, Tensor embeddings, boolean training, Tensor output) {
     x = HostBuffer.addressOf(input);
     table.set(embeddings);
     out = HostBuffer.addressOf(output);
     rows = Math.toIntExact(input.rows());
+    maxTokenRows = training ? 0 : PattentionTokenTask.MAX_ROWS;
+    maxFewRows = training ? 0 : FewTokens.MAX_ROWS;
     channels = Math.toIntExact(input.columns());
     vocabulary = table.rows();
-    if (rows > FewTokens.MAX_ROWS) {
+    if (rows > maxFewRows) {
       int tile = Simd.roundUp(Math.min(rows, PattentionTask.TILE), Tile.ROWS);
       inputs = scratch.shared(4L * tile * channels);
     }
@@ -40,11 +45,11 @@ final class LogitsTask implements Workers.Task {
 
   @Override
   public void run(int worker) {
-    if (rows <= PattentionTokenTask.MAX_ROWS) {
+    if (rows <= maxTokenRows) {
       tokenByToken(worker);
       return;
     }
-    if (rows <= FewTokens.MAX_ROWS) {
+    if (rows <= maxFewRows) {
       fewTokens(worker);
       return;
     }

@@ -205,6 +205,6 @@ final class PattentionBackwardTask implements Workers.Task {
     long stride = 4L * columns;
     long to = HostBuffer.addressOf(gradient) + row * stride;
     long panelStride = count * PANEL_BYTES;
-    Gemm.timesTokens(a, panelStride, m, inTile, b, channelStride, columns, to, stride, packed);
+    Gemm.timesTokens(a, panelStride, m, 0, inTile, b, channelStride, columns, to, stride, packed);
   }
 }

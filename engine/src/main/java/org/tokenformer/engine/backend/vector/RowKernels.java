@@ -12,7 +12,7 @@ import org.tokenformer.engine.backend.AdamW;
 /**
  * Operations on single rows. Each row is processed by one worker. Sums over a row use double
  * arithmetic, in an order that is the same at every vector width: an error in such a sum would
- * scale the whole row, and training runs are to be bit-identical on every machine.
+ * scale the whole row, and training is to be bit-identical at every width.
  */
 final class RowKernels {
   /** Number of exponentials of logits that are held in memory until they are added. */
@@ -246,19 +246,38 @@ final class RowKernels {
       largest = Math.max(largest, Simd.get(logits + 4L * c));
     }
     Simd.fill(max, LANES, largest);
-    long unused = scratch + VECTOR_BYTES;
-    long weights = unused + VECTOR_BYTES;
+    long own = scratch + VECTOR_BYTES;
+    long weights = own + 2 * VECTOR_BYTES;
     double total = 0;
-    for (int c = 0; c < vectors * LANES; c += EXPONENTIALS) {
-      int count = Math.min(EXPONENTIALS, vectors * LANES - c);
-      long from = logits + 4L * c;
-      VectorMath.exp(from, VECTOR_BYTES, count / LANES, max, weights, VECTOR_BYTES, unused);
+    for (int c = 0; c < n; c += EXPONENTIALS) {
+      int count = Math.min(EXPONENTIALS, n - c);
+      exp(logits + 4L * c, count, max, weights, own);
       total += sum(weights, count);
     }
-    for (int c = vectors * LANES; c < n; c++) {
-      total += Math.exp((double) Simd.get(logits + 4L * c) - largest);
-    }
     return (float) (Math.log(total) + largest - Simd.get(logits + 4L * target));
+  }
+
+  /**
+   * Computes to ← exp(from − shift) for n numbers. The last ones go through a whole vector too, so
+   * that each is the same at every vector width.
+   *
+   * @param shift address of a vector, equal on all lanes; see {@link VectorMath#exp}
+   * @param to address of the first result, which may be {@code from}
+   * @param scratch two vectors
+   */
+  private static void exp(long from, int n, long shift, long to, long scratch) {
+    int vectors = n / LANES;
+    long unused = scratch;
+    VectorMath.exp(from, VECTOR_BYTES, vectors, shift, to, VECTOR_BYTES, unused);
+    long done = vectors * VECTOR_BYTES;
+    long rest = 4L * n - done;
+    if (rest > 0) {
+      long last = scratch + VECTOR_BYTES;
+      Simd.clear(last, VECTOR_BYTES);
+      Simd.copy(from + done, last, rest);
+      VectorMath.exp(last, VECTOR_BYTES, 1, shift, last, VECTOR_BYTES, unused);
+      Simd.copy(last, to + done, rest);
+    }
   }
 
   /**
@@ -275,12 +294,10 @@ final class RowKernels {
     long factor = scratch + VECTOR_BYTES;
     Simd.fill(shift, LANES, logSum);
     Simd.fill(factor, LANES, weight);
-    long unused = scratch + 2 * VECTOR_BYTES;
-    VectorMath.exp(logits, VECTOR_BYTES, vectors, shift, logits, VECTOR_BYTES, unused);
+    exp(logits, n, shift, logits, scratch + 2 * VECTOR_BYTES);
     VectorMath.scale(logits, logits, VECTOR_BYTES, vectors, factor);
     for (int c = vectors * LANES; c < n; c++) {
-      double p = Math.exp((double) Simd.get(logits + 4L * c) - logSum);
-      Simd.set(logits + 4L * c, (float) (weight * p));
+      Simd.set(logits + 4L * c, weight * Simd.get(logits + 4L * c));
     }
     // p − 1 without cancellation when p is near 1.
     Simd.set(logits + 4L * target, (float) (weight * Math.expm1((double) -loss)));

@@ -11,17 +11,9 @@ import jdk.incubator.vector.VectorSpecies;
  * The vector width in use, and the memory segment in which all addresses are offsets.
  *
  * <p>Everything is static and final, since C2 compiles vectors well only if their species is a
- * constant. The system property {@value #WIDTH_PROPERTY} sets the width: tests force 128, 256 and
- * 512 bits, and processors that lower their clock for wide vectors may be faster with less than
- * their maximum.
+ * constant. {@link VectorWidth} chooses the width; tests force 128, 256 and 512 bits.
  */
 final class Simd {
-  /**
-   * System property for the bits of a vector; the default is the machine's preferred width, at most
-   * 512.
-   */
-  static final String WIDTH_PROPERTY = "tokenformer.vector.bits";
-
   static final VectorSpecies<Float> FLOATS = species();
   static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
   static final VectorSpecies<Short> HALF_SHORTS =
@@ -62,15 +54,11 @@ final class Simd {
   private Simd() {}
 
   private static VectorSpecies<Float> species() {
-    int preferred = FloatVector.SPECIES_PREFERRED.vectorBitSize();
-    int bits = Integer.getInteger(WIDTH_PROPERTY, Math.min(preferred, 512));
-    return switch (bits) {
+    return switch (VectorWidth.inUse()) {
       case 128 -> FloatVector.SPECIES_128;
       case 256 -> FloatVector.SPECIES_256;
       case 512 -> FloatVector.SPECIES_512;
-      default ->
-          throw new IllegalArgumentException(
-              "-D" + WIDTH_PROPERTY + " must be 128, 256 or 512, not " + bits);
+      default -> throw new IllegalStateException("the vector width was not checked");
     };
   }
 

@@ -21,6 +21,9 @@ import org.tokenformer.engine.tensor.Tensor;
  * operation, so that a step allocates nothing.
  */
 public final class VectorBackend extends HostBackend {
+  /** System property for the bits of a vector, one of {@link #widths}; the default is the last. */
+  public static final String WIDTH_PROPERTY = VectorWidth.PROPERTY;
+
   /**
    * Maximum ids of a short prompt. A short prompt is processed id by id if reading the weights once
    * per id stays within {@link #SHORT_BYTES}. That costs a few milliseconds at most and saves more
@@ -91,6 +94,14 @@ public final class VectorBackend extends HostBackend {
     logitsBackwardTask = new LogitsBackwardTask(workers, scratch);
     sumOfSquaresTask = new RowsTask.SumOfSquares(workers, scratch);
     adamTask = new RowsTask.AdamStep(workers, scratch);
+  }
+
+  /**
+   * Returns the vector widths in bits, in ascending order, that this machine has instructions for;
+   * none if it has no vectors.
+   */
+  public static List<Integer> widths() {
+    return VectorWidth.supported();
   }
 
   /** Returns the bits of the vectors in use. */
@@ -248,10 +259,10 @@ public final class VectorBackend extends HostBackend {
   }
 
   @Override
-  public void logits(Tensor x, Tensor table, Tensor out) {
+  public void logits(Tensor x, Tensor table, boolean training, Tensor out) {
     lock.lock();
     try {
-      logitsTask.run(x, table, out);
+      logitsTask.run(x, table, training, out);
     } finally {
       lock.unlock();
     }

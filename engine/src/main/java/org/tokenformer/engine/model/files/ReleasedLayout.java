@@ -192,9 +192,11 @@ public final class ReleasedLayout {
       }
       if (config.theta() == Theta.L2_NORM_GELU) {
         throw new ModelFormatException(
-            ("%s: τ = %s of %s is not the default, and with l2_norm_gelu it cannot be folded into"
-                    + " the values, so the released layout cannot represent this model")
-                .formatted(model, tau.getValue(), tau.getKey()));
+            ("%s: τ = %s of %s is not the default %s, and with l2_norm_gelu it cannot be folded into"
+                    + " the values, so the released layout cannot represent this model; grow the"
+                    + " original model with --init split instead, which keeps the default τ, or with"
+                    + " --init released, or export the model as it was before")
+                .formatted(model, tau.getValue(), tau.getKey(), defaultTau));
       }
       factors.put(values.name(), tau.getValue() / defaultTau);
     }

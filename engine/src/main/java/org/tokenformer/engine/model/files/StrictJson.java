@@ -2,11 +2,9 @@ package org.tokenformer.engine.model.files;
 
 import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
-import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
-import com.google.gson.stream.MalformedJsonException;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.CharacterCodingException;
@@ -19,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException;
+import org.tokenformer.engine.checkpoint.JsonSyntax;
 
 /**
  * Reads files of one JSON object: at most a megabyte, strict, no duplicate fields, limited depth.
@@ -26,10 +25,6 @@ import org.tokenformer.engine.checkpoint.CheckpointException;
 final class StrictJson {
   private static final long MAX_BYTES = 1 << 20;
   private static final int MAX_DEPTH = 8;
-
-  /** What gson tells programmers about a syntax error, before the position. */
-  private static final String GSON_ADVICE =
-      "Use JsonReader.setStrictness(Strictness.LENIENT) to accept malformed JSON";
 
   private StrictJson() {}
 
@@ -59,7 +54,7 @@ final class StrictJson {
       throws ModelFormatException {
     try (JsonReader reader = new JsonReader(new StringReader(json))) {
       reader.setStrictness(Strictness.STRICT);
-      if (!(value(reader, 0) instanceof Map<?, ?> map)) {
+      if (!(value(file, reader, 0) instanceof Map<?, ?> map)) {
         throw new ModelFormatException(file + ": is not a JSON object");
       }
       if (reader.peek() != JsonToken.END_DOCUMENT) {
@@ -68,26 +63,17 @@ final class StrictJson {
       Map<String, @Nullable Object> values = new LinkedHashMap<>();
       map.forEach((key, value) -> values.put(String.valueOf(key), value));
       return values;
-    } catch (MalformedJsonException | JsonParseException | IllegalStateException e) {
-      throw new ModelFormatException(file + ": is not valid JSON: " + firstLine(e), e);
     } catch (ModelFormatException e) {
       throw e;
-    } catch (IOException e) {
-      throw new ModelFormatException(file + ": is truncated or not valid JSON: " + firstLine(e), e);
+    } catch (IOException | IllegalStateException e) {
+      throw new ModelFormatException(file + ": is not valid JSON: " + JsonSyntax.problem(e), e);
     }
   }
 
-  private static String firstLine(Exception e) {
-    String line = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
-    String own = line.replace(GSON_ADVICE, "unexpected character");
-    String plain = own.replaceAll("\\p{Cntrl}", "?"); // it quotes names from the file
-    return plain.length() > 200 ? plain.substring(0, 200) + "…" : plain;
-  }
-
-  private static @Nullable Object value(JsonReader reader, int depth) throws IOException {
+  private static @Nullable Object value(Path file, JsonReader reader, int depth)
+      throws IOException {
     if (depth > MAX_DEPTH) {
-      throw new MalformedJsonException(
-          "nested deeper than " + MAX_DEPTH + " at " + reader.getPath());
+      throw new ModelFormatException(file + ": is nested deeper than " + MAX_DEPTH + " levels");
     }
     return switch (reader.peek()) {
       case BEGIN_OBJECT -> {
@@ -96,9 +82,9 @@ final class StrictJson {
         while (reader.hasNext()) {
           String name = reader.nextName();
           if (map.containsKey(name)) {
-            throw new MalformedJsonException("field " + quote(name) + " is given twice");
+            throw new ModelFormatException(file + ": field " + quote(name) + " is given twice");
           }
-          map.put(name, value(reader, depth + 1));
+          map.put(name, value(file, reader, depth + 1));
         }
         reader.endObject();
         yield map;
@@ -107,7 +93,7 @@ final class StrictJson {
         List<@Nullable Object> list = new ArrayList<>();
         reader.beginArray();
         while (reader.hasNext()) {
-          list.add(value(reader, depth + 1));
+          list.add(value(file, reader, depth + 1));
         }
         reader.endArray();
         yield list;
@@ -119,7 +105,7 @@ final class StrictJson {
         reader.nextNull();
         yield null;
       }
-      default -> throw new MalformedJsonException("unexpected " + reader.peek());
+      default -> throw new IllegalStateException(reader.peek() + " begins no value");
     };
   }
 }

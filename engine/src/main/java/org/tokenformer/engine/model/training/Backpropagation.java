@@ -193,7 +193,7 @@ public final class Backpropagation implements AutoCloseable {
 
   private void backwardFromLosses(Chunk chunk, int[] targets, float weight) {
     Gradients gradients = memory.gradients();
-    network.logits(chunk.hidden(), chunk.normed(), chunk.logits());
+    network.logits(chunk.hidden(), true, chunk.normed(), chunk.logits());
     backend.crossEntropyBackward(chunk.logits(), targets, chunk.from(), weight, chunk.losses());
     backend.zero(chunk.normedGradient());
     backend.logitsBackward(

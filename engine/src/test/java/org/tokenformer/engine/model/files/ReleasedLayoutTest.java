@@ -303,6 +303,7 @@ final class ReleasedLayoutTest {
                 ModelFormatException.class,
                 () -> ReleasedLayout.toReleased(MODEL, config, tensors, arena)));
     assertTrue(message.startsWith("model: τ = 2.5 of layers.0.ffn is not the default"), message);
+    assertTrue(message.contains("--init split"), message);
 
     float same = Theta.L2_NORM_GELU.defaultTau(31);
     TokenFormerConfig written =
