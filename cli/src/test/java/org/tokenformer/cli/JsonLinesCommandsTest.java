@@ -1,6 +1,9 @@
 package org.tokenformer.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_16LE;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
@@ -213,12 +216,16 @@ class JsonLinesCommandsTest {
   @Test
   void saysInPlainWordsWhatIsWrong() throws IOException {
     String not = "standard input: line 1: not a JSON object with \"text\" or \"ids\": ";
-    refuses(tokenize("{'text':'a'}"), not + "unexpected character at column 2");
+    refuses(tokenize("{'text':'a'}"), not + "unexpected character at column");
     refuses(tokenize("\n{\"text\":\"a\""), "line 2: not a JSON", ": it ends too early");
     refuses(tokenize("7"), not + "a value of another type is expected at column");
     refuses(tokenize("{\"x\":" + "[".repeat(999)), not + "too many levels at column");
     refuses(tokenize("{\"text\":NaN}"), "line 1: field \"text\" is not a string");
     refuses(score("{\"ids\":[NaN]}"), "line 1: ids[0] is not a number");
+    String wide = new String("{\"text\"".getBytes(UTF_16LE), UTF_8);
+    Result utf16 = tokenize(wide);
+    refuses(utf16, "standard input: looks like text in UTF-16LE", "iconv -f UTF-16LE -t UTF-8");
+    assertFalse(utf16.err().contains("--plain-text"), utf16.err());
     String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n";
     refuses(tokenize(pointer), "standard input: is a Git LFS pointer", "git lfs pull");
     Path tokenizer = Files.writeString(folder.resolve("pointer.json"), pointer);
