@@ -72,7 +72,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case ParameterException e -> handleParseException(e, new String[0]);
       case UncheckedIOException e -> report(Objects.requireNonNull(e.getCause()), command);
       case EngineProblem e -> fail(USER_ERROR, OptionWording.line(e, command), failure);
-      case TextKindException e -> fail(USER_ERROR, TextOptions.message(e), e);
+      case TextKindException e -> fail(USER_ERROR, TextOptions.message(e, command), e);
       case TokenizerException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case DatasetException e -> fail(USER_ERROR, Objects.toString(e.getMessage()), e);
       case IOException e -> fail(USER_ERROR, describe(e), e);

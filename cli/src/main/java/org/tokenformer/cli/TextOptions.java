@@ -1,10 +1,12 @@
 package org.tokenformer.cli;
 
+import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.console.Console;
 import org.tokenformer.tokenizer.TextFiles;
 import org.tokenformer.tokenizer.TextKindException;
 import org.tokenformer.tokenizer.TextRules;
 import org.tokenformer.tokenizer.TextRules.Content;
+import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -31,8 +33,14 @@ final class TextOptions {
     return lineEnds.rules(plain ? Content.ANYTHING : Content.PROSE);
   }
 
-  /** Returns the message for a file that is not plain text. */
-  static String message(TextKindException e) {
-    return e.getMessage() + (e.isReadable() ? "; " + PLAIN + " reads it as it is" : "");
+  /**
+   * Returns the message for a file that is not plain text.
+   *
+   * @param command the command that read it; null if unknown
+   */
+  static String message(TextKindException e, @Nullable CommandLine command) {
+    boolean hasOption = command != null && command.getCommandSpec().findOption(PLAIN) != null;
+    return e.getMessage()
+        + (e.isReadable() && hasOption ? "; " + PLAIN + " reads it as it is" : "");
   }
 }

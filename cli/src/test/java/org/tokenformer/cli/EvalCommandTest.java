@@ -122,7 +122,7 @@ class EvalCommandTest {
     data = datasets.resolve("empty.arrow");
     refuses(data, "--data " + data + ": has 0 tokens, but one window of 128 needs 129");
     data = datasets.resolve("other-columns.arrow");
-    refuses(data, data + ": has no column input_ids, only text, labels");
+    refuses(data, data + ": has no column input_ids, only text, labels; write a column of");
     data = datasets.resolve("compressed-lz4.arrow");
     refuses(data, data + ": its buffers are compressed");
     byte[] whole = Files.readAllBytes(datasets.resolve("file-list-int32.arrow"));

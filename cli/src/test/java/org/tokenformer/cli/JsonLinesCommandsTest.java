@@ -1,6 +1,9 @@
 package org.tokenformer.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_16LE;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
@@ -219,6 +222,10 @@ class JsonLinesCommandsTest {
     refuses(tokenize("{\"x\":" + "[".repeat(999)), not + "too many levels at column");
     refuses(tokenize("{\"text\":NaN}"), "line 1: field \"text\" is not a string");
     refuses(score("{\"ids\":[NaN]}"), "line 1: ids[0] is not a number");
+    String wide = new String("{\"text\"".getBytes(UTF_16LE), UTF_8);
+    Result utf16 = tokenize(wide);
+    refuses(utf16, "standard input: looks like text in UTF-16LE", "iconv -f UTF-16LE -t UTF-8");
+    assertFalse(utf16.err().contains("--plain-text"), utf16.err());
     String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n";
     refuses(tokenize(pointer), "standard input: is a Git LFS pointer", "git lfs pull");
     Path tokenizer = Files.writeString(folder.resolve("pointer.json"), pointer);

@@ -210,7 +210,7 @@ class PrepareCommandTest {
         data,
         json);
     Path parquet = Files.writeString(folder.resolve("a.parquet"), "PAR1\u0015\u0004");
-    refuses(List.of(parquet + ": is a Parquet file, not plain text; "), data, parquet);
+    refuses(List.of(parquet + ": is a Parquet file; "), data, parquet);
     refuses(List.of("standard input: looks like CSV"), "id,text\n1,a\n".getBytes(UTF_8), data, "-");
     refuses(List.of("-: standard input can be read only once"), data, "-", "-");
     Files.createFile(folder.resolve("state.json"));

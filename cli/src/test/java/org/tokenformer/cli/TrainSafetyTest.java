@@ -177,7 +177,8 @@ class TrainSafetyTest {
             List.of("\"step\": 4", "\"step\": 1e30", "step: '1.0E30' is far too large"),
             List.of("\"window\": ", "\"window\": -", "has a negative count"),
             List.of("\"losses\": 4", "\"losses\": -2", "has a negative count"),
-            List.of("\"smoothed_loss\": ", "\"smoothed_loss\": 1e999, \"x\": ", "not a finite number"),
+            List.of(
+                "\"smoothed_loss\": ", "\"smoothed_loss\": 1e999, \"x\": ", "not a finite number"),
             List.of(
                 "\"sequence\": 32", "\"sequence\": 64", "sequence: 64 is more than the model's"),
             List.of("\"sequence\": 32", "\"sequence\": 2000000000", "batch: 2 sequences of"),

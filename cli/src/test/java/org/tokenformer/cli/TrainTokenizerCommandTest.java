@@ -133,7 +133,7 @@ class TrainTokenizerCommandTest {
             "--vocab-size=700",
             "-o",
             file.toString(),
-            TRAINED.resolve("text.txt").toString());
+            CommandLineFixtures.testData("../LICENSE").toString());
     CommandLineFixtures.assertRefused(List.of(file + ": cannot write: File too large"), result);
     assertEquals("mine", Files.readString(file));
     assertEquals(List.of("tokenizer.json"), CommandLineFixtures.content(folder));

@@ -106,7 +106,9 @@ public final class TextLines implements Closeable {
     if (kind != null) {
       failed = true;
       throw new TextKindException(
-          "%s: %s, not plain text; %s".formatted(name, kind.what(), kind.advice()),
+          "%s: %s%s; %s"
+              .formatted(
+                  name, kind.what(), kind.readable() ? ", not plain text" : "", kind.advice()),
           kind.readable());
     }
   }

@@ -57,7 +57,10 @@ final class TokenColumn {
                 .formatted(shortened(field.name()), ArrowTypes.name(field)));
       }
     }
-    throw new DatasetException(file, "has no column input_ids, " + described(names));
+    throw new DatasetException(
+        file,
+        "has no column input_ids, %s; write a column of texts to a text file first (docs/datasets.md shows how)"
+            .formatted(described(names)));
   }
 
   private static String described(List<String> names) {
