@@ -37,7 +37,7 @@ class FuzzReplayTest {
   /** Returns the files of a folder and the entries of its archives. */
   private static Map<String, byte[]> inputs(Path folder) throws IOException {
     Map<String, byte[]> inputs = new TreeMap<>();
-    if (!Files.isDirectory(folder)) {
+    if (!Files.isDirectory(folder)) { // no campaign of this target has kept anything yet
       return inputs;
     }
     try (var files = Files.list(folder)) {
