@@ -12,7 +12,8 @@ import collections, hashlib, io, os, random, shlex, struct, subprocess, sys, tem
 
 DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
           "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL"}
-CONTAINERS = ("model", "module", "state_dict")
+# Objects of classes that torch.load does not know: Java makes nothing of them and leaves them out.
+OTHER_OBJECTS = ("Unsupported global", "codec can't decode byte")
 
 
 def random_text(rng):
@@ -102,18 +103,23 @@ def read_safetensors(data):
     return {digest({name: (info["dtype"], info["shape"], bytes(info["data"])) for name, info in safetensors.deserialize(data)})}
 
 
+def dicts(value):
+    """All dicts in a value."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from dicts(inner)
+
+
 def read_torch(data):
     """The hash of each dict of tensors that could be meant."""
     import torch
-    root = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)  # any device
-    dicts = [root] + [root[name] for name in CONTAINERS if isinstance(root, dict) and name in root]
     hashes = set()
-    for found in dicts:
-        if isinstance(found, dict):
-            tensors = {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, torch.Tensor)}
-            hashes.add(digest({name: (DTYPES.get(str(value.dtype)[6:]), value.shape,
-                                      value.detach().resolve_conj().resolve_neg().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-                               for name, value in tensors.items()}))
+    for found in dicts(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)):  # any device
+        tensors = {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, torch.Tensor)}
+        hashes.add(digest({name: (DTYPES.get(str(value.dtype)[6:]), value.shape,
+                                  value.detach().resolve_conj().resolve_neg().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+                           for name, value in tensors.items()}))
     return hashes
 
 
@@ -150,6 +156,8 @@ def main():
                 print(f"case {number}: {line}")
         elif expected is not None and line in expected:
             counts["equal"] += 1
+        elif expected is None and any(words in reason for words in OTHER_OBJECTS):
+            counts["only Python rejects: objects of other classes, which Java leaves out"] += 1
         else:
             findings += 1
             what = "different values" if expected else f"only Python rejects: {reason}"

@@ -2,13 +2,13 @@
 """Sums up the rounds of bench/fuzz/campaign for git: testdata/fuzz/campaigns.tsv and, for each target, corpus.zip.
 
 record.py [FUZZ_DIR]. A corpus.zip has the inputs that together cover what the whole corpus covers, the smallest first,
-up to 80 kB. A line of campaigns.tsv is all that ran on a day: the commits, seeds, executions, seconds of CPU, edges and findings.
+up to 70 kB. A line of campaigns.tsv is all that ran on a day: the commits, seeds, executions, seconds of CPU, edges and findings.
 """
 import io, os, pathlib, subprocess, sys, tempfile, zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECORD = ROOT / "testdata/fuzz"
-MAX_BYTES = 80_000
+MAX_BYTES = 70_000
 
 
 def days(rounds):
@@ -37,7 +37,7 @@ def write_counts(folder):
     table.write_text("\n".join([header] + [kept[key] for key in sorted(kept)]) + "\n")
 
 
-def covering(target, corpus):
+def covering(target):
     """The inputs that cover all, the smallest first."""
     with tempfile.TemporaryDirectory() as merged:
         subprocess.run([ROOT / "bench/fuzz/campaign", target, "merge", merged], check=True, stdout=subprocess.DEVNULL)
@@ -45,13 +45,13 @@ def covering(target, corpus):
         return [(file.name, file.read_bytes()) for file in files]
 
 
-def write_corpus(target, corpus):
+def write_corpus(target):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in covering(target, corpus):
-            if packed.tell() + len(data) + 2 * len(name) + 100 > MAX_BYTES:
+        for count, (name, data) in enumerate(covering(target)):
+            if packed.tell() + len(data) + 60 * count > MAX_BYTES:  # the directory follows
                 break
-            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name[:8]), data, zipfile.ZIP_DEFLATED)
     (RECORD / target).mkdir(exist_ok=True)
     (RECORD / target / "corpus.zip").write_bytes(packed.getvalue())
 
@@ -61,7 +61,7 @@ def main():
     os.environ["FUZZ_DIR"] = str(folder)
     write_counts(folder)
     for corpus in sorted(folder.glob("*/corpus")):
-        write_corpus(corpus.parent.name, corpus)
+        write_corpus(corpus.parent.name)
 
 
 if __name__ == "__main__":

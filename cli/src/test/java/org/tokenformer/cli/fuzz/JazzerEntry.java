@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.cli.fuzz.FuzzCase.LimitError;
 
 /**
- * The methods that Jazzer calls. Its option {@code --target_args} is "TARGET FOLDER", a folder with
- * {@code corpus} and {@code suspects}.
+ * The methods that Jazzer calls. Its option {@code --target_args} is the folder of a target, named
+ * as it, with {@code corpus} and {@code suspects}.
  */
 public final class JazzerEntry {
   private static final int MAX_SUSPECTS = 1000;
@@ -24,8 +24,8 @@ public final class JazzerEntry {
 
   /** Creates the target and writes its seeds into the corpus. */
   public static void fuzzerInitialize(String[] args) throws IOException {
-    FuzzTarget target = FuzzTargets.of(args[0]).create();
-    Path folder = Path.of(args[1]);
+    Path folder = Path.of(args[0]);
+    FuzzTarget target = FuzzTargets.of(String.valueOf(folder.getFileName())).create();
     Path corpus = Files.createDirectories(folder.resolve("corpus"));
     suspects = Files.createDirectories(folder.resolve("suspects"));
     List<byte[]> seeds = target.seeds();

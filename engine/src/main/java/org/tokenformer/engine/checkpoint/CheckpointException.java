@@ -17,6 +17,9 @@ import org.tokenformer.engine.error.EngineProblem;
 public final class CheckpointException extends IOException implements EngineProblem {
   private static final long serialVersionUID = 1;
 
+  /** About the number of characters that {@link #quote} shows. */
+  private static final int MAX_QUOTED = 120;
+
   /** The causes. Each has its own test. */
   public enum Kind {
     /** The file does not exist, is not a regular file, or cannot be read into memory. */
@@ -138,9 +141,9 @@ public final class CheckpointException extends IOException implements EngineProb
    */
   public static String quote(String text) {
     StringBuilder quoted = new StringBuilder("'");
-    int shown = Math.min(text.length(), 120);
-    for (int i = 0; i < shown; i++) {
-      char c = text.charAt(i);
+    int shown = 0;
+    while (shown < text.length() && quoted.length() <= MAX_QUOTED) {
+      char c = text.charAt(shown++);
       boolean plain = c == ' ' || (c > ' ' && c < 0x7f) || (c > 0xa0 && Character.isLetter(c));
       quoted.append(plain ? String.valueOf(c) : String.format("\\u%04x", (int) c));
     }
