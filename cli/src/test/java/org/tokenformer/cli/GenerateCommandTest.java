@@ -196,7 +196,7 @@ class GenerateCommandTest {
     refuses(List.of("the prompt is empty", "give a text"), "");
     refuses(List.of("the prompt is empty"));
     CommandLineFixtures.assertRefused(
-        List.of("standard input", "not UTF-8 at byte 1 (0xFF)"),
+        List.of("standard input: line 1 is not UTF-8: invalid byte at position 2 of the line"),
         CommandLineHarness.runWithInput(new byte[] {'a', (byte) 0xFF, 'b'}, arguments()));
     refuses(List.of("400 tokens", "128 positions", "shorten"), "\n".repeat(400));
   }

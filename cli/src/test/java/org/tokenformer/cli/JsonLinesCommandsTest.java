@@ -213,7 +213,7 @@ class JsonLinesCommandsTest {
   @Test
   void saysInPlainWordsWhatIsWrong() throws IOException {
     String not = "standard input: line 1: not a JSON object with \"text\" or \"ids\": ";
-    refuses(tokenize("{'text':'a'}"), not + "unexpected character at column 2");
+    refuses(tokenize("{'text':'a'}"), not + "unexpected character at column 3");
     refuses(tokenize("\n{\"text\":\"a\""), "line 2: not a JSON", ": it ends too early");
     refuses(tokenize("7"), not + "a value of another type is expected at column");
     refuses(tokenize("{\"x\":" + "[".repeat(999)), not + "too many levels at column");
