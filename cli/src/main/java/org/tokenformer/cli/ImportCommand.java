@@ -20,7 +20,8 @@ import picocli.CommandLine.Option;
     name = "import",
     description = {
       "Converts a released checkpoint to a model folder.",
-      "Released checkpoints are the PyTorch models published with the TokenFormer paper.",
+      "Released checkpoints are the PyTorch models published with the TokenFormer paper, and what"
+          + " their training code saves. Several files that belong together are read as one.",
       "All input is checked before anything is written. The pickle file is parsed as data; no code"
           + " in it is ever executed."
     })
@@ -30,8 +31,10 @@ final class ImportCommand implements Callable<Integer> {
   @Option(
       names = "--checkpoint",
       required = true,
-      paramLabel = "FILE",
-      description = "Weights (pytorch_model.bin).")
+      paramLabel = "PATH",
+      description =
+          "Weights: a file of torch.save or safetensors, an index or one of several shards, or a"
+              + " folder of these.")
   private @Nullable Path checkpoint;
 
   @Option(
@@ -75,6 +78,12 @@ final class ImportCommand implements Callable<Integer> {
     DType dtype = type == null ? null : type.dtype();
     ReleasedCheckpoint.Imported imported =
         ReleasedCheckpoint.toFolder(source, dtype, output.path(), ifExists);
+    if (!imported.weights().equals(checkpoint)) {
+      console.note(imported.weights() + ": weights read from here");
+    }
+    for (String note : imported.notes()) {
+      console.note(imported.weights() + ": " + note);
+    }
     console.note(output.path() + ": " + ModelSummary.line(imported.config()));
     if (!imported.notFinite().isEmpty()) {
       console.warn(

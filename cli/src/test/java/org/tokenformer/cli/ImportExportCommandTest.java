@@ -18,6 +18,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.cli.CommandLineHarness.Result;
+import org.tokenformer.engine.checkpoint.Checkpoint;
+import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.SafetensorsWriter;
+import org.tokenformer.engine.checkpoint.TorchCheckpointWriter;
 
 class ImportExportCommandTest {
   @TempDir private Path folder;
@@ -65,6 +69,63 @@ class ImportExportCommandTest {
     Result generated =
         CommandLineHarness.run("generate", "-m", folder.resolve("bf16").toString(), "Once");
     assertEquals(0, generated.code(), generated.err());
+  }
+
+  /**
+   * Checkpoints as DistributedDataParallel and torch.compile name them, in shards, as safetensors.
+   * PyTorch computed the sum in float64, with the functions of testdata/goldens/make_thetas.py.
+   */
+  @Test
+  void importsWhatTrainingProgramsSave() throws IOException {
+    Path golden = CommandLineFixtures.golden("untied-full-rotary");
+    Path shards = Files.createDirectory(folder.resolve("shards"));
+    Path wrapped = folder.resolve("wrapped.bin");
+    try (Checkpoint checkpoint = Checkpoint.open(golden)) {
+      List<NamedTensor> tensors = List.copyOf(checkpoint.tensors().values());
+      TorchCheckpointWriter.write(
+          wrapped, tensors.stream().map(t -> t.withName("_orig_mod.module." + t.name())).toList());
+      SafetensorsWriter.write(
+          shards.resolve("model-00001-of-00002.safetensors"), tensors.subList(0, 9), Map.of());
+      SafetensorsWriter.write(
+          shards.resolve("model-00002-of-00002.safetensors"), tensors.subList(9, 34), Map.of());
+    }
+    assertImports(golden, wrapped, "removed '_orig_mod.' and 'module.' from the names of 34");
+    assertImports(golden, shards, "model-00001-of-00002.safetensors: weights read from here");
+    Files.delete(shards.resolve("model-00002-of-00002.safetensors"));
+    refusesFile("--checkpoint", shards, "'model-00002-of-00002.safetensors'", "missing");
+  }
+
+  private void assertImports(Path golden, Path checkpoint, String note) {
+    Path model = folder.resolve("model-" + checkpoint.getFileName());
+    Result result =
+        CommandLineHarness.run(
+            "import",
+            "--checkpoint",
+            checkpoint.toString(),
+            "--config",
+            golden.resolve("config.yml").toString(),
+            "--tokenizer",
+            golden.resolve("tokenizer.json").toString(),
+            "-o",
+            model.toString());
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.err().contains(note), result.err());
+    Result score =
+        CommandLineHarness.runWithInput(
+            "{\"ids\":[1,2,3,4,5,6,7,8,9,10]}\n", "score", "-m", model.toString());
+    String sum = score.out().replaceAll("(?s).*\"sum\":(.*)}.*", "$1");
+    assertEquals(-126.85200030297837, Double.parseDouble(sum), 1e-4, score.out());
+  }
+
+  @Test
+  void namesPointersOfGitLfs() throws IOException {
+    Path pointer =
+        Files.writeString(
+            folder.resolve("pointer"),
+            "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 16261952\n");
+    for (String option : List.of("--checkpoint", "--config")) {
+      refusesFile(option, pointer, "pointer: is a Git LFS pointer", "'git lfs pull'");
+    }
   }
 
   /** A read-only file could not be synced by anyone but root, nor replaced by its owner. */
@@ -117,10 +178,10 @@ class ImportExportCommandTest {
     String option = "--checkpoint";
     refusesFile(option, data.resolve("os-system.bin"), "os-system.bin", "posix", "system");
     refusesFile(option, data.resolve("legacy.bin"), "legacy.bin", "torch before 1.6");
-    refusesFile(option, data.resolve("deflated.bin"), "deflated.bin", "compress");
+    refusesFile(option, data.resolve("two-models.bin"), "both 'model' and 'module'");
     refusesFile(option, data.resolve("dtypes.bin"), "word_embeddings.weight", "missing");
     refusesFile(option, folder.resolve("none"), "none", "no such file");
-    refusesFile(option, folder, folder.toString());
+    refusesFile(option, folder, folder.toString(), "contains no weights");
     refusesFile(option, golden().resolve("config.yml"), "config.yml", "not a complete zip");
     refusesFile(
         option,

@@ -63,6 +63,7 @@ class ReleasedConfigReaderTest {
   void refusesWhatIsNoMapping() {
     assertRefused("expected a mapping of settings", "[1, 2]");
     assertRefused("expected a mapping of settings", "");
+    assertRefused("expected a mapping of settings", "# a comment\n");
     assertRefused("expected a mapping of settings", "tokenformer");
     assertRefused(
         "line 2, column 1: not a released config in YAML: unexpected syntax", "a: 1\n--- \nb: 2\n");

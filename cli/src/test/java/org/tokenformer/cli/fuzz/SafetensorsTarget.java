@@ -49,7 +49,7 @@ final class SafetensorsTarget implements FuzzTarget {
   }
 
   /** Reads every byte of every tensor. */
-  static void readAll(Checkpoint checkpoint) {
+  static void readAll(Checkpoint checkpoint) throws IOException {
     for (NamedTensor tensor : checkpoint.tensors().values()) {
       long sum = 0;
       for (long i = 0; i < tensor.data().byteSize(); i++) {

@@ -63,7 +63,17 @@ final class TorchPickleTarget implements FuzzTarget {
   public List<byte[]> seeds() throws IOException {
     List<byte[]> seeds = new ArrayList<>();
     for (String name :
-        List.of("dtypes", "nested", "protocol2", "protocol3", "protocol4", "protocol5", "views")) {
+        List.of(
+            "attributes",
+            "dtypes",
+            "nested",
+            "nested-twice",
+            "protocol2",
+            "protocol3",
+            "protocol4",
+            "protocol5",
+            "rows",
+            "views")) {
       seeds.add(seed(Samples.path("checkpoint/" + name + ".bin")));
     }
     return seeds;

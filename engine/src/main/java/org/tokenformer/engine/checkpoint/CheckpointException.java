@@ -64,13 +64,11 @@ public final class CheckpointException extends IOException implements EngineProb
     /** safetensors: bytes follow the last tensor. */
     TRAILING_BYTES,
 
-    /** torch: the file is not a zip archive, or has no data.pkl. */
+    /** The file is something else: no zip archive of torch, no safetensors file, no index. */
     NOT_A_CHECKPOINT,
-    /** torch: the file has the format of torch.save before 1.6, a bare pickle. */
-    LEGACY_FORMAT,
     /** torch: the archive's directory contradicts itself or the file. */
     BAD_ZIP,
-    /** torch: an archive entry is compressed. */
+    /** torch: an archive entry is compressed by another method than deflate. */
     COMPRESSED_ENTRY,
     /** torch: an archive entry is encrypted. */
     ENCRYPTED_ENTRY,
@@ -82,7 +80,7 @@ public final class CheckpointException extends IOException implements EngineProb
     MISSING_ENTRY,
     /** torch: the data was written on a big-endian machine. */
     BIG_ENDIAN,
-    /** torch: the pickle requests a class or function that is not on the allow-list. */
+    /** torch: the pickle requests a function that runs code. */
     FORBIDDEN_GLOBAL,
     /** torch: the pickle contains an instruction that is not on the allow-list. */
     FORBIDDEN_OPCODE,

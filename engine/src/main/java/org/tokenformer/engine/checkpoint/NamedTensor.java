@@ -35,6 +35,11 @@ public record NamedTensor(String name, DType dtype, Shape shape, MemorySegment d
     data = data.asReadOnly();
   }
 
+  /** Returns the same tensor under another name. */
+  public NamedTensor withName(String other) {
+    return new NamedTensor(other, dtype, shape, data);
+  }
+
   /** Returns the size of all elements in bytes. */
   public long byteSize() {
     return data.byteSize();

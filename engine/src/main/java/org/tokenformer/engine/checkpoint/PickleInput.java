@@ -7,6 +7,8 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
+import org.tokenformer.engine.checkpoint.PickleValue.Opaque;
+import org.tokenformer.engine.checkpoint.PickleValue.Text;
 
 /** Reads the arguments of pickle instructions in order, with a check against the end. */
 final class PickleInput {
@@ -52,11 +54,13 @@ final class PickleInput {
     return bytes.get(BIG_ENDIAN_DOUBLE, take(8));
   }
 
+  /** Skips {@code length} bytes. */
+  void skip(long length) throws CheckpointException {
+    take(length);
+  }
+
   /** Reads a two's complement number of {@code length} bytes, at most eight. */
   long signed(int length) throws CheckpointException {
-    if (length > 8) {
-      throw bad("has a number of %d bytes, but at most 8 are allowed".formatted(length));
-    }
     long at = take(length);
     long value = 0;
     for (int i = 0; i < length; i++) {
@@ -66,18 +70,14 @@ final class PickleInput {
     return length == 0 ? 0 : value << unused >> unused;
   }
 
-  /** Reads UTF-8 text of {@code length} bytes, which is checked before anything is copied. */
-  String text(long length) throws CheckpointException {
-    if (length < 0 || length > MAX_TEXT) {
-      throw new CheckpointException(
-          Kind.LIMIT,
-          path,
-          "data.pkl has a string of %s bytes, but at most %d are allowed"
-              .formatted(Long.toUnsignedString(length), MAX_TEXT));
-    }
+  /** Reads UTF-8 text of {@code length} bytes; text too long for a name is skipped. */
+  PickleValue text(long length) throws CheckpointException {
     MemorySegment text = bytes.asSlice(take(length), length);
+    if (length > MAX_TEXT) {
+      return Opaque.TEXT;
+    }
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(text.asByteBuffer()).toString();
+      return new Text(StandardCharsets.UTF_8.newDecoder().decode(text.asByteBuffer()).toString());
     } catch (CharacterCodingException e) {
       throw new CheckpointException(
           Kind.BAD_PICKLE, path, "data.pkl has a string that is not UTF-8", e);
@@ -107,7 +107,7 @@ final class PickleInput {
   }
 
   private long take(long length) throws CheckpointException {
-    if (length > bytes.byteSize() - position) {
+    if (length < 0 || length > bytes.byteSize() - position) {
       throw bad("ends at byte %d, inside an instruction".formatted(bytes.byteSize()));
     }
     long at = position;

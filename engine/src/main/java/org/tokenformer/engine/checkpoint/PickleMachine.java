@@ -11,17 +11,20 @@ import java.util.Map;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.checkpoint.PickleValue.Bool;
 import org.tokenformer.engine.checkpoint.PickleValue.Dict;
+import org.tokenformer.engine.checkpoint.PickleValue.Function;
 import org.tokenformer.engine.checkpoint.PickleValue.Int;
 import org.tokenformer.engine.checkpoint.PickleValue.Mark;
 import org.tokenformer.engine.checkpoint.PickleValue.None;
+import org.tokenformer.engine.checkpoint.PickleValue.Opaque;
 import org.tokenformer.engine.checkpoint.PickleValue.Sequence;
 import org.tokenformer.engine.checkpoint.PickleValue.Text;
 import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
 
 /**
  * Reads the pickle of a torch checkpoint with an allow-list of instructions (those that {@code
- * torch.save} emits at protocols 2 to 5). Nothing in it is executed: the three functions that it
- * may "call" are data constructors of {@link PickleGlobals}.
+ * torch.save} emits at protocols 2 to 5). Nothing in it is executed: the few functions that it may
+ * "call" are data constructors of {@link PickleGlobals}, and what else a training program saved
+ * beside its weights becomes an opaque value without contents.
  *
  * <p>Each instruction takes constant time and memory apart from the text it carries, and the number
  * of instructions is capped, so no pickle can cost more than a few hundred megabytes: values that
@@ -30,7 +33,10 @@ import org.tokenformer.engine.checkpoint.PickleValue.Tuple;
  * @see <a href="https://docs.python.org/3/library/pickletools.html">pickletools</a>
  */
 final class PickleMachine {
-  /** The maximum size of a pickle; one with a thousand tensors has about 100 kB. */
+  /**
+   * The maximum size of a pickle, for the caller to check; one with a thousand tensors has about
+   * 100 kB.
+   */
   static final long MAX_BYTES = 1 << 25;
 
   static final int MAX_INSTRUCTIONS = 1 << 22;
@@ -49,13 +55,6 @@ final class PickleMachine {
 
   /** Returns the value that the pickle describes. */
   static PickleValue read(Path path, MemorySegment pickle) throws CheckpointException {
-    if (pickle.byteSize() > MAX_BYTES) {
-      throw new CheckpointException(
-          Kind.LIMIT,
-          path,
-          "data.pkl has %d bytes, but at most %d are allowed"
-              .formatted(pickle.byteSize(), MAX_BYTES));
-    }
     return new PickleMachine(path, pickle).run();
   }
 
@@ -96,11 +95,18 @@ final class PickleMachine {
       case BININT -> stack.add(new Int(in.i32()));
       case BININT1 -> stack.add(new Int(in.u8()));
       case BININT2 -> stack.add(new Int(in.u16()));
-      case LONG1 -> stack.add(new Int(in.signed(in.u8())));
+      case LONG1 -> stack.add(number(in.u8()));
+      case LONG4 -> stack.add(number(in.u32()));
       case BINFLOAT -> stack.add(new PickleValue.Real(in.bigEndianDouble()));
-      case BINUNICODE -> stack.add(new Text(in.text(in.u32())));
-      case SHORT_BINUNICODE -> stack.add(new Text(in.text(in.u8())));
-      case BINUNICODE8 -> stack.add(new Text(in.text(in.i64())));
+      case BINUNICODE -> stack.add(in.text(in.u32()));
+      case SHORT_BINUNICODE -> stack.add(in.text(in.u8()));
+      case BINUNICODE8 -> stack.add(in.text(in.i64()));
+      case BINSTRING, BINBYTES -> bytes(in.u32());
+      case SHORT_BINSTRING, SHORT_BINBYTES -> bytes(in.u8());
+      case BINBYTES8, BYTEARRAY8 -> bytes(in.i64());
+      case EMPTY_SET -> stack.add(Opaque.SET);
+      case ADDITEMS -> addItems(popToMark());
+      case FROZENSET -> frozenSet();
       case EMPTY_TUPLE -> stack.add(new Tuple(List.of()));
       case TUPLE -> stack.add(new Tuple(popToMark()));
       case TUPLE1 -> stack.add(new Tuple(pop(1)));
@@ -121,6 +127,10 @@ final class PickleMachine {
       case STACK_GLOBAL -> stackGlobal();
       case BINPERSID -> stack.add(globals.storage(pop()));
       case REDUCE -> reduce();
+      case NEWOBJ -> newObject(pop(2));
+      case NEWOBJ_EX -> newObject(pop(3));
+      case POP -> discard();
+      case POP_MARK -> popToMark();
       case BUILD -> build();
       default ->
           throw new CheckpointException(
@@ -143,6 +153,14 @@ final class PickleMachine {
     PickleValue value = top();
     stack.removeLast();
     return value;
+  }
+
+  /** Removes the last value or mark. */
+  private void discard() throws CheckpointException {
+    if (stack.isEmpty()) {
+      throw bad("removes a value from an empty stack");
+    }
+    stack.removeLast();
   }
 
   private List<PickleValue> pop(int count) throws CheckpointException {
@@ -174,28 +192,51 @@ final class PickleMachine {
     return value;
   }
 
-  private void append(List<PickleValue> values) throws CheckpointException {
-    if (!(top() instanceof Sequence list)) {
-      throw bad("appends to " + top().describe());
+  /** Reads a number; one that does not fit a long is skipped. */
+  private PickleValue number(long length) throws CheckpointException {
+    if (length <= Long.BYTES) {
+      return new Int(in.signed((int) length));
     }
-    list.items.addAll(values);
+    in.skip(length);
+    return Opaque.NUMBER;
+  }
+
+  private void bytes(long length) throws CheckpointException {
+    in.skip(length);
+    stack.add(Opaque.BYTES);
+  }
+
+  private void frozenSet() throws CheckpointException {
+    popToMark();
+    stack.add(Opaque.SET);
+  }
+
+  private void addItems(List<PickleValue> values) throws CheckpointException {
+    if (!(top() instanceof Opaque)) {
+      throw bad("adds %d items to %s".formatted(values.size(), top().describe()));
+    }
+  }
+
+  private void append(List<PickleValue> values) throws CheckpointException {
+    switch (top()) {
+      case Sequence list -> list.items.addAll(values);
+      case Opaque _ -> {} // a subclass of list
+      default -> throw bad("appends to " + top().describe());
+    }
   }
 
   private void setItems(List<PickleValue> pairs) throws CheckpointException {
-    if (!(top() instanceof Dict dict)) {
-      throw bad("sets items of " + top().describe());
-    }
     if (pairs.size() % 2 != 0) {
       throw bad("sets an item without a value");
     }
-    for (int i = 0; i < pairs.size(); i += 2) {
-      Object key =
-          switch (pairs.get(i)) {
-            case Text text -> text.value();
-            case Int number -> number.value();
-            default -> throw bad("has " + pairs.get(i).describe() + " as a dict key");
-          };
-      dict.items.put(key, pairs.get(i + 1));
+    switch (top()) {
+      case Dict dict -> {
+        for (int i = 0; i < pairs.size(); i += 2) {
+          globals.put(dict, pairs.get(i), pairs.get(i + 1));
+        }
+      }
+      case Opaque _ -> {} // a subclass of dict
+      default -> throw bad("sets items of " + top().describe());
     }
   }
 
@@ -217,20 +258,26 @@ final class PickleMachine {
     stack.add(globals.call(call.get(0), arguments));
   }
 
-  /**
-   * Ignores the attribute in which an OrderedDict of torch keeps its version numbers, and rejects
-   * others.
-   */
+  /** Creates an object of a class: a dict, or an opaque value. */
+  private void newObject(List<PickleValue> parts) throws CheckpointException {
+    PickleValue type = parts.getFirst();
+    if (!(parts.get(1) instanceof Tuple)) {
+      throw bad("makes an object with %s as its arguments".formatted(parts.get(1).describe()));
+    }
+    switch (type) {
+      case Opaque _ -> stack.add(type);
+      case Function function when function.isDict() -> stack.add(new Dict());
+      default -> throw bad("makes an object of " + type.describe() + ", which is not a class");
+    }
+  }
+
+  /** Drops the attributes of a dict (torch keeps version numbers there) or an opaque value. */
   private void build() throws CheckpointException {
     PickleValue state = pop();
-    boolean isMetadata =
-        top() instanceof Dict
-            && state instanceof Dict attributes
-            && attributes.items.size() == 1
-            && attributes.items.containsKey("_metadata");
-    if (!isMetadata) {
+    if (!(top() instanceof Dict || top() instanceof Opaque)) {
       throw bad(
-          "sets attributes of " + top().describe() + ", which is not allowed (nothing was run)");
+          "sets attributes of %s to %s, which is not allowed (nothing was run)"
+              .formatted(top().describe(), state.describe()));
     }
   }
 

@@ -41,6 +41,20 @@ final class PickleOpcode {
   static final int BINPERSID = 'Q';
   static final int REDUCE = 'R';
   static final int BUILD = 'b';
+  static final int NEWOBJ = 0x81;
+  static final int NEWOBJ_EX = 0x92;
+  static final int LONG4 = 0x8b;
+  static final int BINSTRING = 'T';
+  static final int SHORT_BINSTRING = 'U';
+  static final int BINBYTES = 'B';
+  static final int SHORT_BINBYTES = 'C';
+  static final int BINBYTES8 = 0x8e;
+  static final int BYTEARRAY8 = 0x96;
+  static final int EMPTY_SET = 0x8f;
+  static final int ADDITEMS = 0x90;
+  static final int FROZENSET = 0x91;
+  static final int POP = '0';
+  static final int POP_MARK = '1';
 
   private PickleOpcode() {}
 
@@ -54,36 +68,22 @@ final class PickleOpcode {
 
   private static @Nullable String forbiddenName(int opcode) {
     return switch (opcode) {
-      case '0' -> "POP";
-      case '1' -> "POP_MARK";
       case '2' -> "DUP";
       case 'F' -> "FLOAT";
       case 'I' -> "INT";
       case 'L' -> "LONG";
       case 'P' -> "PERSID";
       case 'S' -> "STRING";
-      case 'T' -> "BINSTRING";
-      case 'U' -> "SHORT_BINSTRING";
       case 'V' -> "UNICODE";
-      case 'B' -> "BINBYTES";
-      case 'C' -> "SHORT_BINBYTES";
       case 'd' -> "DICT";
       case 'l' -> "LIST";
       case 'g' -> "GET";
       case 'p' -> "PUT";
       case 'i' -> "INST";
       case 'o' -> "OBJ";
-      case 0x81 -> "NEWOBJ";
       case 0x82 -> "EXT1";
       case 0x83 -> "EXT2";
       case 0x84 -> "EXT4";
-      case 0x8b -> "LONG4";
-      case 0x8e -> "BINBYTES8";
-      case 0x8f -> "EMPTY_SET";
-      case 0x90 -> "ADDITEMS";
-      case 0x91 -> "FROZENSET";
-      case 0x92 -> "NEWOBJ_EX";
-      case 0x96 -> "BYTEARRAY8";
       case 0x97 -> "NEXT_BUFFER";
       case 0x98 -> "READONLY_BUFFER";
       default -> null;

@@ -28,6 +28,7 @@ sealed interface PickleValue {
       case StorageType s -> "torch." + TorchStorage.className(s.dtype);
       case Storage s -> "storage " + quote(s.key);
       case Tensor t -> "a tensor";
+      case Opaque o -> o.what();
       case Mark m -> "a mark";
     };
   }
@@ -50,14 +51,22 @@ sealed interface PickleValue {
 
   /** The functions and classes that a pickle may call. */
   enum Function implements PickleValue {
+    DICT("builtins.dict"),
     ORDERED_DICT("collections.OrderedDict"),
+    DEFAULT_DICT("collections.defaultdict"),
+    COUNTER("collections.Counter"),
     REBUILD_TENSOR("torch._utils._rebuild_tensor_v2"),
-    REBUILD_PARAMETER("torch._utils._rebuild_parameter");
+    REBUILD_PARAMETER("torch._utils._rebuild_parameter"),
+    REBUILD_FROM_TYPE("torch._tensor._rebuild_from_type_v2");
 
     final String pythonName;
 
     Function(String pythonName) {
       this.pythonName = pythonName;
+    }
+
+    boolean isDict() {
+      return this == DICT || this == ORDERED_DICT || this == DEFAULT_DICT || this == COUNTER;
     }
   }
 
@@ -66,6 +75,40 @@ sealed interface PickleValue {
   record Real(double value) implements PickleValue {}
 
   record Text(String value) implements PickleValue {}
+
+  /**
+   * A value that is not needed to read tensors: a set, bytes, a class or function that is not
+   * allowed, an object of it. Its contents are dropped. The name is kept in two parts, since
+   * joining them for each value would let a small pickle fill the memory.
+   *
+   * @param module Python module of the class or function; empty for {@code name} itself
+   * @param tensor whether it is a tensor of a kind that is not supported
+   */
+  record Opaque(String module, String name, boolean tensor) implements PickleValue {
+    static final Opaque NUMBER = new Opaque("a large number");
+    static final Opaque BYTES = new Opaque("bytes");
+    static final Opaque TEXT = new Opaque("a long string");
+    static final Opaque SET = new Opaque("a set");
+    static final Opaque VIEW =
+        new Opaque(
+            "",
+            "a lazily negated or conjugated tensor, which is not supported; save a .clone() of it",
+            true);
+
+    Opaque(String what) {
+      this("", what, false);
+    }
+
+    private String what() {
+      if (module.isEmpty()) {
+        return name;
+      }
+      String full = quote(module + "." + name);
+      return tensor
+          ? "a tensor of %s, which is not supported".formatted(full)
+          : "an object of " + full;
+    }
+  }
 
   /** An allowed storage class. */
   record StorageType(DType dtype) implements PickleValue {}
@@ -102,11 +145,12 @@ sealed interface PickleValue {
     final List<PickleValue> items = new ArrayList<>();
   }
 
-  /**
-   * A dict or OrderedDict. Keys are strings or numbers; others are rejected, since they would have
-   * to be hashed.
-   */
+  /** A dict or one of its subclasses. */
   final class Dict implements PickleValue {
+    /**
+     * By a String, a Long, or, for a key of any other type, that value: tuples are compared by
+     * identity, since hashing them would traverse them.
+     */
     final Map<Object, PickleValue> items = new LinkedHashMap<>();
   }
 }

@@ -39,7 +39,18 @@ record SafetensorsHeader(
     return header;
   }
 
+  /** Returns whether a file may have a header: a JSON object after eight bytes. */
+  static boolean isPlausible(MemorySegment bytes) {
+    return bytes.byteSize() > 8 && Segments.u8(bytes, 8) == '{';
+  }
+
   private static long headerLength(Path path, MemorySegment bytes) throws CheckpointException {
+    if (!isPlausible(bytes)) {
+      String known = FileSignature.describe(FileSignature.head(bytes));
+      if (known != null) {
+        throw new CheckpointException(Kind.NOT_A_CHECKPOINT, path, known);
+      }
+    }
     if (bytes.byteSize() < 8) {
       throw new CheckpointException(
           Kind.TRUNCATED_HEADER,

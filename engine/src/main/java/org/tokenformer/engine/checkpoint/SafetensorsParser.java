@@ -80,6 +80,10 @@ final class SafetensorsParser {
   }
 
   private void readMetadata(SequencedMap<String, String> metadata) throws IOException {
+    if (json.peek() == JsonToken.NULL) {
+      json.nextNull();
+      return;
+    }
     expect(SafetensorsHeader.METADATA, "be an object of strings", JsonToken.BEGIN_OBJECT);
     json.beginObject();
     Set<String> keys = new HashSet<>();
@@ -104,10 +108,7 @@ final class SafetensorsParser {
         case "dtype" -> dtype = dtype(name);
         case "shape" -> shape = shape(name);
         case "data_offsets" -> offsets = offsets(name);
-        default ->
-            throw fail(
-                Kind.BAD_FIELD,
-                "tensor %s has the unknown field %s".formatted(quote(name), quote(field)));
+        default -> json.skipValue();
       }
     }
     json.endObject();

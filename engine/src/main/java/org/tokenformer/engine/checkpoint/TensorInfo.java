@@ -4,7 +4,7 @@ import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
 
 /** The description of a tensor in a checkpoint, without its elements. */
-public sealed interface TensorInfo permits NamedTensor, PendingTensor {
+public sealed interface TensorInfo permits NamedTensor, PendingTensor, TensorDescription {
   /** Returns the name: any text, possibly empty. */
   String name();
 

@@ -6,7 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.SequencedMap;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
@@ -15,41 +17,31 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
  * and the storages it refers to, {@code data/0}, {@code data/1} and so on.
  *
  * <p>A pickle is in general a program, here one from an untrusted source. It is read by a machine
- * that knows only the few instructions and names that a dict of tensors needs and rejects all
- * others by name; nothing is ever executed. The tensors are the entries of the dict at the root, or
- * of the dict under {@code module}, {@code state_dict} or {@code model}, where training programs
- * put it.
+ * that knows only the few instructions and names that a dict of tensors needs; nothing is ever
+ * executed. What training programs save beside the weights (the state of an optimizer, settings,
+ * objects of any class) is skipped; {@link #notes} tells what was.
  *
- * <p>Contiguous tensors are views of the file. Others (such as a transposed weight) are copied
- * once, into memory that the checkpoint owns. Contiguous tensors that share a storage share memory
- * here too.
+ * <p>Contiguous tensors are views of the file. Others (such as a transposed weight, or all those of
+ * an archive with compression) are copied when they are loaded, into memory that the checkpoint
+ * owns. Contiguous tensors that share a storage share memory here too.
  *
  * @see <a href="https://docs.pytorch.org/docs/stable/notes/serialization.html">the format</a>
  */
 public final class TorchCheckpoint implements Checkpoint {
-  /** The first bytes of the older format: a pickle of protocol 2 with torch's magic number. */
-  private static final byte[] LEGACY_START = {
-    (byte) 0x80,
-    2,
-    (byte) 0x8a,
-    10,
-    0x6c,
-    (byte) 0xfc,
-    (byte) 0x9c,
-    0x46,
-    (byte) 0xf9,
-    0x20,
-    0x6a,
-    (byte) 0xa8,
-    0x50,
-    0x19
-  };
+  /** Limit on copies, in file sizes, if no one has compared the shapes with those expected. */
+  private static final long COPY_FACTOR = 4;
+
+  /** Limit on copies, in sizes of the tensors to load. */
+  private static final long LOAD_FACTOR = 5;
+
+  private static final int MAX_BYTE_ORDER = 64;
 
   private final FileBytes file;
   private final ZipArchive archive;
-  private final SequencedMap<String, NamedTensor> tensors;
+  private final TorchViews views;
+  private final List<String> notes;
 
-  private TorchCheckpoint(FileBytes file) throws CheckpointException {
+  TorchCheckpoint(FileBytes file) throws CheckpointException {
     this.file = file;
     Path path = file.path();
     ZipArchive zip = ZipArchive.read(path, file.bytes());
@@ -59,11 +51,19 @@ public final class TorchCheckpoint implements Checkpoint {
     this.archive = zip;
     ZipArchive.Entry pickle = pickle();
     String root = pickle.name().substring(0, pickle.name().length() - "data.pkl".length());
+    if (archive.entries().containsKey(root + "constants.pkl")) {
+      throw new CheckpointException(
+          Kind.NOT_A_CHECKPOINT,
+          path,
+          "is a TorchScript program; in Python, save its weights:"
+              + " torch.save(torch.jit.load(path).state_dict(), new)");
+    }
     checkByteOrder(root);
-    archive.checkCrc(pickle);
-    PickleValue value = PickleMachine.read(path, pickle.data());
-    TorchViews views = new TorchViews(file, archive, root + "data/");
-    this.tensors = Collections.unmodifiableSequencedMap(views.ofStateDict(value));
+    StateDict dict =
+        StateDict.find(
+            path, PickleMachine.read(path, small(pickle, PickleMachine.MAX_BYTES, "a pickle")));
+    this.views = new TorchViews(file, archive, root + "data/", dict.tensors());
+    this.notes = dict.notes();
   }
 
   /** Opens a checkpoint by memory-mapping it. */
@@ -73,8 +73,7 @@ public final class TorchCheckpoint implements Checkpoint {
 
   /**
    * Opens a checkpoint. The archive's directory, the pickle with its checksum, and every tensor's
-   * bounds are checked before this returns; the data of the storages is not read, see {@link
-   * #verifyData}.
+   * bounds are checked before this returns; the data of the storages is not read.
    */
   public static TorchCheckpoint open(Path path, LoadMode mode) throws CheckpointException {
     FileBytes file = FileBytes.open(path, mode);
@@ -86,27 +85,35 @@ public final class TorchCheckpoint implements Checkpoint {
     }
   }
 
-  /**
-   * Reads all storages and compares them with their checksums, which detects a corrupted download.
-   * This is a separate step because it reads the whole file, which inspecting names and shapes does
-   * not need. Storages written without a checksum, which torch can be configured to do, pass.
-   *
-   * @throws CheckpointException of kind {@code CRC_MISMATCH}, naming the first broken entry
-   */
-  public void verifyData() throws CheckpointException {
-    for (ZipArchive.Entry entry : archive.entries().values()) {
-      archive.checkCrc(entry);
-    }
-  }
-
   @Override
   public Path path() {
     return file.path();
   }
 
   @Override
-  public SequencedMap<String, NamedTensor> tensors() {
-    return tensors;
+  public SequencedMap<String, TensorInfo> index() {
+    return Collections.unmodifiableSequencedMap(views.index());
+  }
+
+  @Override
+  public SequencedMap<String, NamedTensor> load(Collection<String> names)
+      throws CheckpointException {
+    long bytes = 0;
+    for (String name : names) {
+      TensorInfo info = info(name);
+      bytes = Math.min(bytes + info.shape().bytes(info.dtype()), Long.MAX_VALUE / LOAD_FACTOR / 2);
+    }
+    return views.load(names, LOAD_FACTOR * bytes);
+  }
+
+  @Override
+  public SequencedMap<String, NamedTensor> tensors() throws CheckpointException {
+    return views.load(views.index().keySet(), COPY_FACTOR * file.bytes().byteSize());
+  }
+
+  @Override
+  public List<String> notes() {
+    return notes;
   }
 
   @Override
@@ -130,12 +137,22 @@ public final class TorchCheckpoint implements Checkpoint {
       }
     }
     if (found == null) {
-      throw new CheckpointException(
-          Kind.NOT_A_CHECKPOINT,
-          file.path(),
-          "is a zip archive without NAME/data.pkl, so it is not a file of torch.save");
+      throw noPickle();
     }
     return found;
+  }
+
+  /** Returns the data of an entry whose size is limited. */
+  private MemorySegment small(ZipArchive.Entry entry, long limit, String what)
+      throws CheckpointException {
+    if (entry.size() > limit) {
+      throw new CheckpointException(
+          Kind.LIMIT,
+          file.path(),
+          "archive entry %s has %d bytes, but at most %d are allowed for %s"
+              .formatted(quote(entry.name()), entry.size(), limit, what));
+    }
+    return archive.read(entry, file::allocate);
   }
 
   private void checkByteOrder(String root) throws CheckpointException {
@@ -143,34 +160,41 @@ public final class TorchCheckpoint implements Checkpoint {
     if (entry == null) {
       return; // torch before 2.1 wrote no such entry, and no big-endian files
     }
-    archive.checkCrc(entry);
-    byte[] little = "little".getBytes(StandardCharsets.US_ASCII);
-    if (entry.data().mismatch(MemorySegment.ofArray(little)) != -1) {
-      long shown = Math.min(entry.data().byteSize(), 32);
-      byte[] order = entry.data().asSlice(0, shown).toArray(ValueLayout.JAVA_BYTE);
+    byte[] bytes = small(entry, MAX_BYTE_ORDER, "a byte order").toArray(ValueLayout.JAVA_BYTE);
+    String order = new String(bytes, StandardCharsets.ISO_8859_1);
+    if (!order.equals("little")) {
       throw new CheckpointException(
           Kind.BIG_ENDIAN,
           file.path(),
           ("byte order is %s, but only 'little' is supported; save it again on a little-endian"
                   + " machine")
-              .formatted(quote(new String(order, StandardCharsets.ISO_8859_1))));
+              .formatted(quote(order)));
     }
   }
 
+  private CheckpointException noPickle() {
+    boolean arrays = archive.entries().keySet().stream().anyMatch(name -> name.endsWith(".npy"));
+    boolean keras = archive.entries().keySet().stream().anyMatch(name -> name.endsWith(".h5"));
+    String what =
+        arrays
+            ? "is a NumPy .npz archive; save the arrays with safetensors.numpy.save_file(arrays, path)"
+            : keras
+                ? "is a Keras model, which is not supported"
+                : "is a zip archive without NAME/data.pkl, so it is not a file of torch.save; if it"
+                    + " contains the checkpoint, unpack it";
+    return new CheckpointException(Kind.NOT_A_CHECKPOINT, file.path(), what);
+  }
+
   private static CheckpointException notZip(Path path, MemorySegment bytes) {
-    MemorySegment legacy = MemorySegment.ofArray(LEGACY_START);
-    if (bytes.byteSize() >= LEGACY_START.length
-        && bytes.asSlice(0, LEGACY_START.length).mismatch(legacy) == -1) {
-      return new CheckpointException(
-          Kind.LEGACY_FORMAT,
-          path,
-          "is in the format of torch before 1.6; convert it in Python:"
-              + " torch.save(torch.load(old, weights_only=True), new)");
-    }
-    return new CheckpointException(
-        Kind.NOT_A_CHECKPOINT,
-        path,
-        "is not a complete zip archive (%d bytes), so torch.save did not write it; check the path, or copy or download it again"
-            .formatted(bytes.byteSize()));
+    String known = FileSignature.describe(FileSignature.head(bytes));
+    boolean cut = bytes.byteSize() > 4 && bytes.get(Segments.INT, 0) == ZipArchive.LOCAL_SIGNATURE;
+    String other =
+        cut
+            ? "is a zip archive without its end (%d bytes), so it is incomplete; copy or download it"
+                + " again"
+            : "is not a complete zip archive (%d bytes), so torch.save did not write it; check the"
+                + " path, or copy or download it again";
+    String what = known != null ? known : other.formatted(bytes.byteSize());
+    return new CheckpointException(Kind.NOT_A_CHECKPOINT, path, what);
   }
 }

@@ -3,108 +3,118 @@ package org.tokenformer.engine.checkpoint;
 import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
-import org.tokenformer.engine.checkpoint.PickleValue.Dict;
 import org.tokenformer.engine.checkpoint.PickleValue.Storage;
 import org.tokenformer.engine.checkpoint.PickleValue.Tensor;
 import org.tokenformer.engine.tensor.Shape;
 
 /** Converts the pickle's descriptions of tensors into checked views of the archive's storages. */
 final class TorchViews {
-  private static final List<String> CONTAINERS = List.of("module", "state_dict", "model");
-
-  /** Limit on copies, in file sizes: a small file may describe any number of transposed views. */
-  private static final long COPY_FACTOR = 4;
-
   private final FileBytes file;
   private final ZipArchive archive;
   private final String dataFolder;
-  private long copyBudget;
+  private final SequencedMap<String, TensorInfo> index = new LinkedHashMap<>();
+  private final Map<String, Tensor> views;
+  private final Map<String, MemorySegment> storages = new HashMap<>();
 
   /**
-   * Creates views of the storages in this folder of the archive.
+   * Checks the shape and bounds of all tensors; reads none of their data.
    *
-   * @param dataFolder with a trailing slash
+   * @param dataFolder folder of the storages in the archive, with a trailing slash
+   * @param views the tensors by name
    */
-  TorchViews(FileBytes file, ZipArchive archive, String dataFolder) {
+  TorchViews(
+      FileBytes file, ZipArchive archive, String dataFolder, SequencedMap<String, Tensor> views)
+      throws CheckpointException {
     this.file = file;
     this.archive = archive;
     this.dataFolder = dataFolder;
-    this.copyBudget = COPY_FACTOR * file.bytes().byteSize();
+    this.views = views;
+    for (Map.Entry<String, Tensor> e : views.entrySet()) {
+      String name = e.getKey();
+      Tensor tensor = e.getValue();
+      storageEntry(name, tensor.storage);
+      index.put(
+          name, new TensorDescription(name, tensor.storage.dtype(), checkedShape(name, tensor)));
+    }
   }
 
-  SequencedMap<String, NamedTensor> ofStateDict(PickleValue root) throws CheckpointException {
+  /** Returns names, types and shapes. */
+  SequencedMap<String, TensorInfo> index() {
+    return index;
+  }
+
+  /**
+   * Returns tensors whose data has been compared with the checksums of the file.
+   *
+   * @param names of existing tensors
+   * @param budget maximum bytes of all copies: of views with gaps and of inflated storages
+   */
+  SequencedMap<String, NamedTensor> load(Collection<String> names, long budget)
+      throws CheckpointException {
+    Memory memory = new Memory(budget);
     SequencedMap<String, NamedTensor> tensors = new LinkedHashMap<>();
-    for (Map.Entry<Object, PickleValue> e : stateDict(root).items.entrySet()) {
-      if (!(e.getKey() instanceof String name)) {
-        throw badStateDict("has the key %s, which is not a string".formatted(e.getKey()));
-      }
-      TensorLimits.checkName(file.path(), name);
-      if (!(e.getValue() instanceof Tensor tensor)) {
-        throw badStateDict(
-            "has %s under %s, not a tensor; save only the state_dict"
-                .formatted(e.getValue().describe(), quote(name)));
-      }
-      tensors.put(name, view(name, tensor));
+    for (String name : names) {
+      tensors.put(name, view(name, Objects.requireNonNull(views.get(name)), memory));
     }
     return tensors;
   }
 
-  private Dict stateDict(PickleValue root) throws CheckpointException {
-    if (!(root instanceof Dict dict)) {
-      throw badStateDict("contains %s, not a state_dict".formatted(root.describe()));
+  /** Allocates in the file's memory, up to a limit. */
+  private final class Memory {
+    private final long limit;
+    private long left;
+
+    Memory(long limit) {
+      this.limit = limit;
+      this.left = limit;
     }
-    Dict found = null;
-    for (String container : CONTAINERS) {
-      if (dict.items.get(container) instanceof Dict inner) {
-        if (found != null) {
-          throw badStateDict("has more than one dict among the keys " + CONTAINERS);
-        }
-        found = inner;
+
+    MemorySegment allocate(String name, long bytes) throws CheckpointException {
+      if (bytes > left) {
+        throw new CheckpointException(
+            Kind.LIMIT,
+            file.path(),
+            ("tensor %s: expanded, transposed and compressed tensors need copies of more than %d"
+                    + " bytes; save .contiguous() tensors without compression")
+                .formatted(quote(name), limit));
       }
+      left -= bytes;
+      return file.allocate(bytes);
     }
-    return found == null ? dict : found;
   }
 
-  private NamedTensor view(String name, Tensor tensor) throws CheckpointException {
+  private NamedTensor view(String name, Tensor tensor, Memory memory) throws CheckpointException {
     Storage storage = tensor.storage;
-    MemorySegment memory = memory(name, storage);
-    Shape shape = checkedShape(name, tensor);
+    Shape shape = Objects.requireNonNull(index.get(name)).shape();
     int width = storage.dtype().bytes();
+    MemorySegment elements = storage(name, storage, memory);
     if (shape.elements() == 0 || isContiguous(tensor)) {
-      MemorySegment data = memory.asSlice(tensor.offset * width, shape.elements() * width);
+      MemorySegment data = elements.asSlice(tensor.offset * width, shape.elements() * width);
       return new NamedTensor(name, storage.dtype(), shape, data);
     }
-    if (shape.elements() > storage.elements()) {
-      throw new CheckpointException(
-          Kind.LIMIT,
-          file.path(),
-          "tensor %s is an expanded view of %d elements on a storage of %d; save a .clone() of it"
-              .formatted(quote(name), shape.elements(), storage.elements()));
-    }
-    MemorySegment copy = allocateCopy(name, shape.elements() * width);
-    StridedCopy.copy(memory, tensor, copy);
+    MemorySegment copy = memory.allocate(name, shape.bytes(storage.dtype()));
+    StridedCopy.copy(elements, tensor, copy);
     return new NamedTensor(name, storage.dtype(), shape, copy);
   }
 
-  private MemorySegment allocateCopy(String name, long bytes) throws CheckpointException {
-    if (bytes > copyBudget) {
-      throw new CheckpointException(
-          Kind.LIMIT,
-          file.path(),
-          ("tensor %s: copies of non-contiguous tensors need more than %d times the file's size;"
-                  + " save .contiguous() tensors")
-              .formatted(quote(name), COPY_FACTOR));
+  private MemorySegment storage(String name, Storage storage, Memory memory)
+      throws CheckpointException {
+    MemorySegment data = storages.get(storage.key());
+    if (data == null) {
+      data = archive.read(storageEntry(name, storage), bytes -> memory.allocate(name, bytes));
+      storages.put(storage.key(), data);
     }
-    copyBudget -= bytes;
-    return file.allocate(bytes);
+    return data;
   }
 
-  private MemorySegment memory(String name, Storage storage) throws CheckpointException {
+  private ZipArchive.Entry storageEntry(String name, Storage storage) throws CheckpointException {
     ZipArchive.Entry entry = archive.entries().get(dataFolder + storage.key());
     if (entry == null) {
       throw new CheckpointException(
@@ -113,17 +123,20 @@ final class TorchViews {
           "tensor %s needs the archive entry %s, which is missing"
               .formatted(quote(name), quote(dataFolder + storage.key())));
     }
-    long bytes = entry.data().byteSize();
     int width = storage.dtype().bytes();
-    if (bytes % width != 0 || bytes / width != storage.elements()) {
+    if (entry.size() % width != 0 || entry.size() / width != storage.elements()) {
       throw new CheckpointException(
           Kind.SIZE_MISMATCH,
           file.path(),
           "tensor %s: its storage should have %d elements of %s, but archive entry %s has %d bytes"
               .formatted(
-                  quote(name), storage.elements(), storage.dtype(), quote(entry.name()), bytes));
+                  quote(name),
+                  storage.elements(),
+                  storage.dtype(),
+                  quote(entry.name()),
+                  entry.size()));
     }
-    return entry.data();
+    return entry;
   }
 
   /** Returns the shape, after checking that the first and last element are inside the storage. */
@@ -147,6 +160,7 @@ final class TorchViews {
       if (shape.elements() > 0) {
         last = Math.addExact(last, 1);
       }
+      Math.multiplyExact(shape.elements(), tensor.storage.dtype().bytes());
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new CheckpointException(
           Kind.BAD_SHAPE,
@@ -175,9 +189,5 @@ final class TorchViews {
       expected *= tensor.sizes[i];
     }
     return true;
-  }
-
-  private CheckpointException badStateDict(String what) {
-    return new CheckpointException(Kind.BAD_STATE_DICT, file.path(), "data.pkl " + what);
   }
 }

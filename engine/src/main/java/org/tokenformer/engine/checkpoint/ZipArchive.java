@@ -3,6 +3,7 @@ package org.tokenformer.engine.checkpoint;
 import static org.tokenformer.engine.checkpoint.CheckpointException.quote;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -12,11 +13,14 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.zip.DataFormatException;
+import java.util.zip.Inflater;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 
 /**
- * A zip archive of stored (uncompressed) entries in memory, so that each entry is a slice.
+ * A zip archive in memory. The data of a stored entry is a slice of the file; deflated entries,
+ * which {@code torch.save} does not write but zip programs do, are inflated when they are read.
  *
  * <p>{@code java.util.zip} offers only streams, and trusts one of the two descriptions that the
  * format keeps of each entry. Here both are read and must agree, entries may not overlap, and names
@@ -37,21 +41,36 @@ final class ZipArchive {
   private static final int FLAGS_ENCRYPTED = 1 | 1 << 6 | 1 << 13;
   private static final long LONG_FIELD = 0xffffffffL;
   private static final int MAX_NAME = 1024;
+  private static final int DEFLATED = 8;
+
+  /** Deflate emits at most 258 bytes for two bits. */
+  private static final long MAX_RATIO = 1032;
+
+  private static final int INFLATE_STEP = 1 << 16;
 
   /**
    * An entry.
    *
    * @param header offset of its local header
-   * @param data its bytes
+   * @param stored its bytes in the file
+   * @param size number of bytes of its data
+   * @param deflated whether {@code stored} must be inflated to get the data
    * @param end offset of the end of its data, including the descriptor that may follow
    */
-  record Entry(String name, long header, MemorySegment data, long end, int crc) {
+  record Entry(
+      String name,
+      long header,
+      MemorySegment stored,
+      long size,
+      boolean deflated,
+      long end,
+      int crc) {
     /**
      * Returns whether a checksum was recorded. {@code torch.save} can be configured to omit
      * checksums and then writes zeros.
      */
     boolean hasCrc() {
-      return crc != 0 || data.byteSize() == 0;
+      return crc != 0 || size == 0;
     }
   }
 
@@ -80,12 +99,23 @@ final class ZipArchive {
     return entries;
   }
 
-  /** Compares an entry's data with its checksum, if one was recorded. */
-  void checkCrc(Entry entry) throws CheckpointException {
-    if (!entry.hasCrc()) {
-      return;
+  /** Allocates memory, or refuses to. */
+  @FunctionalInterface
+  interface Allocator {
+    MemorySegment allocate(long bytes) throws CheckpointException;
+  }
+
+  /**
+   * Returns an entry's data after comparing it with its checksum, if one was recorded: a slice of
+   * the file, or new memory if the entry is deflated.
+   */
+  MemorySegment read(Entry entry, Allocator memory) throws CheckpointException {
+    MemorySegment data = entry.stored;
+    if (entry.deflated) {
+      data = memory.allocate(entry.size);
+      inflate(entry, data);
     }
-    int crc = Segments.crc32(entry.data);
+    int crc = entry.hasCrc() ? Segments.crc32(data) : entry.crc;
     if (crc != entry.crc) {
       throw new CheckpointException(
           Kind.CRC_MISMATCH,
@@ -93,6 +123,58 @@ final class ZipArchive {
           "archive entry %s has checksum %08x, but %08x was recorded; copy or download it again"
               .formatted(quote(entry.name), crc, entry.crc));
     }
+    return data;
+  }
+
+  private void inflate(Entry entry, MemorySegment target) throws CheckpointException {
+    Inflater inflater = new Inflater(true);
+    long end;
+    try {
+      end = inflate(inflater, entry.stored, target);
+    } catch (DataFormatException e) {
+      throw new CheckpointException(
+          Kind.BAD_ZIP,
+          path,
+          "compressed data of archive entry %s is damaged; copy or download it again"
+              .formatted(quote(entry.name)),
+          e);
+    } finally {
+      inflater.end();
+    }
+    if (end != entry.size) {
+      throw new CheckpointException(
+          Kind.SIZE_MISMATCH,
+          path,
+          "archive entry %s should have %d bytes, but inflates to %s"
+              .formatted(quote(entry.name), entry.size, end < entry.size ? end : "more"));
+    }
+  }
+
+  /** Returns the number of bytes written, or more than the target has if it is too small. */
+  private static long inflate(Inflater inflater, MemorySegment source, MemorySegment target)
+      throws DataFormatException {
+    byte[] in = new byte[INFLATE_STEP];
+    byte[] out = new byte[INFLATE_STEP];
+    long from = 0;
+    long to = 0;
+    while (!inflater.finished()) {
+      int given = (int) Math.min(in.length, source.byteSize() - from);
+      if (inflater.needsInput() && given > 0) {
+        MemorySegment.copy(source, ValueLayout.JAVA_BYTE, from, in, 0, given);
+        inflater.setInput(in, 0, given);
+        from += given;
+      }
+      int count = inflater.inflate(out);
+      if (count == 0 && !inflater.finished() && (given == 0 || !inflater.needsInput())) {
+        return to; // it ends early, or requires a dictionary
+      }
+      if (count > target.byteSize() - to) {
+        return to + count;
+      }
+      MemorySegment.copy(out, 0, target, ValueLayout.JAVA_BYTE, to, count);
+      to += count;
+    }
+    return to;
   }
 
   private void readDirectory(ZipEnd end) throws CheckpointException {
@@ -199,7 +281,8 @@ final class ZipArchive {
           path,
           "archive entry %s is encrypted, which is not supported".formatted(quoted));
     }
-    if (record.method != 0) {
+    boolean deflated = record.method == DEFLATED;
+    if (record.method != 0 && !deflated) {
       throw new CheckpointException(
           Kind.COMPRESSED_ENTRY,
           path,
@@ -209,7 +292,14 @@ final class ZipArchive {
     if (!record.complete) {
       throw bad("entry %s lacks its zip64 sizes".formatted(quoted));
     }
-    if (record.size != record.stored) {
+    if (deflated && record.stored >= 0 && record.size / MAX_RATIO > record.stored) {
+      throw new CheckpointException(
+          Kind.SIZE_MISMATCH,
+          path,
+          "archive entry %s claims that %d bytes inflate to %d, which is impossible"
+              .formatted(quoted, record.stored, record.size));
+    }
+    if (!deflated && record.size != record.stored) {
       throw new CheckpointException(
           Kind.SIZE_MISMATCH,
           path,
@@ -227,15 +317,19 @@ final class ZipArchive {
             + LOCAL_SIZE
             + Segments.u16(bytes, record.header + 26)
             + Segments.u16(bytes, record.header + 28);
-    if (data > directory || record.size < 0 || record.size > directory - data) {
+    if (record.size < 0) {
       throw outOfBounds(quoted, data, record.size, directory);
     }
+    if (data > directory || record.stored < 0 || record.stored > directory - data) {
+      throw outOfBounds(quoted, data, record.stored, directory);
+    }
     checkLocalHeader(record, quoted);
-    long end = data + record.size;
+    long end = data + record.stored;
     if ((record.flags & FLAG_DESCRIPTOR) != 0) {
       end = checkDescriptor(record, quoted, end, directory);
     }
-    return new Entry(name, record.header, bytes.asSlice(data, record.size), end, record.crc);
+    MemorySegment stored = bytes.asSlice(data, record.stored);
+    return new Entry(name, record.header, stored, record.size, deflated, end, record.crc);
   }
 
   private void checkLocalHeader(DirectoryRecord record, String quoted) throws CheckpointException {

@@ -21,12 +21,15 @@ record ZipEnd(long entries, long offset, long end) {
   static final int ZIP64_SIGNATURE = 0x06064b50;
   static final int ZIP64_SIZE = 56;
 
-  /** Finds the end records; returns null if the file has none and so is not a zip archive. */
+  /**
+   * Finds the end records; returns null if the file has none and so is not a zip archive. As in
+   * torch, the last one within 64 kB of the end counts, whatever follows it: a comment, or padding
+   * that a copy to another medium appended.
+   */
   static @Nullable ZipEnd find(Path path, MemorySegment bytes) throws CheckpointException {
     long last = bytes.byteSize() - SIZE;
     for (long at = last; at >= Math.max(0, last - 0xffff); at--) {
-      // The record ends with a comment that extends to the end of the file.
-      if (bytes.get(Segments.INT, at) == SIGNATURE && Segments.u16(bytes, at + 20) == last - at) {
+      if (bytes.get(Segments.INT, at) == SIGNATURE) {
         return read(path, bytes, at);
       }
     }

@@ -125,7 +125,7 @@ class CheckpointFuzzTest {
   void archives() throws IOException {
     byte[][] words = words("PK\3\4", "PK\1\2", "PK\5\6", "PK\6\6", "PK\6\7", "PK\7\b", "../", "/");
     Path path = folder.resolve("fuzz.bin");
-    for (String name : new String[] {"views.bin", "no-checksums.bin"}) {
+    for (String name : new String[] {"views.bin", "no-checksums.bin", "deflated.bin"}) {
       byte[] good = Files.readAllBytes(Fixtures.golden(name));
       fuzz(good, 1000, words, bytes -> open(Files.write(path, bytes), true));
     }
@@ -166,7 +166,7 @@ class CheckpointFuzzTest {
         byte[] good = null;
         for (ZipArchive.Entry entry : archive.entries().values()) {
           if (entry.name().endsWith("data.pkl")) {
-            good = entry.data().toArray(ValueLayout.JAVA_BYTE);
+            good = entry.stored().toArray(ValueLayout.JAVA_BYTE);
           }
         }
         // A new archive has correct checksums.
@@ -180,7 +180,7 @@ class CheckpointFuzzTest {
                     ZipWriter zip = new ZipWriter(out);
                     for (ZipArchive.Entry entry : archive.entries().values()) {
                       boolean pickle = entry.name().endsWith("data.pkl");
-                      zip.add(entry.name(), pickle ? MemorySegment.ofArray(bytes) : entry.data());
+                      zip.add(entry.name(), pickle ? MemorySegment.ofArray(bytes) : entry.stored());
                     }
                     zip.finish();
                   });

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.tensor.DType;
 import org.tokenformer.engine.tensor.Shape;
@@ -86,6 +87,21 @@ class SafetensorsFileTest {
   void aFileWithoutTensorsIsOne() throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(write(Fixtures.safetensors("{}", 0)))) {
       assertTrue(file.tensors().isEmpty());
+    }
+  }
+
+  /** Headers that the reference implementation opens although no writer makes them. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"__metadata__\":null,\"x\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}",
+        "{\"x\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2],\"stride\":[{\"a\":[1]}]}}",
+        "{\"x\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}\n \t"
+      })
+  void acceptsUnusualHeaders(String header) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(write(Fixtures.safetensors(header, 2)))) {
+      assertEquals(2, file.tensor("x").data().byteSize());
+      assertEquals(Map.of(), file.metadata());
     }
   }
 

@@ -1,7 +1,9 @@
 package org.tokenformer.engine.checkpoint;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -10,8 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -123,7 +128,6 @@ class TorchBadInputTest {
       Path path = Files.write(folder.resolve("good.bin"), zip(entries(GOOD), zip64From));
       try (TorchCheckpoint file = TorchCheckpoint.open(path)) {
         assertEquals(12, file.tensor("x").data().byteSize());
-        file.verifyData();
       }
     }
   }
@@ -132,9 +136,9 @@ class TorchBadInputTest {
   void compressedOrEncryptedEntries() throws IOException {
     refuses(
         Kind.COMPRESSED_ENTRY,
-        changed(b -> b.putShort(directory(b, 2) + 10, (short) 8)),
+        changed(b -> b.putShort(directory(b, 2) + 10, (short) 9)),
         "'archive/data/0'",
-        "method 8");
+        "method 9");
     for (int flag : new int[] {1, 1 << 6, 1 << 13}) {
       refuses(
           Kind.ENCRYPTED_ENTRY,
@@ -290,7 +294,7 @@ class TorchBadInputTest {
     byte[] bytes = changed(b -> b.put(directory(b, 0) - 1, (byte) 9));
     Path path = Files.write(folder.resolve("bad.bin"), bytes);
     try (TorchCheckpoint file = TorchCheckpoint.open(path)) {
-      Fixtures.refuses(Kind.CRC_MISMATCH, file::verifyData, "'archive/data/0'");
+      Fixtures.refuses(Kind.CRC_MISMATCH, file::tensors, "'archive/data/0'");
     }
   }
 
@@ -367,8 +371,8 @@ class TorchBadInputTest {
 
   @Test
   void expandedViews() throws IOException {
-    refuses(
-        Kind.LIMIT, tensor(number(3), number(0), tuple(1L << 40), tuple(0)), "1099511627776", "3");
+    refusesToLoad(
+        zip(entries(tensor(number(3), number(0), tuple(1L << 40), tuple(0)))), "'x'", "copies");
     // Each view is harmless, but a thousand of them need 24 times the file.
     int side = 300;
     StringBuilder pickle = new StringBuilder("\u0080\u0002}(");
@@ -379,7 +383,58 @@ class TorchBadInputTest {
     }
     Map<String, byte[]> entries = entries(pickle.append("u.").toString());
     entries.put("archive/data/0", new byte[4 * side * side]);
-    refuses(Kind.LIMIT, zip(entries), "4 times the file");
+    refusesToLoad(zip(entries), "copies");
+  }
+
+  private void refusesToLoad(byte[] bytes, String... parts) throws IOException {
+    Path path = Files.write(folder.resolve("bad.bin"), bytes);
+    try (TorchCheckpoint file = TorchCheckpoint.open(path)) {
+      Fixtures.refuses(Kind.LIMIT, file::tensors, parts);
+    }
+  }
+
+  /** Returns the archive with all entries deflated. */
+  private static byte[] deflated(Map<String, byte[]> entries) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
+      for (Map.Entry<String, byte[]> e : entries.entrySet()) {
+        zip.putNextEntry(new ZipEntry(e.getKey()));
+        zip.write(e.getValue());
+      }
+    }
+    return bytes.toByteArray();
+  }
+
+  @Test
+  void deflatedEntries() throws IOException {
+    byte[] good = deflated(entries(GOOD));
+    Path path = Files.write(folder.resolve("good.bin"), good);
+    try (TorchCheckpoint file = TorchCheckpoint.open(path)) {
+      byte[] data = Fixtures.toArray(file.tensor("x"));
+      assertArrayEquals(entries(GOOD).get("archive/data/0"), data);
+    }
+    int data = find(ByteBuffer.wrap(good).order(ByteOrder.LITTLE_ENDIAN), 0x04034b50, 0) + 46;
+    refuses(Kind.BAD_ZIP, changed(good.clone(), b -> b.put(data, (byte) 7)), "damaged");
+    for (int size : new int[] {5, 7}) {
+      Consumer<ByteBuffer> other = b -> b.putInt(directory(b, 1) + 24, size);
+      refuses(Kind.HEADER_MISMATCH, changed(good.clone(), other), "'archive/byteorder'");
+      Consumer<ByteBuffer> both =
+          other.andThen(b -> b.putInt(find(b, ZipArchive.DESCRIPTOR_SIGNATURE, 1) + 12, size));
+      refuses(Kind.SIZE_MISMATCH, changed(good.clone(), both), "should have " + size, "inflates");
+    }
+  }
+
+  /** Ten megabytes in ten kilobytes: neither a claim nor a storage beyond what the model needs. */
+  @Test
+  void deflateBombs() throws IOException {
+    Map<String, byte[]> entries = entries(tensor(number(2_500_000), number(0), tuple(3), tuple(1)));
+    entries.put("archive/data/0", new byte[10_000_000]);
+    Path path = Files.write(folder.resolve("bomb.bin"), deflated(entries));
+    try (TorchCheckpoint file = TorchCheckpoint.open(path)) {
+      Fixtures.refuses(Kind.LIMIT, () -> file.load(List.of("x")), "'x'", "60 bytes");
+    }
+    Map<String, byte[]> pickle = entries(GOOD + "\0".repeat((int) PickleMachine.MAX_BYTES));
+    refuses(Kind.LIMIT, deflated(pickle), "'archive/data.pkl'", "33554432");
   }
 
   @ParameterizedTest
@@ -388,10 +443,11 @@ class TorchBadInputTest {
         "N.|None",
         "].|a list",
         "K\7.|the number 7",
-        "}X\1\0\0\0xN s.|None under 'x'",
-        "}X\1\0\0\0x} s.|a dict under 'x'",
-        "}K\1N s.|key 1",
-        "}X\6\0\0\0module} sX\5\0\0\0model} s.|more than one"
+        "}X\1\0\0\0xN s.|only 'x': None",
+        "}X\1\0\0\0x} s.|only 'x': a dict",
+        "}K\1N s.|only 1: None",
+        "}X\6\0\0\0moduleN s.|layer_*-model_*-model_states.pt",
+        "}.|it is empty"
       },
       delimiter = '|')
   void somethingElseThanTensors(String pickle, String part) throws IOException {

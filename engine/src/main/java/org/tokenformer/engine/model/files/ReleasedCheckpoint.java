@@ -11,8 +11,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.AtomicFiles;
 import org.tokenformer.engine.checkpoint.AtomicFolder;
+import org.tokenformer.engine.checkpoint.Checkpoint;
 import org.tokenformer.engine.checkpoint.NamedTensor;
-import org.tokenformer.engine.checkpoint.TorchCheckpoint;
 import org.tokenformer.engine.checkpoint.TorchCheckpointWriter;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.tensor.DType;
@@ -31,7 +31,7 @@ public final class ReleasedCheckpoint {
   /**
    * The files of a released model.
    *
-   * @param weights the checkpoint
+   * @param weights the checkpoint, in any form that {@link Checkpoint#open} accepts
    * @param settingsFile named in messages; {@code settings} are its values
    * @param settings strings, numbers, booleans, lists and maps
    * @param tokenizer copied unchanged
@@ -48,10 +48,13 @@ public final class ReleasedCheckpoint {
    * The result of an import.
    *
    * @param config of the new model
+   * @param weights the file that was read, chosen in {@link Source#weights} if that is a folder
+   * @param notes for the user about how the weights were found, one line each
    * @param notFinite tensors with NaN or infinite weights: such a model can be inspected but not
    *     run
    */
-  public record Imported(TokenFormerConfig config, List<String> notFinite) {}
+  public record Imported(
+      TokenFormerConfig config, Path weights, List<String> notes, List<String> notFinite) {}
 
   /**
    * Creates a model folder: all of it or nothing. Everything, including the checksums of the
@@ -63,20 +66,18 @@ public final class ReleasedCheckpoint {
   public static Imported toFolder(
       Source source, @Nullable DType type, Path folder, AtomicFolder.IfExists ifExists)
       throws IOException {
-    try (TorchCheckpoint torch = TorchCheckpoint.open(source.weights);
+    try (ReleasedWeights weights = ReleasedWeights.open(source.weights);
         Arena arena = Arena.ofConfined()) {
-      torch.verifyData();
+      Path file = weights.path();
       TokenFormerConfig config =
           ReleasedLayout.config(
-              source.settingsFile,
-              source.settings,
-              source.weights,
-              torch.tensors(),
-              source.tokenizerIds);
-      List<NamedTensor> tensors =
-          ReleasedLayout.fromReleased(source.weights, config, torch.tensors(), type, arena);
+              source.settingsFile, source.settings, file, weights.index(), source.tokenizerIds);
+      // Loading may copy, so it is the last step.
+      Map<String, String> names = ReleasedLayout.check(file, config, weights.index());
+      Map<String, NamedTensor> released = weights.load(names.values());
+      List<NamedTensor> tensors = ReleasedLayout.fromReleased(file, config, released, type, arena);
       ModelFolder.save(folder, ifExists, config, tensors, source.tokenizer);
-      return new Imported(config, WeightCheck.notFinite(tensors));
+      return new Imported(config, file, weights.notes(), WeightCheck.notFinite(tensors));
     }
   }
 

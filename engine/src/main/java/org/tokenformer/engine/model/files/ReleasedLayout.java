@@ -11,10 +11,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.backend.Theta;
 import org.tokenformer.engine.checkpoint.FloatConversion;
 import org.tokenformer.engine.checkpoint.NamedTensor;
+import org.tokenformer.engine.checkpoint.TensorInfo;
 import org.tokenformer.engine.model.TensorNames;
 import org.tokenformer.engine.model.TokenFormerConfig;
 import org.tokenformer.engine.model.TokenFormerConfig.LayerSizes;
@@ -26,7 +28,8 @@ import org.tokenformer.engine.tensor.Shape;
  * training code, of which only those that change the mathematics are used.
  */
 public final class ReleasedLayout {
-  private static final String EMBEDDING = "sequential.0.word_embeddings.weight";
+  /** Released name of the embedding. */
+  static final String EMBEDDING = "sequential.0.word_embeddings.weight";
 
   // A buffer of some checkpoints whose contents follow from the settings.
   private static final String ROTARY_BUFFER = ".attention.rotary_emb.inv_freq";
@@ -47,7 +50,7 @@ public final class ReleasedLayout {
       Path file,
       Map<String, ? extends @Nullable Object> settings,
       Path checkpoint,
-      Map<String, NamedTensor> tensors,
+      Map<String, ? extends TensorInfo> tensors,
       int tokenizerIds)
       throws ModelFormatException {
     Settings values = new Settings(file.toString(), withContext(settings));
@@ -56,18 +59,32 @@ public final class ReleasedLayout {
     values.only("final_norm", "layernorm");
     values.only("use_bias_in_attn_linear", false);
     checkAttention(values);
-    NamedTensor embedding = tensors.get(EMBEDDING);
-    if (embedding == null || embedding.shape().rank() != 2) {
-      throw new ModelFormatException(
-          checkpoint + ": tensor " + EMBEDDING + " is missing or not a matrix");
-    }
-    long rows = embedding.shape().size(0);
+    long rows = embeddingRows(checkpoint, tensors);
     if (tokenizerIds > rows) {
       throw new ModelFormatException(
           "%s: the embedding table has %d rows, but the tokenizer has %d ids"
               .formatted(checkpoint, rows, tokenizerIds));
     }
     return values.config((int) Math.min(rows, Integer.MAX_VALUE), tokenizerIds);
+  }
+
+  private static long embeddingRows(Path checkpoint, Map<String, ? extends TensorInfo> tensors)
+      throws ModelFormatException {
+    TensorInfo embedding = tensors.get(EMBEDDING);
+    if (embedding != null && embedding.shape().rank() == 2) {
+      return embedding.shape().size(0);
+    }
+    if (tensors.containsKey(TensorNames.EMBEDDING)) {
+      throw new ModelFormatException(
+          checkpoint
+              + ": has the tensor names of a model folder of this program, which needs no import");
+    }
+    String other =
+        tensors.keySet().stream().findFirst().map(n -> ", such as " + quote(n)).orElse("");
+    throw new ModelFormatException(
+        "%s: tensor %s is missing or not a matrix among its %d tensors%s; check that this is a"
+                .formatted(checkpoint, EMBEDDING, tensors.size(), other)
+            + " TokenFormer model");
   }
 
   /** Uses {@code seq_length} if {@code max_position_embeddings} is not given. */
@@ -122,6 +139,40 @@ public final class ReleasedLayout {
   }
 
   /**
+   * Checks that the tensors of a released checkpoint are those of the configuration.
+   *
+   * @param checkpoint the weights' file, named in messages
+   * @return their released names by our names
+   */
+  static Map<String, String> check(
+      Path checkpoint, TokenFormerConfig config, Map<String, ? extends TensorInfo> released)
+      throws ModelFormatException {
+    Map<String, String> names = names(config);
+    Map<String, TensorInfo> rest = new LinkedHashMap<>(released);
+    rest.keySet().removeIf(name -> name.endsWith(ROTARY_BUFFER));
+    for (Map.Entry<String, Shape> expected : TensorNames.shapes(config).entrySet()) {
+      String name = names.getOrDefault(expected.getKey(), expected.getKey());
+      TensorInfo tensor = rest.remove(name);
+      Shape shape = expected.getValue();
+      if (tensor == null) {
+        throw new ModelFormatException(
+            "%s: tensor %s %s is missing".formatted(checkpoint, name, shape));
+      }
+      if (!tensor.shape().equals(shape) || !tensor.dtype().isFloat()) {
+        throw new ModelFormatException(
+            "%s: tensor %s is %s%s, but the configuration requires floats of shape %s"
+                .formatted(checkpoint, name, tensor.dtype(), tensor.shape(), shape));
+      }
+    }
+    for (Map.Entry<String, TensorInfo> tensor : rest.entrySet()) {
+      throw new ModelFormatException(
+          "%s: tensor %s %s is not part of the configured model"
+              .formatted(checkpoint, quote(tensor.getKey()), tensor.getValue().shape()));
+    }
+    return names;
+  }
+
+  /**
    * Returns the tensors of a released checkpoint under our names, checked against the
    * configuration.
    *
@@ -135,31 +186,12 @@ public final class ReleasedLayout {
       @Nullable DType type,
       Arena arena)
       throws ModelFormatException {
-    Map<String, String> names = names(config);
-    Map<String, NamedTensor> rest = new LinkedHashMap<>(released);
-    rest.keySet().removeIf(name -> name.endsWith(ROTARY_BUFFER));
     List<NamedTensor> tensors = new ArrayList<>();
-    for (Map.Entry<String, Shape> expected : TensorNames.shapes(config).entrySet()) {
-      String name = names.getOrDefault(expected.getKey(), expected.getKey());
-      NamedTensor tensor = rest.remove(name);
-      Shape shape = expected.getValue();
-      if (tensor == null) {
-        throw new ModelFormatException(
-            "%s: tensor %s %s is missing".formatted(checkpoint, name, shape));
-      }
-      if (!tensor.shape().equals(shape) || !tensor.dtype().isFloat()) {
-        throw new ModelFormatException(
-            "%s: tensor %s is %s%s, but the configuration requires floats of shape %s"
-                .formatted(checkpoint, tensor.name(), tensor.dtype(), tensor.shape(), shape));
-      }
+    for (Map.Entry<String, String> name : check(checkpoint, config, released).entrySet()) {
+      NamedTensor tensor = Objects.requireNonNull(released.get(name.getValue()));
       DType defaultType = tensor.dtype() == DType.BF16 ? DType.BF16 : DType.F32;
       DType wanted = type == null ? defaultType : type;
-      tensors.add(ConvertedWeights.convert(expected.getKey(), tensor, wanted, arena));
-    }
-    for (NamedTensor tensor : rest.values()) {
-      throw new ModelFormatException(
-          "%s: tensor %s %s is not part of the configured model"
-              .formatted(checkpoint, quote(tensor.name()), tensor.shape()));
+      tensors.add(ConvertedWeights.convert(name.getKey(), tensor, wanted, arena));
     }
     return tensors;
   }

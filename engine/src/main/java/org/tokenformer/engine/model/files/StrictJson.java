@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.tokenformer.engine.checkpoint.CheckpointException;
+import org.tokenformer.engine.checkpoint.FileSignature;
 import org.tokenformer.engine.checkpoint.JsonSyntax;
 
 /**
@@ -41,9 +42,15 @@ final class StrictJson {
     }
     String json;
     try {
+      String known = FileSignature.describe(file);
+      if (known != null) {
+        throw new ModelFormatException(file + ": " + known);
+      }
       json = Files.readString(file, StandardCharsets.UTF_8);
     } catch (CharacterCodingException e) {
       throw new ModelFormatException(file + ": is not UTF-8", e);
+    } catch (ModelFormatException e) {
+      throw e;
     } catch (IOException e) {
       throw new ModelFormatException(file + ": cannot read: " + CheckpointException.reason(e), e);
     }

@@ -332,7 +332,8 @@ final class ConfigJsonTest {
   @Test
   void everyTruncation() {
     String whole = json(fields());
-    for (int length = 0; length < whole.length(); length++) {
+    assertTrue(refused("").contains("is empty (0 bytes)"));
+    for (int length = 1; length < whole.length(); length++) {
       String message = refused(whole.substring(0, length));
       assertTrue(message.contains("valid JSON"), message);
     }
