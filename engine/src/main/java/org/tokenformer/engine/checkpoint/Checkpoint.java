@@ -22,7 +22,7 @@ public sealed interface Checkpoint extends AutoCloseable
    * @throws CheckpointException that names what the file is, if it is known to be something else
    */
   static Checkpoint open(Path path) throws CheckpointException {
-    return CheckpointFiles.open(path);
+    return CheckpointFinder.open(path);
   }
 
   /** Returns the path under which the checkpoint was opened, or the file that was chosen in it. */

@@ -51,7 +51,7 @@ final class ShardedCheckpoint implements Checkpoint {
   }
 
   private void add(Part part) throws CheckpointException {
-    Checkpoint opened = CheckpointFiles.openFile(part.file);
+    Checkpoint opened = CheckpointFinder.openFile(part.file);
     parts.add(opened);
     notes.addAll(opened.notes());
     for (TensorInfo info : opened.index().values()) {

@@ -23,7 +23,7 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.tensor.Shape;
 
 /** Checkpoints in several files, and the choice of a file in a folder. */
-class CheckpointFilesTest {
+class CheckpointFinderTest {
   private static final NamedTensor A = Fixtures.floats("a", Shape.of(2), 1, 2);
   private static final NamedTensor B = Fixtures.floats("b", Shape.of(3), 3, 4, 5);
   private static final NamedTensor C = Fixtures.floats("c", Shape.of(1), 6);

@@ -19,7 +19,7 @@ import org.tokenformer.engine.checkpoint.CheckpointException.Kind;
 import org.tokenformer.engine.checkpoint.ShardedCheckpoint.Part;
 
 /** Finds the files of a checkpoint from any one of them, or from their folder. */
-final class CheckpointFiles {
+final class CheckpointFinder {
   /** The files to look for in a folder, in this order, as HF transformers does. */
   private static final List<String> USUAL =
       List.of(
@@ -42,7 +42,7 @@ final class CheckpointFiles {
   private static final int MAX_SHARDS = 10_000;
   private static final int MAX_SHOWN = 5;
 
-  private CheckpointFiles() {}
+  private CheckpointFinder() {}
 
   /** See {@link Checkpoint#open}. */
   static Checkpoint open(Path path) throws CheckpointException {
