@@ -1,11 +1,8 @@
 package org.tokenformer.bench.soak;
 
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -15,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.tokenformer.bench.Operands;
 import org.tokenformer.engine.backend.Backend;
 import org.tokenformer.engine.backend.Theta;
+import org.tokenformer.engine.checkpoint.AtomicFolder;
 import org.tokenformer.engine.grow.GrowthInit;
 import org.tokenformer.engine.model.Cancellation;
 import org.tokenformer.engine.model.TokenFormerConfig;
@@ -129,34 +127,14 @@ final class TrainingLoad implements Load {
   /** Returns the weights' file of the finished run and deletes its folder. */
   private byte[] finish() throws IOException {
     byte[] weights = Files.readAllBytes(folder.resolve("model.safetensors"));
-    delete();
+    AtomicFolder.delete(folder);
     return weights;
-  }
-
-  private void delete() throws IOException {
-    Files.walkFileTree(
-        folder,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-              throws IOException {
-            Files.delete(file);
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure)
-              throws IOException {
-            Files.delete(visited);
-            return FileVisitResult.CONTINUE;
-          }
-        });
   }
 
   @Override
   public void close() throws IOException {
     if (Files.exists(folder)) {
-      delete();
+      AtomicFolder.delete(folder);
     }
   }
 
