@@ -44,6 +44,7 @@ final class TrainingLoad implements Load {
   private static final int STEPS = 60;
   private static final int SAVE_EVERY = 25;
   private static final int CANCELLATIONS = 2;
+  private static final RunFolder.Kept KEPT = new RunFolder.Kept(1, false);
   private static final TokenFormerConfig CONFIG =
       TokenFormerConfig.uniform(
           3, new LayerSizes(96, 96, 384), 96, 4, VOCABULARY, SEQUENCE, Theta.L2_NORM_GELU);
@@ -119,7 +120,9 @@ final class TrainingLoad implements Load {
                 ? new Trainer(model, data, OPTIONS)
                 : saved.trainer(model, data, OPTIONS);
         RunFolder runs =
-            saved == null ? RunFolder.create(folder, tokenizer, 1) : RunFolder.resume(folder, 1)) {
+            saved == null
+                ? RunFolder.create(folder, tokenizer, KEPT)
+                : RunFolder.resume(folder, KEPT)) {
       new TrainingRun(trainer, runs, SAVE_EVERY, null, new Counter()).run(cancellation);
     }
   }
